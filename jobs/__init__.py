@@ -1,0 +1,1 @@
+"""Entry points: ``python -m jobs.X``, also what ``ray job submit`` runs."""

@@ -1,0 +1,77 @@
+"""What all entry points share: ``key=value`` words in, one clear line and an exit code out."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from mgray.config import Config, build, nest, parse_overrides
+from mgray.errors import MgrayError
+
+C = TypeVar("C", bound=Config)
+
+EXIT_CODES = "exit codes: 0 done, 1 failed, 2 wrong usage or config, 3 too many files refused, 130 interrupted"
+
+
+def main(doc: str | None, config: type[C], run: Callable[[C], int | None], *names: str) -> None:
+    """Parse ``sys.argv`` into ``config``, call ``run``, exit.
+
+    Args:
+        doc: The entry point's module docstring; it is the head of ``--help``.
+        config: What the words fill.
+        run: The work; its return value is the exit code (``None`` is 0).
+        names: Fields that may be given as bare first words, in order.
+    """
+    guard(doc or "", lambda words: run(parse(config, words, names)), field_help(config))
+
+
+def guard(doc: str, run: Callable[[list[str]], int | None], fields: str = "") -> None:
+    """Run an entry point on the command's words; every ``MgrayError`` becomes one line and an exit code."""
+    words = sys.argv[1:]
+    if "--help" in words or "-h" in words:
+        sys.stdout.write(f"{doc.strip()}\n{fields}\n{EXIT_CODES}\n")
+        sys.exit(0)
+    logging.basicConfig(level=os.environ.get("MGRAY_LOG", "INFO"), format="%(message)s")
+    try:
+        sys.exit(run(words) or 0)
+    except MgrayError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: run the same command again to continue\n")
+        sys.exit(130)
+
+
+def parse(config: type[C], words: Sequence[str], names: Sequence[str] = ()) -> C:
+    """Fill ``config`` from bare words (the fields ``names``, in order) and ``key=value`` words.
+
+    Raises:
+        ConfigError: An unknown or missing key, or a value the field refuses.
+    """
+    bare = 0
+    while bare < min(len(words), len(names)) and "=" not in words[bare]:
+        bare += 1
+    first = dict(zip(names, words[:bare], strict=False))
+    return build(config, nest({**first, **parse_overrides(words[bare:])}))
+
+
+def field_help(config: type[BaseModel], prefix: str = "") -> str:
+    """List every key with its default and description."""
+    lines = []
+    for name, field in config.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            lines.append(field_help(kind, f"{prefix}{name}."))
+            continue
+        default = field.get_default(call_default_factory=False)
+        shown = "required" if default in (PydanticUndefined, None) and field.is_required() else default
+        lines.append(f"  {prefix}{name}={_plain(shown)}\n      {field.description or ''}")
+    return "\n".join(lines)
+
+
+def _plain(value: Any) -> str:
+    return {True: "true", False: "false", None: "null"}.get(value, str(value)) if not isinstance(value, list | dict) else str(value)

@@ -1,0 +1,165 @@
+"""The frozen config base and its one notation: ``replace(config, {"a.b": value})``.
+
+A recipe is a function that returns one full config; a variant is ``replace(base(), {...})``. The same dotted keys
+are used on the command line (``optimizer.learning_rate=3e-4``), by a sweep and in tests.
+"""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mgray.errors import ConfigError, NotFoundError
+
+C = TypeVar("C", bound="Config")
+
+
+class Config(BaseModel):
+    """Base of every config: frozen, no unknown keys, finite numbers, a description under each field."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+
+def replace(config: C, changes: Mapping[str, Any]) -> C:
+    """Return a copy with dotted keys changed, validated again.
+
+    Args:
+        config: Any config; left unchanged.
+        changes: Dotted key to new value, e.g. ``{"optimizer.learning_rate": 3e-4}``.
+
+    Raises:
+        ConfigError: An unknown key (names the nearest one) or a value the field refuses.
+    """
+    data = config.model_dump()
+    for key, value in changes.items():
+        _set(data, key.split("."), value, key)
+    return build(type(config), data)
+
+
+def build(cls: type[C], data: Mapping[str, Any]) -> C:
+    """Validate plain data into a config; the first fault becomes one line.
+
+    Raises:
+        ConfigError: An unknown or missing key, or a value the field refuses.
+    """
+    try:
+        return cls.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "missing":
+            description = cls.model_fields[key].description if key in cls.model_fields else None
+            hint = f" ({description})" if description else ""
+            raise ConfigError(f"{key} is missing{hint}: give {key}=VALUE") from None
+        if first["type"] == "extra_forbidden":
+            raise ConfigError(_unknown(key, leaf_keys(cls))) from None
+        raise ConfigError(f"{key}={first.get('input')!r}: {first['msg']}") from None
+
+
+def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
+    """Read ``key=value`` words; values are YAML, so ``3e-4``, ``true`` and ``[1, 2]`` mean what they say.
+
+    Raises:
+        ConfigError: A word without ``=``.
+    """
+    changes: dict[str, Any] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"{word!r} is not key=value: write for example seed=1")
+        changes[key] = _scalar(text)
+    return changes
+
+
+def nest(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn dotted keys into nested dicts."""
+    data: dict[str, Any] = {}
+    for key, value in changes.items():
+        *parents, leaf = key.split(".")
+        room = data
+        for name in parents:
+            room = room.setdefault(name, {})
+        room[leaf] = value
+    return data
+
+
+def leaf_keys(cls: type[BaseModel], prefix: str = "") -> list[str]:
+    """List every dotted key of a config class."""
+    keys: list[str] = []
+    for name, field in cls.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            keys += leaf_keys(kind, f"{prefix}{name}.")
+        else:
+            keys.append(prefix + name)
+    return keys
+
+
+def fingerprint(config: BaseModel) -> str:
+    """Twelve hex digits that name a config's content; equal configs have equal fingerprints."""
+    text = json.dumps(config.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def save_yaml(config: BaseModel, path: Path) -> None:
+    """Write the resolved config; ``load_yaml`` reads it back to an equal one."""
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+
+
+def load_yaml(cls: type[C], path: Path) -> C:
+    """Read a config saved by ``save_yaml``.
+
+    Raises:
+        NotFoundError: No such file.
+        ConfigError: Not YAML, or not this config.
+    """
+    if not path.is_file():
+        raise NotFoundError(f"no config file {str(path)!r}: give a recipe's name or a saved YAML")
+    try:
+        data = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise ConfigError(f"{str(path)!r} is not YAML") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{str(path)!r} holds no keys: expected a saved config")
+    return build(cls, data)
+
+
+def _scalar(text: str) -> Any:
+    value = yaml.safe_load(text) if text else ""
+    if isinstance(value, str):  # YAML 1.1 reads 3e-4 as text
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _set(data: dict[str, Any], path: list[str], value: Any, key: str) -> None:
+    room: Any = data
+    for name in path[:-1]:
+        room = room.get(name) if isinstance(room, dict) else None
+    if not isinstance(room, dict) or path[-1] not in room:
+        raise ConfigError(_unknown(key, _dotted(data)))
+    room[path[-1]] = value
+
+
+def _dotted(data: Mapping[str, Any], prefix: str = "") -> list[str]:
+    keys: list[str] = []
+    for name, value in data.items():
+        keys.append(prefix + name)
+        if isinstance(value, dict):
+            keys += _dotted(value, f"{prefix}{name}.")
+    return keys
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+    tail = f": did you mean {near[0]!r}?" if near else ""
+    return f"unknown key {key!r}{tail}"

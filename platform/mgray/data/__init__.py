@@ -1,0 +1,1 @@
+"""Image table to batches: index, pairs, splits, sampler, reader, transforms."""

@@ -1,0 +1,1 @@
+"""DICOM files in, headers and pixels out: the only room that reads hostile bytes."""

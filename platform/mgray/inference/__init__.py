@@ -1,0 +1,1 @@
+"""One predictor for evaluation, pseudo-labels and serving."""

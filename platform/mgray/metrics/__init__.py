@@ -1,0 +1,1 @@
+"""FROC, ROC, bootstrap and complementarity; numpy and scipy only."""

@@ -1,0 +1,1 @@
+"""Predictions to tables, figures, galleries and one self-contained HTML page."""

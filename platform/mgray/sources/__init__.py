@@ -1,0 +1,1 @@
+"""One module per dataset: an archive and its annotations in, catalog rows out."""

@@ -1,0 +1,1 @@
+"""Tasks, the one loop, stages and checkpoints; ``worker`` runs the loop on Ray Train."""
