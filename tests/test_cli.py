@@ -1,0 +1,75 @@
+"""Tests of mgray.cli."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from mgray.cli import field_help, main, parse
+from mgray.config import Config
+from mgray.errors import ConfigError, TooManyRejectedError
+
+
+class Copy(Config):
+    source: Path
+    """What to copy."""
+    count: int = 1
+    """How often."""
+
+
+def exit_code(monkeypatch, words, run=lambda config: None):
+    monkeypatch.setattr(sys, "argv", ["jobs.copy", *words])
+    with pytest.raises(SystemExit) as stop:
+        main("Copy things.", Copy, run, "source")
+    return stop.value.code
+
+
+def test_bare_words_fill_the_named_fields():
+    assert parse(Copy, ["here", "count=2"], ["source"]) == Copy(source=Path("here"), count=2)
+
+
+def test_one_bare_word_too_many_is_refused():
+    with pytest.raises(ConfigError, match="'there' is not key=value"):
+        parse(Copy, ["here", "there"], ["source"])
+
+
+def test_help_exits_zero_and_teaches_every_field(monkeypatch, capsys):
+    assert exit_code(monkeypatch, ["--help"]) == 0
+    text = capsys.readouterr().out
+    assert "Copy things." in text
+    assert "source=required" in text
+    assert "How often." in text
+    assert "exit codes" in text
+
+
+def test_success_exits_zero(monkeypatch):
+    assert exit_code(monkeypatch, ["here"]) == 0
+
+
+def test_the_run_may_choose_the_exit_code(monkeypatch):
+    assert exit_code(monkeypatch, ["here"], lambda config: 4) == 4
+
+
+def test_a_misspelt_key_is_one_line_and_exit_two(monkeypatch, capsys):
+    assert exit_code(monkeypatch, ["here", "cuont=2"]) == 2
+    assert capsys.readouterr().err == "error: unknown key 'cuont': did you mean 'count'?\n"
+
+
+def test_each_error_has_its_exit_code(monkeypatch, capsys):
+    def refuse(config):
+        raise TooManyRejectedError("5 of 6 files refused")
+
+    assert exit_code(monkeypatch, ["here"], refuse) == 3
+    assert capsys.readouterr().err == "error: 5 of 6 files refused\n"
+
+
+def test_ctrl_c_says_how_to_continue(monkeypatch, capsys):
+    def interrupt(config):
+        raise KeyboardInterrupt
+
+    assert exit_code(monkeypatch, ["here"], interrupt) == 130
+    assert "run the same command again" in capsys.readouterr().err
+
+
+def test_field_help_shows_defaults():
+    assert "count=1" in field_help(Copy)
