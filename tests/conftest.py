@@ -24,7 +24,9 @@ def ray_cluster() -> Iterator[None]:
 
     path = os.pathsep.join([str(ROOT), str(ROOT / "platform"), os.environ.get("PYTHONPATH", "")])
     os.environ["PYTHONPATH"] = path.strip(os.pathsep)
-    with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as short:  # sockets: 107 bytes at most
+    with tempfile.TemporaryDirectory(
+        prefix="ray", dir="/tmp"
+    ) as short:  # sockets: 107 bytes at most
         ray.init(
             num_cpus=2,
             include_dashboard=False,

@@ -28,5 +28,7 @@ def test_a_refusal_survives_the_way_between_processes():
 
 
 def test_every_error_is_drawn_in_the_docstring():
-    classes = [n for n, c in vars(errors).items() if isinstance(c, type) and issubclass(c, Exception)]
+    classes = [
+        n for n, c in vars(errors).items() if isinstance(c, type) and issubclass(c, Exception)
+    ]
     assert all(name in errors.__doc__ for name in classes)

@@ -49,7 +49,9 @@ def test_python_still_finds_its_own_platform_module():
     assert run("import platform, mgray; print(platform.system())")
 
 
-@pytest.mark.parametrize("module", ["mgray.dicom.record", "mgray.sources.csv_table", "mgray.metrics.froc"])
+@pytest.mark.parametrize(
+    "module", ["mgray.dicom.record", "mgray.sources.csv_table", "mgray.metrics.froc"]
+)
 def test_import_stays_light(module):
     loaded = set(run(f"import sys, {module}; print(*sys.modules)").split())
     assert not loaded & {"torch", "ray"}
@@ -78,7 +80,12 @@ def test_name_says_what_is_inside(path):
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_nothing_is_unpickled(path):
     tree = ast.parse(path.read_text())
-    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
     assert not imported & {"pickle", "cloudpickle", "dill", "shelve"}
 
 
@@ -87,8 +94,14 @@ def test_tests_are_no_packages():
 
 
 def test_no_registry_and_no_machine_is_named():
-    tracked = run("import subprocess; print(subprocess.check_output(['git', 'ls-files'], text=True))")
+    tracked = run(
+        "import subprocess; print(subprocess.check_output(['git', 'ls-files'], text=True))"
+    )
     hosts = ("pypi" + ".org", "pythonhosted" + ".org", "registry.npm" + "js", "deb." + "debian.org")
-    texts = [ROOT / line for line in tracked.splitlines() if (ROOT / line).suffix not in {".png", ".jpg"}]
-    named = [name(path) for path in texts if path.is_file() and any(h in path.read_text() for h in hosts)]
+    texts = [
+        ROOT / line for line in tracked.splitlines() if (ROOT / line).suffix not in {".png", ".jpg"}
+    ]
+    named = [
+        name(path) for path in texts if path.is_file() and any(h in path.read_text() for h in hosts)
+    ]
     assert named == []

@@ -31,5 +31,8 @@ def test_own_version_is_accepted(table):
 
 @pytest.mark.parametrize("metadata", [None, {schema.VERSION_KEY: b"0"}])
 def test_other_version_is_one_line(metadata):
-    with pytest.raises(SchemaError, match="image table has format version .*, expected 1: ingest the archive again"):
+    with pytest.raises(
+        SchemaError,
+        match=r"image table has format version .*, expected 1: ingest the archive again",
+    ):
         schema.check_version(pa.schema([], metadata=metadata), "image table")

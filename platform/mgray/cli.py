@@ -14,7 +14,10 @@ from mgray.errors import MgrayError
 
 C = TypeVar("C", bound=Config)
 
-EXIT_CODES = "exit codes: 0 done, 1 failed, 2 wrong usage or config, 3 too many files refused, 130 interrupted"
+EXIT_CODES = (
+    "exit codes: 0 done, 1 failed, 2 wrong usage or config, 3 too many files refused, "
+    "130 interrupted"
+)
 
 
 def main(doc: str | None, config: type[C], run: Callable[[C], int | None], *names: str) -> None:
@@ -30,7 +33,7 @@ def main(doc: str | None, config: type[C], run: Callable[[C], int | None], *name
 
 
 def guard(doc: str, run: Callable[[list[str]], int | None], fields: str = "") -> None:
-    """Run an entry point on the command's words; every ``MgrayError`` becomes one line and an exit code."""
+    """Run an entry point; every ``MgrayError`` becomes one line and an exit code."""
     words = sys.argv[1:]
     if "--help" in words or "-h" in words:
         sys.stdout.write(f"{doc.strip()}\n{fields}\n{EXIT_CODES}\n")
@@ -68,10 +71,13 @@ def field_help(config: type[BaseModel], prefix: str = "") -> str:
             lines.append(field_help(kind, f"{prefix}{name}."))
             continue
         default = field.get_default(call_default_factory=False)
-        shown = "required" if default in (PydanticUndefined, None) and field.is_required() else default
+        shown = (
+            "required" if default in (PydanticUndefined, None) and field.is_required() else default
+        )
         lines.append(f"  {prefix}{name}={_plain(shown)}\n      {field.description or ''}")
     return "\n".join(lines)
 
 
 def _plain(value: Any) -> str:
-    return {True: "true", False: "false", None: "null"}.get(value, str(value)) if not isinstance(value, list | dict) else str(value)
+    words = {"True": "true", "False": "false", "None": "null"}
+    return words.get(str(value), str(value))

@@ -1,7 +1,7 @@
 """The frozen config base and its one notation: ``replace(config, {"a.b": value})``.
 
-A recipe is a function that returns one full config; a variant is ``replace(base(), {...})``. The same dotted keys
-are used on the command line (``optimizer.learning_rate=3e-4``), by a sweep and in tests.
+A recipe is a function that returns one full config; a variant is ``replace(base(), {...})``. The same
+dotted keys are used on the command line (``optimizer.learning_rate=3e-4``), by a sweep and in tests.
 """
 
 import difflib
@@ -20,7 +20,7 @@ C = TypeVar("C", bound="Config")
 
 
 class Config(BaseModel):
-    """Base of every config: frozen, no unknown keys, finite numbers, a description under each field."""
+    """Base of every config: frozen, no unknown keys, finite, a description under each field."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
@@ -64,7 +64,7 @@ def build(cls: type[C], data: Mapping[str, Any]) -> C:
 
 
 def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
-    """Read ``key=value`` words; values are YAML, so ``3e-4``, ``true`` and ``[1, 2]`` mean what they say.
+    """Read ``key=value`` words; values are YAML, so ``true`` and ``[1, 2]`` mean what they say.
 
     Raises:
         ConfigError: A word without ``=``.

@@ -11,8 +11,8 @@
     ├── MissingExtraError    exit 2: an optional package is needed; the message names the extra
     └── Rejected             one input file was refused, with a reason from ``REJECT_REASONS``
 
-A message says what was wrong, the value, what was expected and what to do. It never holds a patient's
-attribute, or a file name or path from an archive.
+A message says what was wrong, the value, what was expected and what to do. It never holds a
+patient's attribute, or a file name or path from an archive.
 """
 
 from typing import Final
@@ -90,7 +90,9 @@ class Rejected(MgrayError):  # noqa: N818 - a refusal is an answer, not a fault
         if reason not in REJECT_REASONS:
             raise ValueError(f"unknown reject reason {reason!r}; see mgray.errors.REJECT_REASONS")
         self.reason, self.detail = reason, detail
-        super().__init__(f"{REJECT_REASONS[reason]}: {detail}" if detail else REJECT_REASONS[reason])
+        super().__init__(
+            f"{REJECT_REASONS[reason]}: {detail}" if detail else REJECT_REASONS[reason]
+        )
 
     def __reduce__(self) -> tuple[type["Rejected"], tuple[str, str]]:
         """Survive pickling between processes."""

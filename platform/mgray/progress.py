@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -27,12 +27,16 @@ class Bar:
         self.title, self.total, self.unit, self.done = title, total, unit, 0
         self._rich: Progress | None = None
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Bar":
         self._start = self._shown = time.monotonic()
         if sys.stderr.isatty():
             self._rich = Progress(
-                TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(),
-                TextColumn("{task.fields[note]}"), TextColumn("ETA"), TimeRemainingColumn(),
+                TextColumn("{task.description:<24}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[note]}"),
+                TextColumn("ETA"),
+                TimeRemainingColumn(),
             )
             self._task = self._rich.add_task(self.title, total=self.total, note=self.unit)
             self._rich.start()
@@ -55,7 +59,10 @@ class Bar:
         return f"{self.title}: {self.done}/{self.total} {self.unit}{tail}, ETA {eta:.0f} s"
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
     ) -> None:
         if self._rich is not None:
             self._rich.stop()

@@ -1,7 +1,7 @@
 """Arrow schemas of every table: meaning and unit of each column, in the column's own metadata.
 
-Boxes are ``xyxy``, float, half-open, in the ``dicom`` frame: the stored pixel matrix as decoded, before any flip,
-crop or resize; origin top left, x along columns.
+Boxes are ``xyxy``, float, half-open, in the ``dicom`` frame: the stored pixel matrix as decoded,
+before any flip, crop or resize; origin top left, x along columns.
 """
 
 from typing import Final
@@ -14,13 +14,33 @@ TABLE_VERSION: Final = "1"
 VERSION_KEY: Final = b"mgray_table_version"
 
 IMAGE_KINDS: Final = (
-    "ffdm", "ffdm_raw", "synthetic_2d", "dbt", "dbt_slice", "dbt_projection", "film", "cesm", "sc", "unknown",
+    "ffdm",
+    "ffdm_raw",
+    "synthetic_2d",
+    "dbt",
+    "dbt_slice",
+    "dbt_projection",
+    "film",
+    "cesm",
+    "sc",
+    "unknown",
 )
 SPLITS: Final = ("train", "val", "test")
 QC_FLAGS: Final = (
-    "laterality_tag_vs_pixels", "box_clipped", "box_outside_image", "box_outside_breast", "voi_missing",
-    "monochrome1", "values_over_bits_stored", "near_empty", "missing_partner", "ambiguous_pair",
-    "spot_or_mag", "implant", "for_processing", "syntax_mislabelled",
+    "laterality_tag_vs_pixels",
+    "box_clipped",
+    "box_outside_image",
+    "box_outside_breast",
+    "voi_missing",
+    "monochrome1",
+    "values_over_bits_stored",
+    "near_empty",
+    "missing_partner",
+    "ambiguous_pair",
+    "spot_or_mag",
+    "implant",
+    "for_processing",
+    "syntax_mislabelled",
 )
 
 
@@ -46,7 +66,12 @@ ANNOTATION: Final = pa.struct(
 IMAGE: Final = pa.schema(
     [
         # identity; ids are keyed pseudonyms, never a tag's value
-        _field("image_id", S, "dataset-prefixed pseudonym of the SOP instance UID; unique", nullable=False),
+        _field(
+            "image_id",
+            S,
+            "dataset-prefixed pseudonym of the SOP instance UID; unique",
+            nullable=False,
+        ),
         _field("patient_id", S, "pseudonym; a patient is in one split only", nullable=False),
         _field("exam_id", S, "pseudonym of the study", nullable=False),
         _field("dataset", S, "name of the source", nullable=False),
@@ -87,15 +112,31 @@ IMAGE: Final = pa.schema(
         _field("window_center", pa.list_(F64), "(0028,1050), all values"),
         _field("window_width", pa.list_(F64), "(0028,1051), all values"),
         _field("voi_lut_function", S, "LINEAR, LINEAR_EXACT or SIGMOID"),
-        _field("voi_lut", pa.list_(F64), "first VOI LUT: first mapped value, bits, entries ...; null if none"),
+        _field(
+            "voi_lut",
+            pa.list_(F64),
+            "first VOI LUT: first mapped value, bits, entries ...; null if none",
+        ),
         _field("presentation_lut_shape", S, "(2050,0020)"),
-        _field("imager_pixel_spacing_mm", pa.list_(F64), "(0018,1164): row, column; detector plane"),
+        _field(
+            "imager_pixel_spacing_mm", pa.list_(F64), "(0018,1164): row, column; detector plane"
+        ),
         _field("pixel_spacing_mm", pa.list_(F64), "(0028,0030): row, column; only if calibrated"),
         _field("patient_orientation", pa.list_(S), "(0020,0020)"),
         # pixels
-        _field("pixels", pa.large_binary(), "HTJ2K codestream of the stored values, lossless", nullable=False),
+        _field(
+            "pixels",
+            pa.large_binary(),
+            "HTJ2K codestream of the stored values, lossless",
+            nullable=False,
+        ),
         _field("pixel_codec", S, "htj2k", nullable=False),
-        _field("pixel_offset", I32, "added to stored values before coding, so that signed ones fit", nullable=False),
+        _field(
+            "pixel_offset",
+            I32,
+            "added to stored values before coding, so that signed ones fit",
+            nullable=False,
+        ),
         _field("pixel_sha256", S, "of the stored values, row-major little-endian", nullable=False),
         _field("pixels_face", S, "right if the breast touches the left edge, left, or unknown"),
         _field("breast_box", pa.list_(I32), "x0, y0, x1, y1 of the breast, dicom frame, half-open"),
@@ -103,7 +144,11 @@ IMAGE: Final = pa.schema(
         _field("birads", I32, "BI-RADS assessment 0-6"),
         _field("pathology", S, "of the image's worst finding"),
         _field("cancer", pa.int8(), "1, 0 or null (unknown)"),
-        _field("label_source", S, "pathology, registry, birads_proxy, assumed_normal, followup, simulation"),
+        _field(
+            "label_source",
+            S,
+            "pathology, registry, birads_proxy, assumed_normal, followup, simulation",
+        ),
         _field("label_level", S, "finding, image, breast, exam or patient"),
         _field("density", S, "BI-RADS density a, b, c or d"),
         _field("age", pa.float32(), "years at the exam"),
@@ -116,7 +161,12 @@ IMAGE: Final = pa.schema(
 
 QUARANTINE: Final = pa.schema(
     [
-        _field("source_path", S, "path below the archive's root; private, never printed", nullable=False),
+        _field(
+            "source_path",
+            S,
+            "path below the archive's root; private, never printed",
+            nullable=False,
+        ),
         _field("source_sha256", S, "of the file's bytes; null if unreadable"),
         _field("file_id", S, "pseudonym of the path: what logs may say", nullable=False),
         _field("reason", S, "a key of mgray.errors.REJECT_REASONS", nullable=False),
@@ -137,7 +187,9 @@ PREDICTION: Final = pa.schema(
     [
         _field("model", S, "sm, ffdm, fused, upper_bound ...", nullable=False),
         _field("image_id", S, "image in whose dicom frame the boxes are", nullable=False),
-        _field("pair_key", S, "key shared by the models' images of one breast and view", nullable=False),
+        _field(
+            "pair_key", S, "key shared by the models' images of one breast and view", nullable=False
+        ),
         _field("patient_id", S, "pseudonym", nullable=False),
         _field("split", S, "train, val or test", nullable=False),
         _field("detections", pa.list_(DETECTION), "by falling score", nullable=False),
@@ -159,5 +211,6 @@ def check_version(schema: pa.Schema, what: str) -> None:
     found = (schema.metadata or {}).get(VERSION_KEY, b"none").decode()
     if found != TABLE_VERSION:
         raise SchemaError(
-            f"{what} has format version {found}, expected {TABLE_VERSION}: ingest the archive again into a new folder"
+            f"{what} has format version {found}, expected {TABLE_VERSION}: "
+            "ingest the archive again into a new folder"
         )
