@@ -1,7 +1,8 @@
 """The frozen config base and its one notation: ``replace(config, {"a.b": value})``.
 
-A recipe is a function that returns one full config; a variant is ``replace(base(), {...})``. The same
-dotted keys are used on the command line (``optimizer.learning_rate=3e-4``), by a sweep and in tests.
+A recipe is a function that returns one full config; a variant is ``replace(base(), {...})``. The
+same dotted keys are used on the command line (``optimizer.learning_rate=3e-4``), by a sweep and in
+tests.
 """
 
 import difflib
