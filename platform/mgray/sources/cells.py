@@ -1,0 +1,110 @@
+"""Cells of a table: text in, checked values out; errors name line and column, never a value."""
+
+import csv
+import difflib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from mgray.errors import ConfigError, NotFoundError
+
+TRUE: Final = frozenset({"1", "true", "yes", "1.0"})
+FALSE: Final = frozenset({"0", "false", "no", "0.0"})
+DENSITIES: Final = {"1": "a", "2": "b", "3": "c", "4": "d", "a": "a", "b": "b", "c": "c", "d": "d"}
+
+
+class Cells:
+    """One line of a table.
+
+    Args:
+        row: Column to text, as ``csv.DictReader`` gives it.
+        line: Number of the line in the file, for messages.
+    """
+
+    def __init__(self, row: Mapping[str, str | None], line: int) -> None:
+        self.row, self.line = row, line
+
+    def text(self, column: str) -> str | None:
+        """The text, stripped; ``None`` where the cell is empty or the column missing."""
+        return (self.row.get(column) or "").strip() or None
+
+    def number(self, column: str) -> float | None:
+        """A finite number."""
+        text = self.text(column)
+        if text is None:
+            return None
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise self.fault(column, "a number")
+        return value
+
+    def flag(self, column: str) -> bool | None:
+        """Yes or no, as ``1``, ``0``, ``true``, ``false``, ``yes`` or ``no``."""
+        text = (self.text(column) or "").lower()
+        if text and text not in TRUE | FALSE:
+            raise self.fault(column, "0 or 1")
+        return text in TRUE if text else None
+
+    def word(self, column: str, known: Mapping[str, str] | Sequence[str]) -> str | None:
+        """One of the known words, whatever its case; a mapping also translates."""
+        text = self.text(column)
+        if text is None:
+            return None
+        words = known if isinstance(known, Mapping) else {word.lower(): word for word in known}
+        if text.lower() not in words:
+            raise self.fault(column, "one of " + ", ".join(dict.fromkeys(words.values())))
+        return words[text.lower()]
+
+    def box(self) -> list[float] | None:
+        """The columns ``x0, y0, x1, y1``; ``None`` where all four are empty."""
+        values = [self.number(column) for column in ("x0", "y0", "x1", "y1")]
+        coords = [value for value in values if value is not None]
+        if coords and len(coords) < 4:
+            raise ConfigError(
+                f"line {self.line} of the table: a box needs all of x0, y0, x1, y1: "
+                "fill or empty them"
+            )
+        return coords or None
+
+    def fault(self, column: str, expected: str) -> ConfigError:
+        """The error for a cell that cannot be understood."""
+        return ConfigError(
+            f"line {self.line} of the table: {column} must be {expected} or empty: correct the cell"
+        )
+
+
+def read_table(path: Path, required: Iterable[str]) -> tuple[list[str], list[Cells]]:
+    """Read a CSV file whole.
+
+    Args:
+        path: UTF-8, with a header line; a byte order mark is allowed.
+        required: Columns that must be there.
+
+    Returns:
+        The header, and one ``Cells`` per line.
+
+    Raises:
+        NotFoundError: No such file.
+        ConfigError: Not a CSV text, or a required column is missing.
+    """
+    if not path.is_file():
+        raise NotFoundError(f"no table {str(path)!r}: put it there or name it with csv=PATH")
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            reader.fieldnames = header = [name.strip() for name in reader.fieldnames or ()]
+            cells = [Cells(row, reader.line_num) for row in reader]
+    except (UnicodeDecodeError, csv.Error):
+        raise ConfigError(f"{str(path)!r} is not a UTF-8 CSV table") from None
+    missing = [column for column in required if column not in header]
+    if missing:
+        near = difflib.get_close_matches(missing[0], header, n=1)
+        hint = (
+            f": is it {near[0]!r}? rename it" if near else f": it has {', '.join(header) or 'none'}"
+        )
+        raise ConfigError(f"{str(path)!r} has no column {missing[0]!r}{hint}")
+    return header, cells

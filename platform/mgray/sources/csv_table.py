@@ -1,0 +1,208 @@
+"""A user's own archive: DICOM files and one CSV table that names them.
+
+Only the column ``path`` is needed where the DICOM headers tell patient, exam, side, view and kind.
+
+=====================  ==========================================================================
+column                 meaning
+=====================  ==========================================================================
+path                   file below the archive's root
+patient_id, exam_id    any text; equal for one person, one visit
+laterality             L or R
+view                   CC, MLO ...
+image_kind             one of ``schema.IMAGE_KINDS``
+cancer                 1, 0 or empty: of this image
+split                  train, val or test; a patient without one is assigned by hash
+birads, density, age   0-6; a-d or 1-4; years
+label_source           pathology, registry, birads_proxy, assumed_normal, followup, simulation
+label_level            finding, image, breast, exam or patient
+licence_tag            licence of the row
+x0, y0, x1, y1         a box in stored pixels, half-open; several lines with one path: several boxes
+finding_id             equal in every image that shows the finding
+finding_type           words joined by a semicolon, e.g. ``mass;spiculated``
+pathology              of the line's box, or of the image: malignant, benign, high_risk ...
+=====================  ==========================================================================
+
+Other columns are kept as ``extra_json``, but a name that is nearly one of these is an error.
+"""
+
+import difflib
+import json
+import posixpath
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mgray.errors import ConfigError, NotFoundError
+from mgray.schema import IMAGE_KINDS, SPLITS
+from mgray.sources.cells import DENSITIES, Cells, read_table
+from mgray.sources.source import Catalog, CatalogRow
+
+COLUMNS: Final = (
+    "path",
+    "patient_id",
+    "exam_id",
+    "laterality",
+    "view",
+    "image_kind",
+    "cancer",
+    "split",
+    "birads",
+    "density",
+    "age",
+    "label_source",
+    "label_level",
+    "licence_tag",
+    "x0",
+    "y0",
+    "x1",
+    "y1",
+    "finding_id",
+    "finding_type",
+    "pathology",
+)
+SIDES: Final = {"l": "L", "left": "L", "r": "R", "right": "R"}
+WORST_FIRST: Final = ("malignant", "other_cancer", "high_risk", "benign", "negative")
+LABEL_SOURCES: Final = (
+    "pathology",
+    "registry",
+    "birads_proxy",
+    "assumed_normal",
+    "followup",
+    "simulation",
+)
+LABEL_LEVELS: Final = ("finding", "image", "breast", "exam", "patient")
+BIRADS: Final = tuple("0123456")
+NEARLY: Final = 0.8
+
+
+@dataclass(frozen=True)
+class CsvSource:
+    """An archive described by a table.
+
+    Args:
+        table: The CSV file; ``catalog.csv`` in the archive if not given.
+    """
+
+    table: Path | None = None
+    name: str = "csv"
+    licence_tag: str = "unknown"
+    adapter_version: str = "1"
+
+    def catalog(self, archive: Path) -> Catalog:
+        """Read the table.
+
+        Raises:
+            NotFoundError: No such archive or table.
+            ConfigError: A misspelt column, a cell that cannot be understood, or lines that
+                contradict each other.
+        """
+        if not archive.is_dir():
+            raise NotFoundError(f"no archive folder {str(archive)!r}: give archive=DIR")
+        header, lines = read_table(self.table or archive / "catalog.csv", ["path"])
+        extra = _extra_columns(header)
+        by_path: dict[str, list[Cells]] = defaultdict(list)
+        for cells in lines:
+            by_path[_path(cells)].append(cells)
+        rows = [CatalogRow(path, _labels(by_path[path], extra)) for path in sorted(by_path)]
+        return Catalog(_with_patient_splits(rows))
+
+
+def _extra_columns(header: Sequence[str]) -> list[str]:
+    absent = [column for column in COLUMNS if column not in header]
+    extra = [column for column in header if column not in COLUMNS]
+    for column in extra:
+        near = difflib.get_close_matches(column.lower(), absent, n=1, cutoff=NEARLY)
+        if near:
+            raise ConfigError(f"unknown column {column!r}: did you mean {near[0]!r}? rename it")
+    return extra
+
+
+def _path(cells: Cells) -> str:
+    path = cells.text("path")
+    if path is None:
+        raise ConfigError(
+            f"line {cells.line} of the table: path is empty: name a file or delete the line"
+        )
+    return posixpath.normpath(path)
+
+
+def _labels(lines: Sequence[Cells], extra: Sequence[str]) -> dict[str, Any]:
+    """Join the lines of one path: each says something about the image and may hold a box."""
+    said = [_image_cells(cells) for cells in lines]
+    labels = {
+        column: _agreed([one[column] for one in said], column, lines[0]) for column in said[0]
+    }
+    cancers = [int(flag) for cells in lines if (flag := cells.flag("cancer")) is not None]
+    labels["cancer"] = max(cancers, default=None)
+    found = {word for cells in lines if (word := cells.word("pathology", WORST_FIRST))}
+    labels["pathology"] = next((word for word in WORST_FIRST if word in found), None)
+    boxes = [box for cells in lines if (box := _annotation(cells)) is not None]
+    if boxes:
+        labels["annotations"] = boxes
+    others = [{name: text for name in extra if (text := cells.text(name))} for cells in lines]
+    if any(others):
+        labels["extra_json"] = json.dumps(others, sort_keys=True)
+    return {column: value for column, value in labels.items() if value is not None}
+
+
+def _image_cells(cells: Cells) -> dict[str, Any]:
+    view, birads = cells.text("view"), cells.word("birads", BIRADS)
+    return {
+        "patient_id": cells.text("patient_id"),
+        "exam_id": cells.text("exam_id"),
+        "laterality": cells.word("laterality", SIDES),
+        "view": view.upper() if view else None,
+        "image_kind": cells.word("image_kind", IMAGE_KINDS),
+        "split_official": cells.word("split", SPLITS),
+        "density": cells.word("density", DENSITIES),
+        "age": cells.number("age"),
+        "birads": int(birads) if birads else None,
+        "label_source": cells.word("label_source", LABEL_SOURCES),
+        "label_level": cells.word("label_level", LABEL_LEVELS),
+        "licence_tag": cells.text("licence_tag"),
+    }
+
+
+def _agreed(values: Sequence[Any], column: str, first: Cells) -> Any:
+    said = {value for value in values if value is not None}
+    if len(said) > 1:
+        raise ConfigError(
+            f"the lines of one path contradict each other in {column!r}, "
+            f"from line {first.line} of the table on: give all the same"
+        )
+    return said.pop() if said else None
+
+
+def _annotation(cells: Cells) -> dict[str, Any] | None:
+    coords = cells.box()
+    if coords is None:
+        return None
+    words = (cells.text("finding_type") or "").split(";")
+    return {
+        "finding_id": cells.text("finding_id"),
+        "shape": "box",
+        "coords": coords,
+        "categories": [word.strip() for word in words if word.strip()],
+        "pathology": cells.word("pathology", WORST_FIRST),
+        "visible": None,
+        "source": "csv",
+    }
+
+
+def _with_patient_splits(rows: list[CatalogRow]) -> list[CatalogRow]:
+    """Give every image of a patient the split that any line of that patient names."""
+    splits: dict[str, str] = {}
+    for row in rows:
+        patient, split = row.labels.get("patient_id"), row.labels.get("split_official")
+        if patient and split and splits.setdefault(patient, split) != split:
+            raise ConfigError(
+                "the table puts one patient into two splits: give all images of a patient the same"
+            )
+    return [
+        CatalogRow(row.path, {**row.labels, "split_official": splits[patient]})
+        if (patient := row.labels.get("patient_id")) in splits
+        else row
+        for row in rows
+    ]

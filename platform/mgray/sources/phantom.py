@@ -1,0 +1,103 @@
+"""The archive that ``jobs.phantom`` writes: ``images/*.dcm``, ``exams.csv``, ``annotations.csv``.
+
+Every file under ``images/`` counts, known to the tables or not; labels go by SOP instance UID.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mgray.errors import NotFoundError
+from mgray.schema import IMAGE_KINDS
+from mgray.sources.cells import DENSITIES, Cells, read_table
+from mgray.sources.source import Catalog, CatalogRow
+
+EXAM_COLUMNS: Final = (
+    "sop_instance_uid",
+    "patient_id",
+    "exam_id",
+    "laterality",
+    "view",
+    "image_kind",
+    "density",
+    "cancer",
+)
+FINDING_COLUMNS: Final = (
+    "sop_instance_uid",
+    "finding_id",
+    "type",
+    "malignant",
+    "x0",
+    "y0",
+    "x1",
+    "y1",
+    "visible",
+)
+
+
+@dataclass(frozen=True)
+class PhantomSource:
+    """Virtual breasts with known truth."""
+
+    name: str = "phantom"
+    licence_tag: str = "Apache-2.0"
+    adapter_version: str = "1"
+
+    def catalog(self, archive: Path) -> Catalog:
+        """List ``images/`` and read both tables.
+
+        Raises:
+            NotFoundError: No such archive, or one of its tables is missing.
+            ConfigError: A column is missing, or a cell cannot be understood.
+        """
+        images = archive / "images"
+        if not images.is_dir():
+            raise NotFoundError(
+                f"{str(archive)!r} holds no folder images: "
+                "make it with python -m jobs.phantom out=DIR"
+            )
+        findings = _findings(archive / "annotations.csv")
+        labels = {uid: {"annotations": boxes} for uid, boxes in findings.items()}
+        _, exams = read_table(archive / "exams.csv", EXAM_COLUMNS)
+        for cells in exams:
+            uid = cells.text("sop_instance_uid") or ""
+            labels[uid] = _image_labels(cells, findings.get(uid, []))
+        files = (path for path in images.rglob("*") if path.is_file())
+        paths = sorted(path.relative_to(archive).as_posix() for path in files)
+        return Catalog([CatalogRow(path) for path in paths], labels)
+
+
+def _findings(path: Path) -> dict[str, list[dict[str, Any]]]:
+    by_uid: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for cells in read_table(path, FINDING_COLUMNS)[1]:
+        by_uid[cells.text("sop_instance_uid") or ""].append(
+            {
+                "finding_id": cells.text("finding_id"),
+                "shape": "box",
+                "coords": cells.box(),
+                "categories": [cells.text("type")],
+                "pathology": "malignant" if cells.flag("malignant") else "benign",
+                "visible": cells.flag("visible"),
+                "source": "phantom",
+            }
+        )
+    return {uid: [one for one in found if one["coords"]] for uid, found in by_uid.items()}
+
+
+def _image_labels(cells: Cells, findings: list[dict[str, Any]]) -> dict[str, Any]:
+    cancer = cells.flag("cancer")
+    kinds = {finding["pathology"] for finding in findings}
+    return {
+        "patient_id": cells.text("patient_id"),
+        "exam_id": cells.text("exam_id"),
+        "laterality": cells.word("laterality", ("L", "R")),
+        "view": cells.text("view"),
+        "image_kind": cells.word("image_kind", IMAGE_KINDS),
+        "density": cells.word("density", DENSITIES),
+        "cancer": None if cancer is None else int(cancer),
+        "pathology": next((word for word in ("malignant", "benign") if word in kinds), "negative"),
+        "label_source": "simulation",
+        "label_level": "image",
+        "annotations": findings,
+    }

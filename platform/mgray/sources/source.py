@@ -1,0 +1,101 @@
+"""What a source gives: a catalog, the files of an archive with the labels a table knows.
+
+A source reads tables and lists files; it never opens a DICOM file. Labels are keyed by path where
+the table names files, and by SOP instance UID where it names objects: the second kind is joined
+after decoding, so a copied or renamed file keeps its labels.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+LABELS: Final = frozenset(
+    {
+        "patient_id",
+        "exam_id",
+        "laterality",
+        "view",
+        "image_kind",
+        "split_official",
+        "birads",
+        "pathology",
+        "cancer",
+        "label_source",
+        "label_level",
+        "density",
+        "age",
+        "annotations",
+        "licence_tag",
+        "extra_json",
+    }
+)
+
+
+@dataclass(frozen=True)
+class CatalogRow:
+    """One file of the archive.
+
+    Args:
+        path: Below the archive's root, with forward slashes.
+        labels: Keys of ``LABELS``; ids are raw. An annotation is a dict of ``schema.ANNOTATION``.
+    """
+
+    path: str
+    labels: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One kind of thing a person should know about the table; holds no patient data.
+
+    Args:
+        code: A word for programs, e.g. ``box_outside_image``.
+        count: How often it was seen.
+        text: What it means and what was done.
+        ids: Pseudonyms of the first few, for looking them up.
+    """
+
+    code: str
+    count: int
+    text: str
+    ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All files of an archive and their labels.
+
+    Args:
+        rows: One per file, no path twice.
+        by_uid: Labels by raw SOP instance UID; they win over those by path.
+        notices: What the tables lack.
+    """
+
+    rows: list[CatalogRow]
+    by_uid: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    notices: list[Notice] = field(default_factory=list)
+
+
+class Source(Protocol):
+    """A kind of archive."""
+
+    @property
+    def name(self) -> str:
+        """The dataset's name; it prefixes every ``image_id``."""
+
+    @property
+    def licence_tag(self) -> str:
+        """Licence of rows whose table names none."""
+
+    @property
+    def adapter_version(self) -> str:
+        """Raised when the same archive would give other rows."""
+
+    def catalog(self, archive: Path) -> Catalog:
+        """List the archive.
+
+        Raises:
+            NotFoundError: The folder or its table is missing.
+            ConfigError: A column or cell that cannot be understood.
+        """
