@@ -1,0 +1,87 @@
+"""Where the breast is: the largest bright component, found on a small copy."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+LONG_SIDE = 512
+MIN_SHARE = 0.01
+"""A component below this share of the image is no breast."""
+
+
+def breast_mask(
+    image: Float[np.ndarray, "height width"],
+) -> Bool[np.ndarray, "height width"] | None:
+    """Find the breast: pixels above the background, thin strips and labels removed, largest component.
+
+    Args:
+        image: Any linear grey scale with a dark background.
+
+    Returns:
+        None if nothing but background is seen.
+    """
+    import cv2
+
+    low, high = np.percentile(image, [1.0, 99.5])
+    if not high > low:
+        return None
+    scaled = (np.clip((image - low) / (high - low), 0.0, 1.0) * 255.0).astype(np.uint8)
+    mask = (cv2.GaussianBlur(scaled, (5, 5), 0) > _threshold(scaled)).astype(np.uint8)
+    side = max(3, max(image.shape) // 40) | 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    framed = cv2.copyMakeBorder(mask, side, side, side, side, cv2.BORDER_REPLICATE)
+    opened = cv2.morphologyEx(framed, cv2.MORPH_OPEN, kernel)[side:-side, side:-side]
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened)
+    if count < 2:
+        return None
+    best = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    return labels == best if stats[best, cv2.CC_STAT_AREA] >= MIN_SHARE * mask.size else None
+
+
+def breast_box(mask: Bool[np.ndarray, "height width"], rows: int, columns: int) -> list[int]:
+    """Bound the breast in the full image: x0, y0, x1, y1, half-open, grown outwards to whole small pixels."""
+    ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    sy, sx = rows / mask.shape[0], columns / mask.shape[1]
+    return [
+        max(0, int(np.floor(xs[0] * sx))),
+        max(0, int(np.floor(ys[0] * sy))),
+        min(columns, int(np.ceil((xs[-1] + 1) * sx))),
+        min(rows, int(np.ceil((ys[-1] + 1) * sy))),
+    ]
+
+
+def pixels_face(mask: Bool[np.ndarray, "height width"]) -> str:
+    """Tell where the nipple points: right if the breast is widest along its left side, left, or unknown.
+
+    The chest wall is the side of the breast's box on which more rows are filled.
+    """
+    xs = np.flatnonzero(mask.any(axis=0))
+    box = mask[:, xs[0] : xs[-1] + 1]
+    strip = max(1, box.shape[1] // 10)
+    left, right = int(box[:, :strip].sum()), int(box[:, -strip:].sum())
+    if max(left, right) < 1.5 * min(left, right):
+        return "unknown"
+    return "right" if left > right else "left"
+
+
+def small_copy(image: np.ndarray[Any, np.dtype[Any]]) -> Float[np.ndarray, "height width"]:
+    """Shrink by area averaging so that the long side is at most ``LONG_SIDE``."""
+    import cv2
+
+    scale = min(1.0, LONG_SIDE / max(image.shape))
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    small: Float[np.ndarray, "height width"] = cv2.resize(
+        image.astype(np.float32), size, interpolation=cv2.INTER_AREA
+    )
+    return small
+
+
+def _threshold(scaled: np.ndarray[Any, np.dtype[np.uint8]]) -> float:
+    """Put the threshold a fifth of the way from the background's peak to Otsu's value."""
+    import cv2
+
+    otsu, _ = cv2.threshold(scaled, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    background = scaled[scaled <= otsu]
+    peak = float(np.bincount(background, minlength=256).argmax()) if background.size else 0.0
+    return peak + max(2.0, 0.2 * (otsu - peak))

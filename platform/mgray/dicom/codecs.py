@@ -1,0 +1,225 @@
+"""One table: transfer syntax to decoder. And HTJ2K, the codec of the image table.
+
+Every decoder gets one frame's bytes and the sizes that the header promises, and returns whatever integer type its
+library chose; ``decode_frame`` checks the promise before and the shape after. The codecs are imported when first
+used. GDCM is never used: malformed files make it abort the process.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import Int
+
+from mgray.dicom.codestream import FrameHeader, read_frame_header
+from mgray.errors import Rejected
+
+Array = np.ndarray[Any, np.dtype[Any]]
+HTJ2K_RESOLUTIONS: Final = 5
+"""Wavelet levels of the table's codestreams: ``reduce`` may be 0 to 5."""
+
+SYNTAXES: Final[dict[str, str]] = {
+    "1.2.840.10008.1.2": "little",
+    "1.2.840.10008.1.2.1": "little",
+    "1.2.840.10008.1.2.1.99": "little",
+    "1.2.840.10008.1.2.2": "big",
+    "1.2.840.10008.1.2.4.50": "jpeg",
+    "1.2.840.10008.1.2.4.51": "jpeg",
+    "1.2.840.10008.1.2.4.57": "jpeg_lossless",
+    "1.2.840.10008.1.2.4.70": "jpeg_lossless",
+    "1.2.840.10008.1.2.4.80": "jpeg_ls",
+    "1.2.840.10008.1.2.4.81": "jpeg_ls",
+    "1.2.840.10008.1.2.4.90": "j2k",
+    "1.2.840.10008.1.2.4.91": "j2k",
+    "1.2.840.10008.1.2.4.201": "htj2k",
+    "1.2.840.10008.1.2.4.202": "htj2k",
+    "1.2.840.10008.1.2.4.203": "htj2k",
+    "1.2.840.10008.1.2.5": "rle",
+}
+"""Transfer syntax UID to codec family, PS3.6 table A-1."""
+
+
+@dataclass(frozen=True)
+class FrameSpec:
+    """What the DICOM header promises about one frame."""
+
+    rows: int
+    columns: int
+    bits_allocated: int
+    bits_stored: int
+    signed: bool
+
+
+def decode_frame(
+    frame: bytes, family: str, spec: FrameSpec
+) -> tuple[Int[np.ndarray, "height width"], bool]:
+    """Decode one frame to its stored values.
+
+    Args:
+        frame: One frame: all its fragments joined, or the value of native pixel data.
+        family: A value of ``SYNTAXES``.
+        spec: The header's promise; a codestream that contradicts it is refused before it is decoded.
+
+    Returns:
+        Stored values, int32, and whether the codestream is of another family than the transfer syntax says.
+
+    Raises:
+        Rejected: ``header_mismatch``, ``corrupt_pixels``, ``bad_pixels`` or ``too_large`` (out of memory).
+    """
+    actual = family
+    if family in _FROM_CODESTREAM:
+        header = read_frame_header(frame)
+        _check(header, spec)
+        actual, frame = header.family, frame[header.start :]
+    raw = _guarded(_DECODERS[actual], frame, spec)
+    if raw.shape != (spec.rows, spec.columns) or raw.dtype.kind not in "iu" or raw.itemsize > 4:
+        raise Rejected("bad_pixels", f"decoded to shape {raw.shape} of {raw.dtype}")
+    return _stored(raw, spec), actual != family
+
+
+def encode_htj2k(stored: Int[np.ndarray, "height width"]) -> bytes:
+    """Encode stored values losslessly (reversible 5/3), so that every reduced size can be read back rightly.
+
+    Low-pass values overshoot the range of the pixels by up to 96 % of it, and OpenJPH wraps what its integer type
+    cannot hold. So the samples are coded signed, as 16 bit where that margin fits (up to 14 bits unsigned) and else
+    as 32 bit, which costs half as much time again.
+    """
+    import imagecodecs
+
+    low, high = sorted((abs(min(int(stored.min()), 0)), max(int(stored.max()), 0)))
+    kind = np.int16 if 2 * high + low < 2**15 else np.int32
+    return bytes(
+        imagecodecs.htj2k_encode(np.ascontiguousarray(stored, dtype=kind), reversible=True)
+    )
+
+
+def decode_htj2k(codestream: bytes, reduce: int = 0) -> Int[np.ndarray, "height width"]:
+    """Decode what ``encode_htj2k`` made, int32.
+
+    Args:
+        codestream: From the image table.
+        reduce: Wavelet levels to leave out: 0 is full size, 1 half, 2 a quarter; up to ``HTJ2K_RESOLUTIONS``.
+            Sizes round up. The values are the low-pass (LL) band, not clipped.
+
+    Raises:
+        Rejected: ``corrupt_pixels``.
+    """
+    import imagecodecs
+
+    if not 0 <= reduce <= HTJ2K_RESOLUTIONS:
+        raise ValueError(f"reduce={reduce}: expected 0 to {HTJ2K_RESOLUTIONS}")
+    try:
+        values: Array = imagecodecs.htj2k_decode(codestream, skipres=reduce)
+    except Exception as error:
+        raise Rejected("corrupt_pixels", f"HTJ2K: {type(error).__name__}") from None
+    return values.astype(np.int32)
+
+
+def _check(header: FrameHeader, spec: FrameSpec) -> None:
+    found = (header.rows, header.columns, header.components)
+    if found != (spec.rows, spec.columns, 1):
+        text = f"codestream {found}, header {(spec.rows, spec.columns, 1)} rows, columns, samples"
+        raise Rejected("header_mismatch", text)
+    if header.precision > spec.bits_allocated:
+        raise Rejected(
+            "header_mismatch", f"codestream {header.precision} bits > {spec.bits_allocated}"
+        )
+    if header.signed not in (None, spec.signed):
+        raise Rejected("header_mismatch", "codestream and (0028,0103) differ in sign")
+
+
+def _guarded(decode: Callable[[bytes, FrameSpec], Array], frame: bytes, spec: FrameSpec) -> Array:
+    """Turn whatever a codec throws into ``Rejected``; a Rust panic is a BaseException."""
+    try:
+        return decode(frame, spec)
+    except (KeyboardInterrupt, SystemExit, Rejected):
+        raise
+    except MemoryError:
+        raise Rejected("too_large", "decoding ran out of memory") from None
+    except BaseException as error:
+        raise Rejected("corrupt_pixels", type(error).__name__) from None
+
+
+def _stored(raw: Array, spec: FrameSpec) -> Int[np.ndarray, "height width"]:
+    """Widen to int32; two's complement of ``bits_stored`` where the codec knows no sign."""
+    values = raw.astype(np.int32)
+    if spec.signed and raw.dtype.kind == "u":
+        unused = 32 - spec.bits_stored
+        values = (values << unused) >> unused
+    return values
+
+
+def _native(frame: bytes, spec: FrameSpec, order: str) -> Array:
+    size = spec.rows * spec.columns * spec.bits_allocated // 8
+    if len(frame) not in (size, size + size % 2):
+        raise Rejected("header_mismatch", f"{len(frame)} bytes of pixel data, expected {size}")
+    if order == ">" and spec.bits_allocated == 8:  # bytes are swapped in words, PS3.5 A.3
+        frame = np.frombuffer(frame, ">u2").astype("<u2").tobytes()
+    kind = f"{order}u{spec.bits_allocated // 8}"
+    return np.frombuffer(frame[:size], kind).reshape(spec.rows, spec.columns)
+
+
+def _little(frame: bytes, spec: FrameSpec) -> Array:
+    return _native(frame, spec, "<")
+
+
+def _big(frame: bytes, spec: FrameSpec) -> Array:
+    return _native(frame, spec, ">")
+
+
+def _rle(frame: bytes, spec: FrameSpec) -> Array:
+    import rle
+
+    segments = np.frombuffer(frame[:64], "<u4")
+    wanted = spec.bits_allocated // 8
+    starts = segments[1 : 1 + wanted].astype(np.int64)
+    if segments[0] != wanted or starts[0] != 64 or (np.diff([*starts, len(frame)]) <= 0).any():
+        raise Rejected("header_mismatch", "RLE segment table contradicts (0028,0100)")  # PS3.5 G.5
+    sizes = {
+        "rows": spec.rows,
+        "columns": spec.columns,
+        "bits_allocated": spec.bits_allocated,
+    }
+    return _little(bytes(rle.decode_pixel_data(frame, version=2, **sizes)), spec)
+
+
+def _j2k(frame: bytes, spec: FrameSpec) -> Array:
+    import openjpeg
+
+    values: Array = openjpeg.decode(frame, j2k_format=0)
+    return values
+
+
+def _htj2k(frame: bytes, spec: FrameSpec) -> Array:
+    import imagecodecs
+
+    values: Array = imagecodecs.htj2k_decode(frame)
+    return values
+
+
+def _jpeg(frame: bytes, spec: FrameSpec) -> Array:
+    import imagecodecs
+
+    values: Array = imagecodecs.jpeg8_decode(frame)
+    return values
+
+
+def _jpeg_ls(frame: bytes, spec: FrameSpec) -> Array:
+    import imagecodecs
+
+    values: Array = imagecodecs.jpegls_decode(frame)
+    return values
+
+
+_FROM_CODESTREAM: Final = frozenset({"jpeg", "jpeg_lossless", "jpeg_ls", "j2k", "htj2k"})
+_DECODERS: Final[dict[str, Callable[[bytes, FrameSpec], Array]]] = {
+    "little": _little,
+    "big": _big,
+    "rle": _rle,
+    "jpeg": _jpeg,
+    "jpeg_lossless": _jpeg,
+    "jpeg_ls": _jpeg_ls,
+    "j2k": _j2k,
+    "htj2k": _htj2k,
+}

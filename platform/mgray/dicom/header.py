@@ -1,0 +1,219 @@
+"""Bytes to a parsed header under caps, and its attributes as columns of the image table.
+
+pydicom reports faults by warnings and log lines that hold the attribute's value, so both are silenced here, and
+every exception is replaced by a ``Rejected`` that names a tag at most.
+"""
+
+import io
+import logging
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from mgray.dicom.limits import Limits
+from mgray.errors import Rejected
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+MAGIC: Final = slice(128, 132)
+IMPLICIT, BIG, DEFLATED = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
+ITEM_TAGS: Final = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
+READS_PER_ELEMENT: Final = 4
+PIXEL_KEYWORDS: Final = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+
+
+class _Budget(io.BytesIO):
+    """A file that refuses to be read more often than a header within the limits needs."""
+
+    def __init__(self, data: bytes, max_elements: int) -> None:
+        super().__init__(data)
+        self.left = max_elements * READS_PER_ELEMENT
+        self.short = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.left -= 1
+        if self.left < 0:
+            raise Rejected("too_large", "too many data elements")
+        data = super().read(size)
+        self.short |= size is not None and 0 < len(data) < size
+        return data
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence pydicom and the codecs: their warnings and log lines hold attribute values."""
+    loggers = [logging.getLogger(name) for name in ("pydicom", "openjpeg", "rle", "pylibjpeg")]
+    for logger in loggers:
+        logger.addFilter(_nothing)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(_nothing)
+
+
+def parse(data: bytes, limits: Limits) -> tuple["Dataset", str]:
+    """Parse a DICOM file with preamble; return its data set and transfer syntax UID.
+
+    Raises:
+        Rejected: ``empty``, ``too_large``, ``not_dicom`` or ``corrupt_header``.
+
+    References:
+        PS3.10 section 7.1.
+    """
+    if not data:
+        raise Rejected("empty")
+    if len(data) > limits.max_file_bytes:
+        raise Rejected("too_large", f"{len(data)} bytes > {limits.max_file_bytes}")
+    if data[MAGIC] != b"DICM":
+        raise Rejected("not_dicom")
+    try:
+        return _parse(data, limits)
+    except (KeyboardInterrupt, SystemExit, Rejected):
+        raise
+    except MemoryError:
+        raise Rejected("too_large", "parsing ran out of memory") from None
+    except Exception as error:
+        raise Rejected("corrupt_header", type(error).__name__) from None
+
+
+def value(dataset: "Dataset", keyword: str) -> Any:
+    """Read one attribute; None if absent or empty.
+
+    Raises:
+        Rejected: ``corrupt_header``; the value cannot be read as its type.
+    """
+    try:
+        found = dataset.get(keyword)
+        return found if found or found == 0 else None
+    except Exception:
+        raise Rejected("corrupt_header", f"{keyword} cannot be read") from None
+
+
+def text(dataset: "Dataset", keyword: str) -> str | None:
+    """Read one attribute as text without outer blanks."""
+    found = value(dataset, keyword)
+    return (str(found).strip() or None) if found is not None else None
+
+
+def texts(dataset: "Dataset", keyword: str) -> list[str] | None:
+    """Read a multi-valued attribute as a list of texts."""
+    found = _many(dataset, keyword)
+    return [str(item).strip() for item in found] if found else None
+
+
+def number(dataset: "Dataset", keyword: str) -> float | None:
+    """Read one number, which may be given as text."""
+    found = numbers(dataset, keyword)
+    return found[0] if found else None
+
+
+def numbers(dataset: "Dataset", keyword: str) -> list[float] | None:
+    """Read a multi-valued attribute as numbers."""
+    found = _many(dataset, keyword)
+    try:
+        return [float(item) for item in found] if found else None
+    except (TypeError, ValueError, OverflowError):
+        raise Rejected("corrupt_header", f"{keyword} is not a number") from None
+
+
+def integer(dataset: "Dataset", keyword: str, default: int | None = None) -> int | None:
+    """Read one whole number of 32 bits."""
+    found = number(dataset, keyword)
+    if found is None:
+        return default
+    if not found.is_integer() or abs(found) >= 2**31:
+        raise Rejected("corrupt_header", f"{keyword} is not a whole number of 32 bits")
+    return int(found)
+
+
+def stored_integer(dataset: "Dataset", keyword: str) -> int | None:
+    """Read a US-or-SS attribute in the sign of the pixels, (0028,0103)."""
+    found = value(dataset, keyword)
+    if found is None:
+        return None
+    signed = integer(dataset, "PixelRepresentation") == 1
+    if isinstance(found, bytes):
+        return int.from_bytes(found[:2], "little", signed=signed)
+    bits = int(found) & 0xFFFF
+    return bits - 0x10000 if signed and bits & 0x8000 else bits
+
+
+def voi_lut(dataset: "Dataset") -> list[float] | None:
+    """Read the first VOI LUT as first mapped value, bits, entries; None if the file has none.
+
+    References:
+        PS3.3 C.11.2.1.1.
+    """
+    items = value(dataset, "VOILUTSequence")
+    if not items:
+        return None
+    try:
+        count, first, bits = (int(part) for part in items[0].LUTDescriptor)
+        raw = items[0].LUTData
+        entries = _entries(raw, dataset.original_encoding[1] is not False)
+    except Exception:
+        raise Rejected("corrupt_header", "VOILUTSequence cannot be read") from None
+    count = count & 0xFFFF or 0x10000
+    if len(entries) < count or not 8 <= bits <= 16:
+        raise Rejected("corrupt_header", "VOILUTSequence contradicts its descriptor")
+    if integer(dataset, "PixelRepresentation") == 1 and first >= 0x8000:
+        first -= 0x10000
+    return [float(first), float(bits), *entries[:count]]
+
+
+def _entries(raw: Any, little: bool) -> list[float]:
+    if not isinstance(raw, bytes):
+        return [float(entry) for entry in raw]
+    order = "little" if little else "big"
+    return [float(int.from_bytes(raw[at : at + 2], order)) for at in range(0, len(raw) - 1, 2)]
+
+
+def _many(dataset: "Dataset", keyword: str) -> list[Any]:
+    found = value(dataset, keyword)
+    if found is None:
+        return []
+    return (
+        [found]
+        if isinstance(found, str | bytes | int | float) or not hasattr(found, "__iter__")
+        else list(found)
+    )
+
+
+def _parse(data: bytes, limits: Limits) -> tuple["Dataset", str]:
+    from pydicom.filereader import read_dataset
+
+    head = _Budget(data, limits.max_elements)
+    head.seek(MAGIC.stop)
+    meta = read_dataset(head, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
+    syntax = str(meta.get("TransferSyntaxUID", "")).strip()
+    if not syntax:
+        raise Rejected("corrupt_header", "(0002,0010) Transfer Syntax UID is missing")
+    body = data[head.tell() :]
+    if syntax == DEFLATED:
+        body = _inflate(body, limits.max_inflated_bytes)
+    if sum(body.count(tag) for tag in ITEM_TAGS) > limits.max_elements:
+        raise Rejected("too_large", "too many sequence items")
+    file = _Budget(body, limits.max_elements)
+    dataset = read_dataset(file, syntax == IMPLICIT, syntax != BIG)
+    if file.short and not any(keyword in dataset for keyword in PIXEL_KEYWORDS):
+        raise Rejected("corrupt_header", "the file ends inside an element")
+    return dataset, syntax
+
+
+def _inflate(data: bytes, limit: int) -> bytes:
+    """Inflate at most ``limit`` bytes, PS3.5 A.5."""
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    inflated = stream.decompress(data, limit + 1)
+    if len(inflated) > limit:
+        raise Rejected("too_large", f"inflates to more than {limit} bytes")
+    return inflated
+
+
+def _nothing(record: logging.LogRecord) -> bool:
+    return False

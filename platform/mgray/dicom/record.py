@@ -1,0 +1,262 @@
+"""The one door: a DICOM file in, a ``FileRecord`` out or ``Rejected``.
+
+Size caps, parse, modality, kind, promise of the header, codestream against promise, decode, checks, columns: in
+this order, so that every step is cheap and safe because of the one before.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Int
+
+from mgray.dicom.breast import breast_box, breast_mask, pixels_face, small_copy
+from mgray.dicom.codecs import SYNTAXES, FrameSpec, decode_frame, encode_htj2k
+from mgray.dicom.grey import check_grey, is_inverted, padding_mask, stored_range
+from mgray.dicom.header import (
+    integer,
+    number,
+    numbers,
+    parse,
+    quiet,
+    stored_integer,
+    text,
+    texts,
+    value,
+    voi_lut,
+)
+from mgray.dicom.kind import check_modality, image_kind
+from mgray.dicom.limits import Limits
+from mgray.dicom.view import laterality, orientation, view, view_modifiers
+from mgray.errors import Rejected
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+HELD_KINDS = ("ffdm", "ffdm_raw", "synthetic_2d", "dbt", "dbt_slice", "film", "cesm", "unknown")
+"""Kinds that the image table holds, as single frames."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Raw identifiers: only to make pseudonyms from, never to be logged or stored."""
+
+    sop_instance_uid: str
+    study_instance_uid: str
+    patient_id: str
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """What one file alone tells.
+
+    Args:
+        identity: Raw identifiers.
+        columns: Names and types of ``schema.IMAGE``.
+    """
+
+    identity: Identity
+    columns: dict[str, Any]
+
+
+def read_record(
+    source: Path | bytes, limits: Limits = Limits(), kind: str | None = None
+) -> FileRecord:
+    """Read one file in this process. Hostile bytes belong into a ``DecodeChild``.
+
+    Args:
+        source: A file or its bytes.
+        limits: Caps checked before decoding.
+        kind: The source's own word for the image kind, if it knows better than the header.
+
+    Raises:
+        Rejected: With a reason of ``errors.REJECT_REASONS``.
+    """
+    data = _bytes(source, limits)
+    try:
+        with quiet():
+            return _record(data, limits, kind)
+    except RecursionError:
+        raise Rejected("corrupt_header", "nested too deeply") from None
+    except MemoryError:
+        raise Rejected("too_large", "out of memory") from None
+
+
+def _bytes(source: Path | bytes, limits: Limits) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    try:
+        size = source.stat().st_size
+        if size > limits.max_file_bytes:
+            raise Rejected("too_large", f"{size} bytes > {limits.max_file_bytes}")
+        return source.read_bytes()
+    except OSError as error:
+        raise Rejected("unreadable", type(error).__name__) from None
+
+
+def _record(data: bytes, limits: Limits, kind: str | None) -> FileRecord:
+    dataset, syntax = parse(data, limits)
+    check_modality(dataset)
+    if "PixelData" not in dataset:
+        raise Rejected("no_pixels")
+    identity = _identity(dataset)
+    spec = _frame_spec(dataset, limits)
+    columns = _attributes(dataset, syntax)
+    columns["image_kind"], columns["kind_evidence"] = _held_kind(dataset, kind)
+    check_grey(columns)
+    stored, mislabelled = decode_frame(_frame(dataset, syntax), SYNTAXES[syntax], spec)
+    columns |= _pixel_columns(stored, columns)
+    columns["qc_flags"] += _flags(stored, columns) + ["syntax_mislabelled"] * mislabelled
+    columns["source_sha256"] = hashlib.sha256(data).hexdigest()
+    return FileRecord(identity, columns)
+
+
+def _identity(dataset: "Dataset") -> Identity:
+    sop_instance_uid = text(dataset, "SOPInstanceUID")
+    if sop_instance_uid is None:
+        raise Rejected("corrupt_header", "(0008,0018) SOP Instance UID is missing")
+    return Identity(
+        sop_instance_uid, text(dataset, "StudyInstanceUID") or "", text(dataset, "PatientID") or ""
+    )
+
+
+def _held_kind(dataset: "Dataset", override: str | None) -> tuple[str, str]:
+    kind, evidence = image_kind(dataset, override)
+    if text(dataset, "BurnedInAnnotation") == "YES" or (kind == "sc" and evidence == "sop_class"):
+        raise Rejected("burned_in", "(0028,0301) is YES or the object is a secondary capture")
+    if kind not in HELD_KINDS:
+        raise Rejected("unsupported_kind", kind)
+    if integer(dataset, "NumberOfFrames", 1) != 1:
+        raise Rejected("unsupported_kind", "more than one frame")
+    return kind, evidence
+
+
+def _frame_spec(dataset: "Dataset", limits: Limits) -> FrameSpec:
+    """Read and check what the header promises about its pixels."""
+    rows, columns = integer(dataset, "Rows") or 0, integer(dataset, "Columns") or 0
+    frames = integer(dataset, "NumberOfFrames", 1) or 0
+    allocated, stored = integer(dataset, "BitsAllocated"), integer(dataset, "BitsStored")
+    if frames > limits.max_frames or rows * columns * frames > limits.max_pixels:
+        raise Rejected("too_large", f"{rows} x {columns} x {frames} pixels")
+    if rows < 1 or columns < 1 or frames < 1:
+        raise Rejected("corrupt_header", "rows, columns or frames below 1")
+    if integer(dataset, "SamplesPerPixel", 1) != 1 or not (
+        text(dataset, "PhotometricInterpretation") or ""
+    ).startswith("MONOCHROME"):
+        raise Rejected("unsupported_kind", "a colour image")
+    if allocated not in (8, 16) or stored is None or not 1 < stored <= allocated:
+        raise Rejected("header_mismatch", f"{stored} bits stored in {allocated} allocated")
+    if integer(dataset, "HighBit", stored - 1) != stored - 1:
+        raise Rejected("header_mismatch", "(0028,0102) High Bit is not Bits Stored - 1")
+    return FrameSpec(rows, columns, allocated, stored, integer(dataset, "PixelRepresentation") == 1)
+
+
+def _frame(dataset: "Dataset", syntax: str) -> bytes:
+    """Join the fragments of the only frame; native pixel data is the frame itself."""
+    from pydicom.encaps import generate_fragments, parse_basic_offsets
+
+    if syntax not in SYNTAXES:
+        raise Rejected("unsupported_syntax", syntax)
+    pixel_data = bytes(dataset["PixelData"].value)
+    if SYNTAXES[syntax] in ("little", "big"):
+        return pixel_data
+    try:
+        import io
+
+        buffer = io.BytesIO(pixel_data)
+        frames = len(parse_basic_offsets(buffer))
+        frame = b"".join(generate_fragments(buffer))
+    except Exception as error:
+        raise Rejected("corrupt_pixels", f"fragments: {type(error).__name__}") from None
+    if frames > 1 or not frame:
+        raise Rejected("header_mismatch", f"{frames} frames in the offset table, expected 1")
+    return frame
+
+
+def _attributes(dataset: "Dataset", syntax: str) -> dict[str, Any]:
+    """Read the attributes that go into the table as they are."""
+    if value(dataset, "ModalityLUTSequence"):
+        raise Rejected("unsupported_kind", "(0028,3000) Modality LUT Sequence")
+    side = laterality(dataset)
+    function = text(dataset, "VOILUTFunction")
+    return {
+        "laterality": side,
+        "laterality_source": "tag" if side else None,
+        "view": view(dataset),
+        "view_modifiers": view_modifiers(dataset),
+        "sop_class_uid": text(dataset, "SOPClassUID"),
+        "transfer_syntax_uid": syntax,
+        "presentation_intent_type": text(dataset, "PresentationIntentType"),
+        "photometric_interpretation": text(dataset, "PhotometricInterpretation"),
+        "modality": text(dataset, "Modality"),
+        "image_type": texts(dataset, "ImageType"),
+        "manufacturer": text(dataset, "Manufacturer"),
+        "manufacturer_model_name": text(dataset, "ManufacturerModelName"),
+        "rows": integer(dataset, "Rows"),
+        "columns": integer(dataset, "Columns"),
+        "number_of_frames": 1,
+        "bits_allocated": integer(dataset, "BitsAllocated"),
+        "bits_stored": integer(dataset, "BitsStored"),
+        "pixel_representation": integer(dataset, "PixelRepresentation", 0),
+        "pixel_padding_value": stored_integer(dataset, "PixelPaddingValue"),
+        "pixel_padding_range_limit": stored_integer(dataset, "PixelPaddingRangeLimit"),
+        "rescale_slope": number(dataset, "RescaleSlope"),
+        "rescale_intercept": number(dataset, "RescaleIntercept"),
+        "window_center": numbers(dataset, "WindowCenter"),
+        "window_width": numbers(dataset, "WindowWidth"),
+        "voi_lut_function": function.upper() if function else None,
+        "voi_lut": voi_lut(dataset),
+        "presentation_lut_shape": text(dataset, "PresentationLUTShape"),
+        "imager_pixel_spacing_mm": numbers(dataset, "ImagerPixelSpacing"),
+        "pixel_spacing_mm": numbers(dataset, "PixelSpacing"),
+        "patient_orientation": orientation(dataset),
+        "qc_flags": ["implant"] if text(dataset, "BreastImplantPresent") == "YES" else [],
+    }
+
+
+def _pixel_columns(
+    stored: Int[np.ndarray, "height width"], columns: dict[str, Any]
+) -> dict[str, Any]:
+    mask = breast_mask(small_copy(_bright(stored, columns)))
+    rows, width = stored.shape
+    kind = "<i2" if columns["pixel_representation"] else "<u2"
+    return {
+        "pixels": encode_htj2k(stored),
+        "pixel_codec": "htj2k",
+        "pixel_offset": 0,
+        "pixel_sha256": hashlib.sha256(stored.astype(kind).tobytes()).hexdigest(),
+        "pixels_face": "unknown" if mask is None else pixels_face(mask),
+        "breast_box": None if mask is None else breast_box(mask, rows, width),
+    }
+
+
+def _bright(
+    stored: Int[np.ndarray, "height width"], columns: dict[str, Any]
+) -> Int[np.ndarray, "height width"]:
+    """Turn stored values so that the breast is brighter than the background; padding is darkest."""
+    bright = -stored if is_inverted(columns) else stored
+    padding = padding_mask(stored, columns)
+    return (
+        bright
+        if padding is None or padding.all()
+        else np.where(padding, bright[~padding].min(), bright)
+    )
+
+
+def _flags(stored: Int[np.ndarray, "height width"], columns: dict[str, Any]) -> list[str]:
+    low, high = stored_range(columns)
+    face = columns["pixels_face"]
+    expected = {"A": "right", "P": "left"}.get((columns["patient_orientation"] or ["?"])[0])
+    expected = expected or {"L": "right", "R": "left"}.get(columns["laterality"] or "")
+    found = {
+        "laterality_tag_vs_pixels": face != "unknown" and expected not in (None, face),
+        "voi_missing": not columns["voi_lut"] and not columns["window_center"],
+        "monochrome1": columns["photometric_interpretation"] == "MONOCHROME1",
+        "values_over_bits_stored": int(stored.min()) < low or int(stored.max()) > high,
+        "near_empty": columns["breast_box"] is None,
+        "spot_or_mag": not {"spot", "magnification"}.isdisjoint(columns["view_modifiers"]),
+        "for_processing": columns["image_kind"] == "ffdm_raw",
+    }
+    return [name for name, holds in found.items() if holds]

@@ -1,0 +1,76 @@
+"""Laterality, view and view modifiers, and where they were found."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from mgray.dicom.header import text, texts, value
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+VIEW_CODES: Final[dict[str, str]] = {
+    "399162004": "CC", "399368009": "MLO", "399260004": "ML", "399352003": "LM", "399099002": "LMO",
+    "399192008": "XCCL", "399101009": "XCCM", "399196006": "FB", "399188001": "SIO", "441555000": "ISO",
+    "R-10242": "CC", "R-10226": "MLO", "R-10224": "ML", "R-10228": "LM", "R-10230": "LMO",
+    "R-10244": "FB", "Y-X1770": "XCCL", "Y-X1771": "XCCM",
+}  # fmt: skip
+"""CID 4014 in SNOMED CT and the retired SNOMED-RT identifiers."""
+VIEWS: Final = frozenset({*VIEW_CODES.values(), "AT", "CV"})
+MODIFIER_CODES: Final[dict[str, str]] = {
+    "399163009": "magnification", "399055006": "spot", "399209000": "implant_displaced",
+    "399011000": "axillary_tail", "442580003": "axillary_tissue", "442581004": "nipple_in_profile",
+    "399110001": "tangential", "399161006": "cleavage", "399197002": "rolled_lateral",
+    "399226006": "rolled_medial", "414493004": "rolled_inferior", "415670009": "rolled_superior",
+    "441752004": "anterior_compression", "442593008": "inframammary_fold",
+}  # fmt: skip
+"""CID 4015."""
+LATERALITIES: Final = {"L": "L", "R": "R", "LEFT": "L", "RIGHT": "R"}
+
+
+def laterality(dataset: "Dataset") -> str | None:
+    """Tell the breast, L or R: image, then series, then frame laterality, then a side written as the view."""
+    shared = value(dataset, "SharedFunctionalGroupsSequence")
+    anatomy = _first(_first(shared), "FrameAnatomySequence")
+    candidates = (
+        text(dataset, "ImageLaterality"),
+        text(dataset, "Laterality"),
+        text(anatomy, "FrameLaterality") if anatomy is not None else None,
+        text(dataset, "ViewPosition"),
+    )
+    return next((LATERALITIES[word] for word in candidates if word in LATERALITIES), None)
+
+
+def view(dataset: "Dataset") -> str | None:
+    """Tell the base view: the coded view, then View Position, then (CBIS-DDSM) a view as Patient Orientation."""
+    coded = VIEW_CODES.get(_code(_first(value(dataset, "ViewCodeSequence"))))
+    words = [text(dataset, "ViewPosition"), *(texts(dataset, "PatientOrientation") or [])[:1]]
+    return coded or next((word.upper() for word in words if word and word.upper() in VIEWS), None)
+
+
+def view_modifiers(dataset: "Dataset") -> list[str]:
+    """List view modifiers, sorted: coded ones, and spot or magnification as some devices write them."""
+    item = _first(value(dataset, "ViewCodeSequence"))
+    coded = value(item, "ViewModifierCodeSequence") if item is not None else None
+    found = {MODIFIER_CODES[code] for code in map(_code, coded or []) if code in MODIFIER_CODES}
+    paddle = (text(dataset, "PaddleDescription") or "").upper()
+    position = (text(dataset, "ViewPosition") or "").upper()
+    if "SPOT" in paddle or "SPT" in paddle or "SPOT" in position:
+        found.add("spot")
+    if "MAG" in position:
+        found.add("magnification")
+    return sorted(found)
+
+
+def orientation(dataset: "Dataset") -> list[str] | None:
+    """Read (0020,0020) if it holds directions; CBIS-DDSM writes the view there."""
+    words = texts(dataset, "PatientOrientation")
+    return words if words and words[0].upper() not in VIEWS else None
+
+
+def _first(sequence: Any, keyword: str | None = None) -> Any:
+    if sequence is not None and keyword is not None:
+        sequence = value(sequence, keyword)
+    return sequence[0] if sequence is not None and len(sequence) else None
+
+
+def _code(item: Any) -> str:
+    return (text(item, "CodeValue") or "") if item is not None else ""
