@@ -1,0 +1,81 @@
+"""From a detector's outputs to a few boxes: top candidates, non-maximum suppression, keep the best.
+
+One rule for evaluation, pseudo-labels and serving; FAUC-1 depends on it (P1-A15).
+"""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from pydantic import Field
+from torch import Tensor
+from torchvision.ops import nms
+
+from mgray.config import Config
+from mgray.models.boxes import decode_boxes
+
+
+class PostprocessConfig(Config):
+    """How many boxes survive, and how much they may overlap."""
+
+    candidates: int = Field(5000, ge=1)
+    """Best (anchor, class) scores of one image that enter non-maximum suppression."""
+    nms_iou: float = Field(0.5, gt=0, le=1)
+    """Of two boxes of one class that overlap more than this, the lower score goes."""
+    keep: int = Field(100, ge=1)
+    """Most boxes kept of one image, all classes together."""
+
+
+class Kept(NamedTuple):
+    """What is left of one image, by falling score."""
+
+    boxes: Float[Tensor, "box 4"]
+    scores: Float[Tensor, " box"]
+    classes: Int[Tensor, " box"]
+
+
+def select_boxes(
+    logits: Float[Tensor, "anchor class"],
+    deltas: Float[Tensor, "anchor 4"],
+    anchors: Float[Tensor, "anchor 4"],
+    config: PostprocessConfig,
+) -> Kept:
+    """Turn one image's outputs into its best boxes, suppressed within each class.
+
+    Equal scores keep the anchors' order, so the answer is a function of the outputs alone. Ranking
+    is by logit: sigmoids of confident boxes round to the same float.
+
+    Args:
+        logits: Class logits of every anchor.
+        deltas: Box regression relative to the anchor.
+        anchors: ``xyxy``, pixels of the network input.
+        config: Limits.
+
+    Returns:
+        Boxes ``xyxy`` in pixels of the network input, not clipped to it.
+
+    References:
+        arXiv:1911.09070; the order of steps is that of google/automl.
+    """
+    classes = logits.shape[1]
+    flat = logits.flatten()
+    chosen = torch.topk(flat, min(config.candidates, flat.numel())).indices.sort().values
+    ranked = chosen[torch.argsort(flat[chosen], descending=True, stable=True)]
+    anchor, label = ranked // classes, ranked % classes
+    boxes = decode_boxes(deltas[anchor].unsqueeze(0), anchors[anchor])[0]
+    survivors = _suppress(boxes, flat[ranked], label, config.nms_iou)[: config.keep]
+    return Kept(boxes[survivors], torch.sigmoid(flat[ranked[survivors]]), label[survivors])
+
+
+def _suppress(
+    boxes: Float[Tensor, "box 4"],
+    ranks: Float[Tensor, " box"],
+    classes: Int[Tensor, " box"],
+    iou: float,
+) -> Int[Tensor, " kept"]:
+    """Positions that survive within their class, rising; the input is sorted by falling rank."""
+    kept = []
+    for label in classes.unique():
+        members = (classes == label).nonzero().squeeze(1)
+        kept.append(members[nms(boxes[members], ranks[members], iou)])
+    return torch.cat(kept).sort().values

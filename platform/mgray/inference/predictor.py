@@ -1,0 +1,181 @@
+"""A model folder and image records in, detections in the DICOM's own pixels out.
+
+Evaluation, pseudo-labels and the endpoint all run this code. An answer depends on the model and the
+image alone: the batch has one fixed shape, padded with zeros, and the forward pass runs on one
+thread (two threads split the sums of a convolution elsewhere and change the last bits). For work in
+parallel take several predictors.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mgray.data.transforms import Geometry, PreprocessConfig, prepare
+from mgray.inference.postprocess import Kept, PostprocessConfig, select_boxes
+from mgray.models.efficientdet import anchors_of
+from mgray.models.folder import ModelMeta, load_model
+
+LABELS: Final = ("benign", "malignant")  # of the class logits, P1-A8
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One box the model suggests.
+
+    Args:
+        box: ``xyxy``, half-open, pixels of the dicom frame, clipped to the image.
+        score: 0 to 1.
+        label: ``benign`` or ``malignant``.
+    """
+
+    box: tuple[float, float, float, float]
+    score: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One case, ready for the network.
+
+    Args:
+        planes: The standardised grey image of each input, by kind.
+        geometry: Of the first input.
+        rows: Height of the first input's dicom frame.
+        columns: Its width.
+    """
+
+    planes: dict[str, Float[np.ndarray, "height width"]]
+    geometry: Geometry
+    rows: int
+    columns: int
+
+
+class Predictor:
+    """A loaded model and its one way to an answer.
+
+    Args:
+        model: In eval mode on ``device``; takes one image batch for each of ``meta.inputs``.
+        meta: Of the model folder: inputs, preprocessing, detector.
+        device: Where the model is.
+        batch_size: Cases in one forward pass, always; a smaller rest is padded.
+        postprocess: Limits on the boxes.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        meta: ModelMeta,
+        device: str = "cpu",
+        batch_size: int = 1,
+        postprocess: PostprocessConfig | None = None,
+    ) -> None:
+        self.model, self.meta, self.device = model.eval(), meta, device
+        self.batch_size = batch_size
+        self.postprocess = postprocess or PostprocessConfig()
+        self.preprocess = PreprocessConfig.model_validate(meta.preprocess)
+        size = (self.preprocess.net_height, self.preprocess.net_width)
+        self.anchors = anchors_of(model, meta.detector, *size)
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "cpu", batch_size: int = 1) -> Self:
+        """Load a model folder.
+
+        Raises:
+            NotFoundError: No such folder, or no weights in it.
+            SchemaError: A folder of another format version.
+            DataError: Files that do not match their checksums.
+        """
+        model, meta = load_model(folder, device)
+        return cls(model, meta, device, batch_size)
+
+    def predict(self, cases: Sequence[Mapping[str, Mapping[str, Any]]]) -> list[list[Detection]]:
+        """Detect on rows of the image table, or on what ``read_record`` gives.
+
+        Args:
+            cases: For each case, a record under each of ``meta.inputs``: ``sm``, ``ffdm``.
+
+        Returns:
+            For each case, detections by falling score, in the dicom frame of its first input.
+        """
+        answers: list[list[Detection]] = []
+        for start in range(0, len(cases), self.batch_size):
+            group = cases[start : start + self.batch_size]
+            answers += self.detect([prepare_case(case, self.meta) for case in group])
+        return answers
+
+    def detect(self, cases: Sequence[Prepared]) -> list[list[Detection]]:
+        """Detect on prepared cases, ``batch_size`` at a time."""
+        answers: list[list[Detection]] = []
+        for start in range(0, len(cases), self.batch_size):
+            group = cases[start : start + self.batch_size]
+            answers += [
+                _to_detections(kept, case)
+                for kept, case in zip(self._forward(group), group, strict=True)
+            ]
+        return answers
+
+    def _forward(self, cases: Sequence[Prepared]) -> list[Kept]:
+        """Boxes in the net frame."""
+        with _reproducible():
+            outputs = self.model(*(self._stack(cases, kind) for kind in self.meta.inputs))
+            logits, deltas = outputs.flat()
+            return [
+                select_boxes(logits[i], deltas[i], self.anchors, self.postprocess)
+                for i in range(len(cases))
+            ]
+
+    def _stack(self, cases: Sequence[Prepared], kind: str) -> Float[Tensor, "batch 3 height width"]:
+        height, width = self.preprocess.net_height, self.preprocess.net_width
+        batch = np.zeros((self.batch_size, 1, height, width), np.float32)
+        for i, case in enumerate(cases):
+            batch[i, 0] = case.planes[kind]
+        return torch.from_numpy(batch).to(self.device).expand(-1, 3, -1, -1).contiguous()
+
+
+def prepare_case(case: Mapping[str, Mapping[str, Any]], meta: ModelMeta) -> Prepared:
+    """Make the network's inputs of one case; needs the model's description only, no weights."""
+    config = PreprocessConfig.model_validate(meta.preprocess)
+    images = {kind: prepare(case[kind], config) for kind in meta.inputs}
+    first = meta.inputs[0]
+    return Prepared(
+        planes={kind: image[0].numpy() for kind, (image, _) in images.items()},
+        geometry=images[first][1],
+        rows=case[first]["rows"],
+        columns=case[first]["columns"],
+    )
+
+
+def _to_detections(kept: Kept, case: Prepared) -> list[Detection]:
+    """Map to the dicom frame, clip, and drop what lies in the padding."""
+    boxes = case.geometry.boxes_to_dicom(kept.boxes.cpu().numpy().astype(np.float64))
+    edge = (case.columns, case.rows, case.columns, case.rows)
+    scored = zip(
+        np.clip(boxes, 0, edge).tolist(), kept.scores.tolist(), kept.classes.tolist(), strict=True
+    )
+    return [
+        Detection((x0, y0, x1, y1), score, LABELS[label])
+        for (x0, y0, x1, y1), score, label in scored
+        if x1 > x0 and y1 > y0
+    ]
+
+
+@contextmanager
+def _reproducible() -> Iterator[None]:
+    """No gradients, one thread, and only CUDA kernels that repeat themselves."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    cudnn = torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )
+    try:
+        with torch.inference_mode(), cudnn:
+            yield
+    finally:
+        torch.set_num_threads(threads)
