@@ -1,0 +1,88 @@
+"""FFDM and synthetic 2D of one breast and view, joined by ``pair_key``: metadata only."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mgray.data.table import ImageTable
+from mgray.errors import DataError
+
+log = logging.getLogger(__name__)
+
+KIND_OF_ROLE: Final = {"synthetic_2d": "sm", "ffdm": "ffdm"}
+_COLUMNS: Final = [
+    "pair_key",
+    "pair_role",
+    "patient_id",
+    "split",
+    "density",
+    "cancer",
+    "annotations",
+]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One breast in one view, seen twice."""
+
+    pair_key: str
+    patient_id: str
+    split: str
+    rows: dict[str, int]
+    """Row numbers in the image table, under ``sm`` and ``ffdm``."""
+    malignant: bool
+    """A malignant annotation or ``cancer == 1`` in either image."""
+    density: str | None
+    """BI-RADS density a, b, c or d."""
+
+
+def build_pairs(table: ImageTable) -> list[Pair]:
+    """Pair the images of a table.
+
+    A key with no FFDM, no SM, or more than one of either is left out; how many images that cost
+    is logged.
+
+    Returns:
+        Sorted by ``pair_key``.
+
+    Raises:
+        DataError: The two images of a pair name different patients or splits.
+    """
+    by_key: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    rows = table.index.select(_COLUMNS).to_pylist()
+    for number, row in enumerate(rows):
+        kind = KIND_OF_ROLE.get(row["pair_role"] or "")
+        if kind and row["pair_key"]:
+            by_key[row["pair_key"]].append((kind, number))
+    complete = {
+        key: dict(members)
+        for key, members in sorted(by_key.items())
+        if sorted(kind for kind, _ in members) == ["ffdm", "sm"]
+    }
+    left_out = len(rows) - 2 * len(complete)
+    log.info("%d pairs, %d images without exactly one partner left out", len(complete), left_out)
+    return [_pair(key, numbers, rows) for key, numbers in complete.items()]
+
+
+def is_malignant(row: Mapping[str, Any]) -> bool:
+    """Tell whether an image's breast holds a known cancer, by annotation or by label."""
+    return row["cancer"] == 1 or any(a["pathology"] == "malignant" for a in row["annotations"])
+
+
+def _pair(key: str, numbers: dict[str, int], rows: list[dict[str, Any]]) -> Pair:
+    sm, ffdm = rows[numbers["sm"]], rows[numbers["ffdm"]]
+    for column in ("patient_id", "split"):
+        if sm[column] != ffdm[column]:
+            raise DataError(
+                f"pair {key}: its two images differ in {column}: ingest the archive again"
+            )
+    return Pair(
+        pair_key=key,
+        patient_id=sm["patient_id"],
+        split=sm["split"],
+        rows={"sm": numbers["sm"], "ffdm": numbers["ffdm"]},
+        malignant=is_malignant(sm) or is_malignant(ffdm),
+        density=ffdm["density"] or sm["density"],
+    )

@@ -1,0 +1,177 @@
+"""From a table's row to the network's input: the one preprocessing of training and serving.
+
+Crop to the breast, mirror so that it touches the left edge, resize, pad, standardise. All linear in
+each axis, so that boxes map both ways exactly.
+
+Frames (continuous coordinates: pixel ``i`` covers ``i`` to ``i + 1``):
+
+* ``dicom``: the stored pixel matrix;
+* ``net``: the network's input.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+from pydantic import Field
+from torch import Tensor
+
+from mgray.config import Config
+from mgray.dicom.pixels import read_display
+
+cv2.setNumThreads(1)  # parallel over images, not inside one
+MAX_REDUCE = 5  # decompositions in our codestreams
+
+
+class PreprocessConfig(Config):
+    """Geometry and grey levels of the network's input; saved in the model folder."""
+
+    net_height: int = Field(default=1024, ge=32)
+    """Height of the network's input, pixels; most detectors want a multiple of 128."""
+    net_width: int = Field(default=768, ge=32)
+    """Width of the network's input, pixels; most detectors want a multiple of 128."""
+    margin: float = Field(default=0.02, ge=0, le=1)
+    """Added on each side of the breast's box, as a share of the box's longer side; cut at the
+    image's edge."""
+    fit: Literal["letterbox", "stretch"] = "letterbox"
+    """letterbox keeps the aspect and pads with black on the right, above and below. stretch fills
+    the input, so that the breast boxes of a pair coincide (PAPERS.md P1-A11)."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where the pixels of the dicom frame lie in the net frame: ``net = scale * dicom + offset``.
+
+    Args:
+        scale: Of x and y; x is negative for a mirrored image.
+        offset: Of x and y, pixels of the net frame.
+        size: Height and width of the net frame.
+    """
+
+    scale: tuple[float, float]
+    offset: tuple[float, float]
+    size: tuple[int, int]
+
+    def boxes_to_net(self, boxes: ArrayLike) -> Float[np.ndarray, "box 4"]:
+        """Map ``xyxy`` from the dicom frame; not clipped."""
+        scale, offset = np.tile(self.scale, 2), np.tile(self.offset, 2)
+        return _ordered(_as_boxes(boxes) * scale + offset)
+
+    def boxes_to_dicom(self, boxes: ArrayLike) -> Float[np.ndarray, "box 4"]:
+        """Map ``xyxy`` from the net frame; not clipped."""
+        scale, offset = np.tile(self.scale, 2), np.tile(self.offset, 2)
+        return _ordered((_as_boxes(boxes) - offset) / scale)
+
+
+def prepare(
+    record: Mapping[str, Any], config: PreprocessConfig
+) -> tuple[Float[Tensor, "3 height width"], Geometry]:
+    """Make the network's input from one image; equal input gives equal bits.
+
+    Args:
+        record: A row of the image table: pixels, display attributes, ``breast_box`` (null: the
+            whole image) and ``pixels_face`` (unknown: not mirrored).
+        config: Shape of the input.
+
+    Returns:
+        The standardised image, its grey repeated to three channels (one memory, do not write into
+        it), and where it lies.
+    """
+    crop = _crop_box(record, config.margin)
+    reduce = _choose_reduce(crop, config)
+    image = read_display(record, reduce)
+    x0, y0, x1, y1 = _reduced_crop(crop, reduce, image.shape)
+    height, width = _content_size(y1 - y0, x1 - x0, config)
+    content = cv2.resize(
+        np.ascontiguousarray(image[y0:y1, x0:x1]), (width, height), interpolation=cv2.INTER_AREA
+    )
+    mirrored = record["pixels_face"] == "left"
+    top = (config.net_height - height) // 2
+    net = np.zeros((config.net_height, config.net_width), dtype=np.float32)
+    net[top : top + height, :width] = content[:, ::-1] if mirrored else content
+
+    step, shift = _reduced_affine(reduce)
+    scale_x, scale_y = width / (x1 - x0), height / (y1 - y0)
+    offset_x, offset_y = (shift - x0) * scale_x, (shift - y0) * scale_y + top
+    if mirrored:
+        scale_x, offset_x = -scale_x, width - offset_x
+    geometry = Geometry((scale_x * step, scale_y * step), (offset_x, offset_y), net.shape)
+    return torch.from_numpy(_standardise(net)).expand(3, -1, -1), geometry
+
+
+def _crop_box(record: Mapping[str, Any], margin: float) -> tuple[float, float, float, float]:
+    """The breast's box and its margin inside the image, dicom frame."""
+    height, width = record["rows"], record["columns"]
+    x0, y0, x1, y1 = record["breast_box"] or (0, 0, width, height)
+    if x1 <= x0 or y1 <= y0:
+        x0, y0, x1, y1 = 0, 0, width, height
+    rim = margin * max(x1 - x0, y1 - y0)
+    return max(x0 - rim, 0), max(y0 - rim, 0), min(x1 + rim, width), min(y1 + rim, height)
+
+
+def _choose_reduce(crop: tuple[float, float, float, float], config: PreprocessConfig) -> int:
+    """The smallest decode that still has every pixel the network will see."""
+    height, width = crop[3] - crop[1], crop[2] - crop[0]
+    content_height, content_width = _content_size(height, width, config)
+    spare = min(height / content_height, width / content_width)
+    return max(0, min(MAX_REDUCE, int(math.log2(spare)))) if spare > 1 else 0
+
+
+def _content_size(height: float, width: float, config: PreprocessConfig) -> tuple[int, int]:
+    """Height and width of the resized crop inside the net frame."""
+    if config.fit == "stretch":
+        return config.net_height, config.net_width
+    scale = min(config.net_height / height, config.net_width / width)
+    return (
+        min(config.net_height, max(1, round(height * scale))),
+        min(config.net_width, max(1, round(width * scale))),
+    )
+
+
+def _reduced_affine(reduce: int) -> tuple[float, float]:
+    """Scale and shift from the dicom frame to its low-pass band.
+
+    The band holds the even samples: sample ``k`` is centred on full-size pixel ``k * 2**reduce``.
+    """
+    step = 1 / 2**reduce
+    return step, (1 - step) / 2
+
+
+def _reduced_crop(
+    crop: tuple[float, float, float, float], reduce: int, shape: tuple[int, ...]
+) -> tuple[int, int, int, int]:
+    """The crop in whole pixels of the reduced image; never empty."""
+    step, shift = _reduced_affine(reduce)
+    x0, y0 = (max(0, math.floor(v * step + shift)) for v in crop[:2])
+    x1, y1 = (math.ceil(v * step + shift) for v in crop[2:])
+    return (
+        min(x0, shape[1] - 1),
+        min(y0, shape[0] - 1),
+        min(max(x1, x0 + 1), shape[1]),
+        min(max(y1, y0 + 1), shape[0]),
+    )
+
+
+def _standardise(image: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
+    """Mean 0, standard deviation 1 over the whole input, black included (P1-A10)."""
+    wide = image.astype(np.float64)
+    standard: Float[np.ndarray, "height width"] = (
+        (wide - wide.mean()) / max(float(wide.std()), 1e-5)
+    ).astype(np.float32)
+    return standard
+
+
+def _as_boxes(boxes: ArrayLike) -> Float[np.ndarray, "box 4"]:
+    return np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+
+
+def _ordered(boxes: Float[np.ndarray, "box 4"]) -> Float[np.ndarray, "box 4"]:
+    """A mirrored box has its x swapped."""
+    pairs = np.sort(boxes.reshape(-1, 2, 2), axis=1)
+    return np.asarray(pairs.reshape(-1, 4), dtype=np.float64)
