@@ -1,0 +1,140 @@
+"""What a detector is built from, without Torch: configs and the one table of architectures.
+
+References:
+    EfficientDet, arXiv:1911.09070, table 1; the sizes are those of rwightman/efficientdet-pytorch 0.4.1.
+"""
+
+import difflib
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from pydantic import field_validator
+
+from mgray.config import Config
+
+MIN_LEVEL: Final = 3  # the finest pyramid level, stride 8; the backbone gives levels 3, 4 and 5
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One line of the table.
+
+    Args:
+        backbone: timm's name.
+        channels: Width of neck and heads.
+        cells: BiFPN cells, one after the other.
+        head_convs: Separable convolutions before the prediction.
+        lite: ReLU6 in place of swish.
+        weighted: Fast normalised fusion; else a plain sum.
+        anchor_scale: Side of the smallest anchor in strides.
+        max_level: The coarsest pyramid level; sides must be divisible by ``2**max_level``.
+        same_padding: Pooling pads as TensorFlow does.
+        redundant_bias: Biases before batch norms, as TensorFlow's weights have them.
+    """
+
+    backbone: str
+    channels: int
+    cells: int
+    head_convs: int
+    lite: bool = False
+    weighted: bool = True
+    anchor_scale: float = 4.0
+    max_level: int = 7
+    same_padding: bool = True
+    redundant_bias: bool = True
+
+    @property
+    def levels(self) -> int:
+        """How many pyramid levels there are."""
+        return self.max_level - MIN_LEVEL + 1
+
+
+_D: Final = [(64, 3, 3), (88, 4, 3), (112, 5, 3), (160, 6, 4), (224, 7, 4), (288, 7, 4)]
+_LITE: Final = _D[:5]
+_LITE_SCALE: Final = (3.0, 3.0, 3.0, 4.0, 4.0)
+
+
+def _table() -> dict[str, Architecture]:
+    table = {}
+    for i, size in enumerate(_D):
+        table[f"tf_efficientdet_d{i}"] = Architecture(f"tf_efficientnet_b{i}", *size)
+        table[f"efficientdet_d{i}"] = Architecture(
+            f"efficientnet_b{i}", *size, same_padding=i > 3, redundant_bias=False
+        )
+    big = (384, 8, 5)
+    table["tf_efficientdet_d6"] = Architecture("tf_efficientnet_b6", *big, weighted=False)
+    table["tf_efficientdet_d7"] = Architecture(
+        "tf_efficientnet_b6", *big, weighted=False, anchor_scale=5.0
+    )
+    table["tf_efficientdet_d7x"] = Architecture(
+        "tf_efficientnet_b7", *big, weighted=False, max_level=8
+    )
+    for i, size in enumerate(_LITE):
+        table[f"tf_efficientdet_lite{i}"] = Architecture(
+            f"tf_efficientnet_lite{i}",
+            *size,
+            lite=True,
+            weighted=False,
+            anchor_scale=_LITE_SCALE[i],
+        )
+        table[f"efficientdet_lite{i}"] = Architecture(
+            f"efficientnet_lite{i}", *size, lite=True, redundant_bias=False
+        )
+    return table
+
+
+ARCHITECTURES: Final[dict[str, Architecture]] = _table()
+
+
+class DetectorConfig(Config):
+    """One detector: modules A, B and C of the paper."""
+
+    name: str = "efficientdet_lite0"
+    """A key of ``ARCHITECTURES``; input size is free, sides divisible by 128 (256 for d7x)."""
+    classes: int = 2
+    """Class logits per anchor: 0 benign, 1 malignant (P1-A8)."""
+    weights: str = "imagenet"
+    """``imagenet`` (backbone), ``coco`` (all but the class prediction), ``none``, or an effdet checkpoint's path."""
+    drop_path: float = 0.0
+    """Chance to skip a residual block of the backbone while training; draws from Torch's global generator."""
+    norm_momentum: float = 0.01
+    """Step of the running statistics in neck and heads; 0.01 needs about 500 steps, short runs want 0.1."""
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in ARCHITECTURES:
+            near = difflib.get_close_matches(name, ARCHITECTURES, n=1, cutoff=0.0)
+            raise ValueError(f"unknown detector: did you mean {near[0]!r}?")
+        return name
+
+    @property
+    def architecture(self) -> Architecture:
+        """The table's line."""
+        return ARCHITECTURES[self.name]
+
+
+class LossConfig(Config):
+    """Focal loss and box loss."""
+
+    alpha_positive: float = 0.9
+    """Weight of positive anchors; negatives weigh one minus this. The paper's best is 0.9."""
+    gamma_positive: float = 2.5
+    """Focusing of positive anchors, the paper's gamma_1."""
+    gamma_negative: float = 2.5
+    """Focusing of negative anchors, the paper's gamma_0."""
+    label_smoothing: float = 0.0
+    """Share of a label moved half-way to 0.5."""
+    box_weight: float = 50.0
+    """Weight of the box loss against the class loss (P1-A14)."""
+    huber_delta: float = 0.1
+    """Delta at which the box loss turns from square to linear."""
+
+
+class FusionConfig(Config):
+    """How two representations meet in one head (P1-A24)."""
+
+    mode: Literal["concat_head", "fuse_conv"] = "concat_head"
+    """``concat_head``: the head's first layer takes both; ``fuse_conv``: a 1x1 convolution per level before it."""
+    init: Literal["from_a", "random"] = "from_a"
+    """``from_a``: the fused model starts with exactly A's output; ``random``: heads from scratch."""

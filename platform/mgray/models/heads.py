@@ -1,0 +1,88 @@
+"""Class and box heads: convolutions shared by all levels, batch norms of each level's own.
+
+References:
+    arXiv:1911.09070 §4.2; rwightman/efficientdet-pytorch ``HeadNet``.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mgray.models.anchors import ANCHORS_PER_CELL
+from mgray.models.bifpn import Map
+from mgray.models.config import Architecture
+from mgray.models.layers import (
+    SeparableConv,
+    WideSeparableConv,
+    activation,
+    batch_norm,
+    init_scaled,
+)
+
+PRIOR: Final = 0.01  # score of every anchor before training
+
+
+class Head(nn.Module):
+    """Predict some numbers per anchor at each level."""
+
+    def __init__(self, numbers: int, architecture: Architecture, momentum: float) -> None:
+        super().__init__()
+        channels, repeats = architecture.channels, architecture.head_convs
+        self.numbers = numbers
+        self.convs = nn.ModuleList(
+            SeparableConv(channels, channels, bias=architecture.redundant_bias)
+            for _ in range(repeats)
+        )
+        self.norms = nn.ModuleList(
+            nn.ModuleList(batch_norm(channels, momentum) for _ in range(architecture.levels))
+            for _ in range(repeats)
+        )
+        self.act = activation(architecture)
+        self.final = SeparableConv(channels, numbers * ANCHORS_PER_CELL, bias=True)
+        for conv in [*self.convs, self.final]:
+            init_scaled(conv)
+
+    def forward(self, features: Sequence[Map]) -> list[Float[Tensor, "_batch _anchor _number"]]:
+        """Predict for each level; anchors in the order of ``build_anchors``."""
+        return [self._level(level, maps) for level, maps in enumerate(features)]
+
+    def _level(self, level: int, features: Map) -> Float[Tensor, "_batch _anchor _number"]:
+        for conv, norms in zip(self.convs, self.norms, strict=True):
+            assert isinstance(norms, nn.ModuleList)
+            features = self.act(norms[level](conv(features)))
+        out: Tensor = self.final(features)
+        return out.permute(0, 2, 3, 1).reshape(len(out), -1, self.numbers)
+
+
+def start_at_prior(head: Head) -> None:
+    """Set the class prediction's bias so that every score starts at ``PRIOR``."""
+    bias = head.final.pointwise.bias
+    assert bias is not None
+    nn.init.constant_(bias, -math.log((1 - PRIOR) / PRIOR))
+
+
+def widen(head: Head) -> None:
+    """Let a head take 2C channels, with the output unchanged for whatever the second C hold.
+
+    The first layer's new depthwise half starts as a copy (if it were zero too, no gradient would ever pass),
+    its new pointwise half as zeros.
+    """
+    first = head.convs[0]
+    assert isinstance(first, SeparableConv)
+    channels, outputs = first.pointwise.in_channels, first.pointwise.out_channels
+    second = SeparableConv(channels, outputs, bias=False)
+    second.depthwise.load_state_dict(first.depthwise.state_dict())
+    nn.init.zeros_(second.pointwise.weight)
+    head.convs[0] = WideSeparableConv(first, second)
+
+
+def randomise(head: Head) -> None:
+    """Forget what a head has learnt; call it after ``widen`` so that both halves are drawn alike."""
+    for module in head.modules():
+        if isinstance(module, SeparableConv):
+            init_scaled(module)
+        elif isinstance(module, nn.BatchNorm2d):
+            module.reset_parameters()
