@@ -31,8 +31,8 @@ def build_anchors(
         max_level: The coarsest level.
 
     Returns:
-        ``xyxy``, pixels of the network input, float32, not clipped: by level from fine to coarse, then row,
-        column, octave and aspect. The tensor is shared: leave it unchanged.
+        ``xyxy``, pixels of the network input, float32, not clipped: by level from fine to coarse,
+        then row, column, octave and aspect. The tensor is shared: leave it unchanged.
     """
     shapes = torch.tensor(
         [

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from mgray.models.config import Architecture
 from mgray.models.layers import SeparableConv, activation, batch_norm, init_glorot
@@ -18,9 +18,10 @@ Map = Float[Tensor, "_batch _channel _height _width"]
 
 
 def node_inputs(levels: int) -> list[tuple[int, list[int]]]:
-    """List a cell's nodes in the order they are computed: level (0 is the finest) and the maps they join.
+    """List a cell's nodes in the order they are computed: level and the maps they join.
 
-    Maps are numbered: the cell's inputs first, from fine to coarse, then each node's output.
+    Level 0 is the finest. Maps are numbered: the cell's inputs first, from fine to coarse, then
+    each node's output.
     """
     newest = {level: [level] for level in range(levels)}
     nodes: list[tuple[int, list[int]]] = []
@@ -73,7 +74,7 @@ class Node(nn.Module):
         self.bn = batch_norm(channels, momentum)
 
     def forward(self, maps: Sequence[Map]) -> Map:
-        """Compute the node from all maps known so far; ``maps[level]`` gives the size."""
+        """Compute the node from all maps known so far."""
         joined = self._join([self._bring(source, maps) for source in self.sources])
         out: Tensor = self.bn(self.conv(self.act(joined)))
         return out
@@ -86,13 +87,13 @@ class Node(nn.Module):
         if features.shape[-2] > height:
             return halve(features, same_padding=self.same_padding)
         if features.shape[-2] < height:
-            return F.interpolate(features, size=(height, width), mode="nearest")
+            return functional.interpolate(features, size=(height, width), mode="nearest")
         return features
 
     def _join(self, maps: list[Map]) -> Map:
         if self.edge_weights is None:
             return torch.stack(maps).sum(dim=0)
-        weights = F.relu(self.edge_weights.to(maps[0].dtype))
+        weights = functional.relu(self.edge_weights.to(maps[0].dtype))
         weights = weights / (weights.sum() + 1e-4)
         joined = maps[0] * weights[0]
         for i in range(1, len(maps)):
@@ -153,7 +154,9 @@ class BiFpn(nn.Module):
 
 
 def halve(features: Map, *, same_padding: bool) -> Map:
-    """Max-pool an even size 3x3 with stride 2, padded at the end as TensorFlow does or on both sides."""
+    """Max-pool an even size 3x3 with stride 2, padded as TensorFlow does or on both sides."""
     if not same_padding:
-        return F.max_pool2d(features, 3, stride=2, padding=1)
-    return F.max_pool2d(F.pad(features, (0, 1, 0, 1), value=float("-inf")), 3, stride=2)
+        return functional.max_pool2d(features, 3, stride=2, padding=1)
+    return functional.max_pool2d(
+        functional.pad(features, (0, 1, 0, 1), value=float("-inf")), 3, stride=2
+    )

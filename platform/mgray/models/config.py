@@ -1,7 +1,7 @@
 """What a detector is built from, without Torch: configs and the one table of architectures.
 
 References:
-    EfficientDet, arXiv:1911.09070, table 1; the sizes are those of rwightman/efficientdet-pytorch 0.4.1.
+    arXiv:1911.09070, table 1; sizes as in rwightman/efficientdet-pytorch 0.4.1.
 """
 
 import difflib
@@ -94,11 +94,11 @@ class DetectorConfig(Config):
     classes: int = 2
     """Class logits per anchor: 0 benign, 1 malignant (P1-A8)."""
     weights: str = "imagenet"
-    """``imagenet`` (backbone), ``coco`` (all but the class prediction), ``none``, or an effdet checkpoint's path."""
+    """``imagenet`` (backbone), ``coco`` (all), ``none``, or the path of an effdet checkpoint."""
     drop_path: float = 0.0
-    """Chance to skip a residual block of the backbone while training; draws from Torch's global generator."""
+    """Chance to skip a residual block while training; drawn from Torch's global generator."""
     norm_momentum: float = 0.01
-    """Step of the running statistics in neck and heads; 0.01 needs about 500 steps, short runs want 0.1."""
+    """Step of running statistics in neck and heads; 0.01 needs 500 steps, short runs want 0.1."""
 
     @field_validator("name")
     @classmethod
@@ -135,6 +135,6 @@ class FusionConfig(Config):
     """How two representations meet in one head (P1-A24)."""
 
     mode: Literal["concat_head", "fuse_conv"] = "concat_head"
-    """``concat_head``: the head's first layer takes both; ``fuse_conv``: a 1x1 convolution per level before it."""
+    """``concat_head``: the head takes both; ``fuse_conv``: 1x1 convolutions stand before it."""
     init: Literal["from_a", "random"] = "from_a"
-    """``from_a``: the fused model starts with exactly A's output; ``random``: heads from scratch."""
+    """``from_a``: the model starts with exactly A's output; ``random``: heads from scratch."""

@@ -5,6 +5,7 @@ References:
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import timm
 from jaxtyping import Float
@@ -27,16 +28,16 @@ class Trunk(nn.Module):
     def __init__(self, config: DetectorConfig) -> None:
         super().__init__()
         self.divisor = 2**config.architecture.max_level
-        self.backbone = timm.create_model(
+        backbone: Any = timm.create_model(
             config.architecture.backbone,
             features_only=True,
             out_indices=(2, 3, 4),
             pretrained=False,
             drop_path_rate=config.drop_path,
         )
-        self.neck = BiFpn(
-            self.backbone.feature_info.channels(), config.architecture, config.norm_momentum
-        )
+        widths: list[int] = backbone.feature_info.channels()
+        self.backbone: nn.Module = backbone
+        self.neck = BiFpn(widths, config.architecture, config.norm_momentum)
 
     def forward(self, image: Float[Tensor, "batch 3 height width"]) -> list[Map]:
         """Compute h: one map per pyramid level, fine to coarse, all of the neck's width.
@@ -83,8 +84,8 @@ class EfficientDet(nn.Module):
 def build_detector(config: DetectorConfig) -> EfficientDet:
     """Build a detector with the weights its config names.
 
-    What the weights leave out (heads, with ``imagenet`` the neck too) is drawn from Torch's global generator: seed
-    it first.
+    What the weights leave out (heads, with ``imagenet`` the neck too) is drawn from Torch's global
+    generator: seed it first.
 
     Raises:
         ConfigError: Weights that do not fit.

