@@ -1,0 +1,113 @@
+"""What a FROC curve needs to know of one model on a list of images, and nothing else.
+
+Marks and lesions in, two lists of scores out: for each lesion the best mark that hits it, for each
+false positive its score. Curves, areas, bootstrap and per-case tables are all made from these.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from mgray.metrics.config import HitConfig
+from mgray.metrics.hits import match
+
+
+@dataclass(frozen=True)
+class ImageMarks:
+    """Truth and marks of one image, both in its dicom frame.
+
+    Attributes:
+        lesions: True boxes, ``xyxy``.
+        boxes: The model's boxes, ``xyxy``.
+        scores: One per box.
+        spacing_mm: Size of a pixel on the detector, if known.
+    """
+
+    lesions: Float[np.ndarray, "lesion 4"]
+    boxes: Float[np.ndarray, "mark 4"]
+    scores: Float[np.ndarray, " mark"]
+    spacing_mm: float | None = None
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Scores at which lesions are found and false positives appear.
+
+    Attributes:
+        lesion_scores: Best score of a mark that hits the lesion; ``-inf`` where none does.
+        lesion_images: Number of the lesion's image.
+        false_scores: One per false positive.
+        false_images: Number of its image.
+        images: How many images there are.
+    """
+
+    lesion_scores: Float[np.ndarray, " lesion"]
+    lesion_images: Int[np.ndarray, " lesion"]
+    false_scores: Float[np.ndarray, " mark"]
+    false_images: Int[np.ndarray, " mark"]
+    images: int
+
+    @property
+    def positive(self) -> Bool[np.ndarray, " image"]:
+        """Images with at least one lesion."""
+        return np.bincount(self.lesion_images, minlength=self.images) > 0
+
+
+def score_images(images: Sequence[ImageMarks], config: HitConfig) -> Outcomes:
+    """Match every image's marks with its lesions."""
+    hits, hit_images, false, false_images = [], [], [], []
+    for number, image in enumerate(images):
+        found = match(image.lesions, image.boxes, image.scores, config, image.spacing_mm)
+        best = np.where(found.hits, image.scores[:, None], -np.inf)
+        hits.append(best.max(axis=0, initial=-np.inf))
+        hit_images.append(np.full(len(image.lesions), number))
+        false.append(image.scores[found.false])
+        false_images.append(np.full(int(found.false.sum()), number))
+    return Outcomes(
+        _join(hits, float),
+        _join(hit_images, int),
+        _join(false, float),
+        _join(false_images, int),
+        len(images),
+    )
+
+
+def select(outcomes: Outcomes, keep: Bool[np.ndarray, " image"]) -> Outcomes:
+    """Only the images in ``keep``, numbered anew in their order."""
+    number = np.cumsum(keep) - 1
+    lesions, false = keep[outcomes.lesion_images], keep[outcomes.false_images]
+    return Outcomes(
+        outcomes.lesion_scores[lesions],
+        number[outcomes.lesion_images[lesions]],
+        outcomes.false_scores[false],
+        number[outcomes.false_images[false]],
+        int(keep.sum()),
+    )
+
+
+def by_image(outcomes: Outcomes) -> Outcomes:
+    """One lesion per positive image: the image is found when any of its lesions is."""
+    positive = np.flatnonzero(outcomes.positive)
+    best = np.full(outcomes.images, -np.inf)
+    np.maximum.at(best, outcomes.lesion_images, outcomes.lesion_scores)
+    return Outcomes(
+        best[positive], positive, outcomes.false_scores, outcomes.false_images, outcomes.images
+    )
+
+
+def images_hit(outcomes: Outcomes, threshold: float) -> Bool[np.ndarray, " image"]:
+    """Images in which at least one lesion is found by a mark of ``threshold`` or more."""
+    found = outcomes.lesion_scores >= threshold
+    return np.bincount(outcomes.lesion_images[found], minlength=outcomes.images) > 0
+
+
+def false_marks(outcomes: Outcomes, threshold: float) -> Int[np.ndarray, " image"]:
+    """False positives of ``threshold`` or more in each image."""
+    kept = outcomes.false_images[outcomes.false_scores >= threshold]
+    return np.bincount(kept, minlength=outcomes.images)
+
+
+def _join(parts: list[np.ndarray], kind: type) -> np.ndarray:
+    return np.concatenate(parts).astype(kind) if parts else np.zeros(0, kind)

@@ -1,0 +1,33 @@
+import subprocess
+import sys
+
+import pytest
+
+from mgray.config import build, replace
+from mgray.errors import ConfigError
+from mgray.metrics.config import BootstrapConfig, FrocConfig, HitConfig
+
+
+def test_the_defaults_are_the_papers() -> None:
+    assert (HitConfig().profile, HitConfig().strict, HitConfig().min_radius_px) == (
+        "dbtex",
+        True,
+        100,
+    )
+    assert BootstrapConfig().replicates == 10_000
+    assert FrocConfig().operating_fppi == 1.0
+
+
+def test_an_unknown_profile_is_one_line() -> None:
+    with pytest.raises(ConfigError, match="profile='coco'"):
+        build(HitConfig, {"profile": "coco"})
+
+
+def test_a_negative_radius_is_refused() -> None:
+    with pytest.raises(ConfigError, match="min_radius_px"):
+        replace(HitConfig(), {"min_radius_px": -1})
+
+
+def test_reading_the_configs_imports_no_arrays() -> None:
+    code = "import sys, mgray.metrics.config; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,217 @@
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from mgray.metrics.config import Interpolation
+from mgray.metrics.froc import (
+    fauc,
+    fauc_statistic,
+    froc,
+    on_positive,
+    operating_threshold,
+)
+from mgray.metrics.outcomes import Outcomes, select
+
+MISS = -np.inf
+
+
+def outcomes(
+    lesions: list[tuple[float, int]], false: list[tuple[float, int]], images: int
+) -> Outcomes:
+    """From (score, image) lists."""
+    hit, wrong = np.array(lesions, float).reshape(-1, 2), np.array(false, float).reshape(-1, 2)
+    return Outcomes(hit[:, 0], hit[:, 1].astype(int), wrong[:, 0], wrong[:, 1].astype(int), images)
+
+
+SMALL = outcomes([(0.9, 0), (0.5, 1), (MISS, 1)], [(0.8, 2), (0.5, 3), (0.3, 0), (0.1, 2)], 4)
+
+
+@st.composite
+def any_outcomes(draw: st.DrawFn) -> Outcomes:
+    """Up to six images; scores from a coarse grid, so that ties are common."""
+    images = draw(st.integers(1, 6))
+    score = st.sampled_from([0.1, 0.2, 0.3, 0.4, 0.5])
+    image = st.integers(0, images - 1)
+    hits = draw(st.lists(st.tuples(score | st.just(MISS), image), min_size=1, max_size=6))
+    false = draw(st.lists(st.tuples(score, image), max_size=12))
+    return outcomes(hits, false, images)
+
+
+def recount(data: Outcomes) -> list[tuple[Fraction, Fraction]]:
+    """The curve by counting anew at every distinct score."""
+    scores = sorted({*data.lesion_scores, *data.false_scores} - {MISS}, reverse=True)
+    points = [(Fraction(0), Fraction(0))]
+    for threshold in scores:
+        false = sum(score >= threshold for score in data.false_scores.tolist())
+        found = sum(score >= threshold for score in data.lesion_scores.tolist())
+        points.append((Fraction(false, data.images), Fraction(found, len(data.lesion_scores))))
+    return points
+
+
+def slow_area(points: list[tuple[Fraction, Fraction]], x: Fraction, *, step: bool) -> Fraction:
+    """Area by cutting every segment at x, in exact fractions."""
+    area = Fraction(0)
+    extended = [*points, (max(x, points[-1][0]), points[-1][1])]
+    for (x0, y0), (x1, y1) in pairwise(extended):
+        if x1 == x0 or x0 >= x:
+            continue
+        right = min(x1, x)
+        end = y0 if step else y0 + (y1 - y0) * (right - x0) / (x1 - x0)
+        area += (right - x0) * (y0 + end) / 2
+    return area
+
+
+@given(any_outcomes())
+def test_the_curve_equals_a_recount_at_every_threshold(data: Outcomes) -> None:
+    curve, slow = froc(data), recount(data)
+    np.testing.assert_allclose(curve.fppi, [float(x) for x, _ in slow], atol=1e-12)
+    np.testing.assert_allclose(curve.sensitivity, [float(y) for _, y in slow], atol=1e-12)
+
+
+@given(any_outcomes(), st.sampled_from([Fraction(1, 3), Fraction(1), Fraction(2)]))
+def test_the_area_equals_exact_fractions(data: Outcomes, x: Fraction) -> None:
+    expected = slow_area(recount(data), x, step=False)
+    assert fauc(froc(data), float(x)).raw == pytest.approx(float(expected), abs=1e-12)
+
+
+@given(any_outcomes(), st.sampled_from([Fraction(1, 3), Fraction(1), Fraction(2)]))
+def test_the_step_area_equals_exact_fractions(data: Outcomes, x: Fraction) -> None:
+    expected = slow_area(recount(data), x, step=True)
+    area = fauc(froc(data, "exact_step"), float(x), "exact_step")
+    assert area.raw == pytest.approx(float(expected), abs=1e-12)
+
+
+@given(any_outcomes())
+def test_the_area_over_all_marks_is_the_auc_of_hits_against_false_positives(data: Outcomes) -> None:
+    found = data.lesion_scores[data.lesion_scores > MISS]
+    if not len(found) or not len(data.false_scores):
+        return
+    scores = np.r_[found, data.false_scores]
+    truth = np.arange(len(scores)) < len(found)
+    complete = Outcomes(
+        found, np.zeros(len(found), int), data.false_scores, data.false_images, data.images
+    )
+    curve = froc(complete)
+    assert fauc(curve, curve.fppi[-1]).norm == pytest.approx(roc_auc_score(truth, scores))
+
+
+@given(any_outcomes())
+def test_only_the_order_of_scores_matters(data: Outcomes) -> None:
+    bent = Outcomes(
+        data.lesion_scores**3,
+        data.lesion_images,
+        data.false_scores**3,
+        data.false_images,
+        data.images,
+    )
+    assert fauc(froc(bent)).raw == pytest.approx(fauc(froc(data)).raw)
+
+
+@given(any_outcomes(), st.sampled_from([0.1, 0.25, 0.5, 0.9]))
+def test_one_more_false_positive_never_helps(data: Outcomes, score: float) -> None:
+    worse = Outcomes(
+        data.lesion_scores,
+        data.lesion_images,
+        np.r_[data.false_scores, score],
+        np.r_[data.false_images, 0],
+        data.images,
+    )
+    steps = [fauc(froc(each, "exact_step"), 1.0, "exact_step").raw for each in (worse, data)]
+    assert steps[0] <= steps[1] + 1e-12
+
+
+@given(any_outcomes())
+def test_the_area_lies_between_zero_and_one(data: Outcomes) -> None:
+    assert -1e-12 <= fauc(froc(data)).raw <= 1 + 1e-12
+
+
+@given(any_outcomes(), st.integers(1, 3))
+def test_a_weight_counts_like_a_repeated_image(data: Outcomes, times: int) -> None:
+    weights = np.ones((1, data.images))
+    weights[0, 0] = times
+    again = [data.lesion_images == 0, data.false_images == 0]
+    repeated = data
+    for extra in range(times - 1):
+        new = data.images + extra
+        repeated = Outcomes(
+            np.r_[repeated.lesion_scores, data.lesion_scores[again[0]]],
+            np.r_[repeated.lesion_images, np.full(int(again[0].sum()), new)],
+            np.r_[repeated.false_scores, data.false_scores[again[1]]],
+            np.r_[repeated.false_images, np.full(int(again[1].sum()), new)],
+            new + 1,
+        )
+    assert fauc_statistic(data)(weights)[0] == pytest.approx(fauc(froc(repeated)).raw)
+
+
+def test_equal_scores_enter_together() -> None:
+    assert froc(SMALL).thresholds.tolist() == [np.inf, 0.9, 0.8, 0.5, 0.3, 0.1]
+    assert froc(SMALL).sensitivity[3] == pytest.approx(2 / 3)
+    assert froc(SMALL).fppi[3] == pytest.approx(0.5)
+
+
+def test_a_short_curve_is_extended_flat_and_says_where_it_ended() -> None:
+    short = outcomes([(0.9, 0)], [(0.8, 1)], 2)
+    area = fauc(froc(short), 1.0)
+    assert area.raw == pytest.approx(1.0)
+    assert area.max_fpi == 0.5
+
+
+def test_raw_and_normalised_area_differ_when_x_is_not_one() -> None:
+    area = fauc(froc(SMALL), 2.0)
+    assert area.norm == pytest.approx(area.raw / 2)
+
+
+@pytest.mark.parametrize(
+    ("interpolation", "expected"),
+    [("exact_step", 5 / 12 + 1 / 12), ("trapezoid", 13 / 24), ("dbtex_interp", 7 / 12)],
+)
+def test_each_interpolation_gives_its_golden_area(
+    interpolation: Interpolation, expected: float
+) -> None:
+    # points: (0, 1/3) (1/4, 1/3) (1/2, 2/3) (3/4, 2/3) (1, 2/3); dbtex has no point at (1/4, 1/3)
+    area = fauc(froc(SMALL, interpolation), 1.0, interpolation).raw
+    assert area == pytest.approx(expected)
+
+
+def test_without_a_lesion_the_area_is_not_a_number() -> None:
+    assert np.isnan(fauc(froc(outcomes([], [(0.5, 0)], 1))).raw)
+
+
+def test_without_a_mark_the_area_is_zero() -> None:
+    assert fauc(froc(outcomes([(MISS, 0)], [], 2))).raw == 0
+
+
+def test_the_plus_form_looks_at_images_with_a_lesion_only() -> None:
+    plus = on_positive(SMALL, fauc_statistic)(np.ones((1, 4)))[0]
+    assert plus == pytest.approx(fauc(froc(select(SMALL, SMALL.positive))).raw)
+
+
+def test_a_replicate_with_few_false_positives_uses_the_events_beyond_the_margin() -> None:
+    rng = np.random.default_rng(0)
+    false = [(float(rng.random()), int(image)) for image in rng.integers(0, 20, 400)]
+    data = outcomes([(float(rng.random()), n) for n in range(10)], false, 20)
+    weights = (rng.random((50, 20)) < 0.3) * 1.0
+    weights[:, 0] = 1
+    pruned = fauc_statistic(data)(weights)
+    for row, value in zip(weights, pruned, strict=True):
+        assert value == pytest.approx(fauc(froc(select(data, row > 0))).raw)
+
+
+def test_the_operating_threshold_is_the_lowest_within_the_limit() -> None:
+    assert operating_threshold(SMALL, 0.5) == 0.5
+    assert operating_threshold(SMALL, 0.74) == 0.5
+    assert operating_threshold(SMALL, 1.0) == 0.1
+
+
+def test_the_operating_threshold_is_above_all_scores_where_the_first_is_too_many() -> None:
+    data = outcomes([(0.2, 0)], [(0.9, 0), (0.9, 0)], 1)
+    assert operating_threshold(data, 1.0) == np.nextafter(0.9, 1)
+
+
+def test_a_model_without_marks_has_the_threshold_zero() -> None:
+    assert operating_threshold(outcomes([(MISS, 0)], [], 1)) == 0.0
