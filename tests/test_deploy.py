@@ -1,0 +1,42 @@
+"""Cluster files are valid by the schemas of those who read them."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import ray
+import yaml
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_cluster_yaml_is_valid_by_rays_own_schema():
+    schema = json.loads((Path(ray.__file__).parent / "autoscaler" / "ray-schema.json").read_text())
+    jsonschema.validate(yaml.safe_load((ROOT / "cluster.yaml").read_text()), schema)
+
+
+@pytest.mark.parametrize("name", ["raycluster", "rayjob", "rayservice"])
+def test_kuberay_files_name_kind_and_version(name):
+    file = yaml.safe_load((ROOT / "deploy" / "kuberay" / f"{name}.yaml").read_text())
+    assert file["apiVersion"] == "ray.io/v1"
+    assert file["kind"].lower() == name
+
+
+def test_every_start_command_turns_authentication_on():
+    cluster = yaml.safe_load((ROOT / "cluster.yaml").read_text())
+    starts = cluster["head_start_ray_commands"] + cluster["worker_start_ray_commands"]
+    assert all("RAY_AUTH_MODE=token" in command for command in starts if "ray start" in command)
+
+
+def test_the_served_application_of_kuberay_is_ours():
+    from ray.serve.schema import ServeDeploySchema
+
+    service = yaml.safe_load((ROOT / "deploy" / "kuberay" / "rayservice.yaml").read_text())
+    config = ServeDeploySchema.parse_obj(yaml.safe_load(service["spec"]["serveConfigV2"]))
+    assert config.applications[0].import_path == "serve.app:build"
+
+
+def test_code_travels_with_both_source_roots():
+    runtime = yaml.safe_load((ROOT / "jobs" / "runtime_env.yaml").read_text())
+    assert runtime["env_vars"]["PYTHONPATH"].split(":") == [".", "platform"]
