@@ -13,7 +13,7 @@ MIN_SHARE = 0.01
 def breast_mask(
     image: Float[np.ndarray, "height width"],
 ) -> Bool[np.ndarray, "height width"] | None:
-    """Find the breast: pixels above the background, thin strips and labels removed, largest component.
+    """Find the breast: the largest bright component without thin strips and labels.
 
     Args:
         image: Any linear grey scale with a dark background.
@@ -29,18 +29,21 @@ def breast_mask(
     scaled = (np.clip((image - low) / (high - low), 0.0, 1.0) * 255.0).astype(np.uint8)
     mask = (cv2.GaussianBlur(scaled, (5, 5), 0) > _threshold(scaled)).astype(np.uint8)
     side = max(3, max(image.shape) // 40) | 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    framed = cv2.copyMakeBorder(mask, side, side, side, side, cv2.BORDER_REPLICATE)
-    opened = cv2.morphologyEx(framed, cv2.MORPH_OPEN, kernel)[side:-side, side:-side]
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    framed = cv2.copyMakeBorder(mask, side, side, side, side, cv2.BORDER_CONSTANT, value=0)
+    opened = cv2.morphologyEx(framed, cv2.MORPH_OPEN, disc)[side:-side, side:-side]
     count, labels, stats, _ = cv2.connectedComponentsWithStats(opened)
     if count < 2:
         return None
     best = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    return labels == best if stats[best, cv2.CC_STAT_AREA] >= MIN_SHARE * mask.size else None
+    if stats[best, cv2.CC_STAT_AREA] < MIN_SHARE * mask.size:
+        return None
+    grown = cv2.dilate((labels == best).astype(np.uint8), disc)  # the opening cut the nipple off
+    return np.asarray(grown & mask, dtype=bool)
 
 
 def breast_box(mask: Bool[np.ndarray, "height width"], rows: int, columns: int) -> list[int]:
-    """Bound the breast in the full image: x0, y0, x1, y1, half-open, grown outwards to whole small pixels."""
+    """Bound the breast in the full image: x0, y0, x1, y1, half-open, rounded outwards."""
     ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     sy, sx = rows / mask.shape[0], columns / mask.shape[1]
     return [
@@ -52,7 +55,7 @@ def breast_box(mask: Bool[np.ndarray, "height width"], rows: int, columns: int) 
 
 
 def pixels_face(mask: Bool[np.ndarray, "height width"]) -> str:
-    """Tell where the nipple points: right if the breast is widest along its left side, left, or unknown.
+    """Tell where the nipple points: right, left or unknown.
 
     The chest wall is the side of the breast's box on which more rows are filled.
     """
@@ -78,10 +81,10 @@ def small_copy(image: np.ndarray[Any, np.dtype[Any]]) -> Float[np.ndarray, "heig
 
 
 def _threshold(scaled: np.ndarray[Any, np.dtype[np.uint8]]) -> float:
-    """Put the threshold a fifth of the way from the background's peak to Otsu's value."""
+    """Put the threshold a sixth of the way from the background's peak to Otsu's value."""
     import cv2
 
     otsu, _ = cv2.threshold(scaled, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     background = scaled[scaled <= otsu]
     peak = float(np.bincount(background, minlength=256).argmax()) if background.size else 0.0
-    return peak + max(2.0, 0.2 * (otsu - peak))
+    return peak + max(2.0, (otsu - peak) / 6.0)

@@ -1,8 +1,8 @@
 """One table: transfer syntax to decoder. And HTJ2K, the codec of the image table.
 
-Every decoder gets one frame's bytes and the sizes that the header promises, and returns whatever integer type its
-library chose; ``decode_frame`` checks the promise before and the shape after. The codecs are imported when first
-used. GDCM is never used: malformed files make it abort the process.
+Every decoder gets one frame's bytes and the sizes that the header promises, and returns whatever
+integer type its library chose; ``decode_frame`` checks the promise before and the shape after. The
+codecs are imported when first used. GDCM is never used: malformed files make it abort the process.
 """
 
 from collections.abc import Callable
@@ -59,13 +59,16 @@ def decode_frame(
     Args:
         frame: One frame: all its fragments joined, or the value of native pixel data.
         family: A value of ``SYNTAXES``.
-        spec: The header's promise; a codestream that contradicts it is refused before it is decoded.
+        spec: The header's promise; a codestream that contradicts it is refused before it is
+            decoded.
 
     Returns:
-        Stored values, int32, and whether the codestream is of another family than the transfer syntax says.
+        Stored values, int32, and whether the codestream is of another family than the transfer
+        syntax says.
 
     Raises:
-        Rejected: ``header_mismatch``, ``corrupt_pixels``, ``bad_pixels`` or ``too_large`` (out of memory).
+        Rejected: ``header_mismatch``, ``corrupt_pixels``, ``bad_pixels`` or ``too_large`` (out of
+            memory).
     """
     actual = family
     if family in _FROM_CODESTREAM:
@@ -79,11 +82,11 @@ def decode_frame(
 
 
 def encode_htj2k(stored: Int[np.ndarray, "height width"]) -> bytes:
-    """Encode stored values losslessly (reversible 5/3), so that every reduced size can be read back rightly.
+    """Encode stored values losslessly (reversible 5/3), readable at every reduced size.
 
-    Low-pass values overshoot the range of the pixels by up to 96 % of it, and OpenJPH wraps what its integer type
-    cannot hold. So the samples are coded signed, as 16 bit where that margin fits (up to 14 bits unsigned) and else
-    as 32 bit, which costs half as much time again.
+    Low-pass values overshoot the range of the pixels by up to 96 % of it, and OpenJPH wraps what
+    its integer type cannot hold. So the samples are coded signed, as 16 bit where that margin fits
+    (up to 14 bits unsigned) and else as 32 bit, which costs half as much time again.
     """
     import imagecodecs
 
@@ -99,8 +102,9 @@ def decode_htj2k(codestream: bytes, reduce: int = 0) -> Int[np.ndarray, "height 
 
     Args:
         codestream: From the image table.
-        reduce: Wavelet levels to leave out: 0 is full size, 1 half, 2 a quarter; up to ``HTJ2K_RESOLUTIONS``.
-            Sizes round up. The values are the low-pass (LL) band, not clipped.
+        reduce: Wavelet levels to leave out: 0 is full size, 1 half, 2 a quarter; up to
+            ``HTJ2K_RESOLUTIONS``. Sizes round up. The values are the low-pass (LL) band, not
+            clipped.
 
     Raises:
         Rejected: ``corrupt_pixels``.
@@ -169,25 +173,23 @@ def _big(frame: bytes, spec: FrameSpec) -> Array:
 
 
 def _rle(frame: bytes, spec: FrameSpec) -> Array:
-    import rle
+    from rle.utils import decode_pixel_data
 
     segments = np.frombuffer(frame[:64], "<u4")
     wanted = spec.bits_allocated // 8
     starts = segments[1 : 1 + wanted].astype(np.int64)
     if segments[0] != wanted or starts[0] != 64 or (np.diff([*starts, len(frame)]) <= 0).any():
         raise Rejected("header_mismatch", "RLE segment table contradicts (0028,0100)")  # PS3.5 G.5
-    sizes = {
-        "rows": spec.rows,
-        "columns": spec.columns,
-        "bits_allocated": spec.bits_allocated,
-    }
-    return _little(bytes(rle.decode_pixel_data(frame, version=2, **sizes)), spec)
+    decoded = decode_pixel_data(
+        frame, version=2, rows=spec.rows, columns=spec.columns, bits_allocated=spec.bits_allocated
+    )
+    return _little(bytes(decoded), spec)
 
 
 def _j2k(frame: bytes, spec: FrameSpec) -> Array:
-    import openjpeg
+    from openjpeg.utils import decode
 
-    values: Array = openjpeg.decode(frame, j2k_format=0)
+    values: Array = decode(frame, j2k_format=0)
     return values
 
 

@@ -1,7 +1,7 @@
 """Stored values to display values, in the standard's order.
 
-Padding is found on stored values; then rescale, VOI LUT or window, one inversion, and padding is set to black.
-Settings come as columns of the image table (``schema.IMAGE``).
+Padding is found on stored values; then rescale, VOI LUT or window, one inversion, and padding is
+set to black. Settings come as columns of the image table (``schema.IMAGE``).
 """
 
 from collections.abc import Mapping
@@ -41,83 +41,84 @@ def apply_grey(
 ) -> Float[np.ndarray, "height width"]:
     """Turn stored values into display values: float32, 0 is black, 1 is white.
 
-    Of several windows the first is used; a VOI LUT goes before windows. Without either, the whole range of
-    ``bits_stored`` is shown.
+    Of several windows the first is used; a VOI LUT goes before windows. Without either, the whole
+    range of ``bits_stored`` is shown.
 
     References:
-        PS3.3 C.11.1 (rescale), C.11.2 (VOI LUT), C.11.6 (presentation LUT shape), C.7.5.1.1.2 (padding).
+        PS3.3 C.11.1 (rescale), C.11.2 (VOI LUT), C.11.6 (presentation LUT shape), C.7.5.1.1.2
+        (padding).
     """
     check_grey(columns)
-    padding = padding_mask(stored, columns)
-    shown = np.clip(voi(rescale(stored, columns), columns), 0.0, 1.0)
+    low, high = int(stored.min()), int(stored.max())
+    shown = display_values(np.arange(low, high + 1), columns).astype(np.float32)
+    return np.take(shown, stored - low)
+
+
+def display_values(
+    values: Int[np.ndarray, " value"], columns: Mapping[str, Any]
+) -> Float[np.ndarray, " value"]:
+    """Map each stored value to its display value, 0 to 1, float64."""
+    shown = np.clip(voi(rescale(values, columns), columns), 0.0, 1.0)
     if is_inverted(columns):
         shown = 1.0 - shown
-    if padding is not None:
-        shown[padding] = 0.0
-    return shown.astype(np.float32)
+    return np.where(is_padding(values, columns), 0.0, shown)
 
 
-def padding_mask(
-    stored: Int[np.ndarray, "height width"], columns: Mapping[str, Any]
-) -> Bool[np.ndarray, "height width"] | None:
-    """Find pixels outside the imaged area; None if the header names no padding value."""
+def is_padding(
+    values: Int[np.ndarray, "*shape"], columns: Mapping[str, Any]
+) -> Bool[np.ndarray, "*shape"]:
+    """Tell which stored values lie outside the imaged area; none if the header names no padding."""
     value, limit = columns["pixel_padding_value"], columns["pixel_padding_range_limit"]
     if value is None:
-        return None
+        return np.zeros(values.shape, dtype=bool)
     low, high = sorted((value, value if limit is None else limit))
-    return (stored >= low) & (stored <= high)
+    return np.asarray((values >= low) & (values <= high))
 
 
 def rescale(
-    stored: Int[np.ndarray, "height width"], columns: Mapping[str, Any]
-) -> Float[np.ndarray, "height width"]:
-    """Apply slope and intercept, as float64; identity where the header has none."""
+    values: Int[np.ndarray, " value"], columns: Mapping[str, Any]
+) -> Float[np.ndarray, " value"]:
+    """Apply slope and intercept; identity where the header has none."""
     slope, intercept = columns["rescale_slope"], columns["rescale_intercept"]
-    return stored * (1.0 if slope is None else slope) + (0.0 if intercept is None else intercept)
+    return np.asarray(values * (1.0 if slope is None else slope) + (intercept or 0.0))
 
 
 def voi(
-    values: Float[np.ndarray, "height width"], columns: Mapping[str, Any]
-) -> Float[np.ndarray, "height width"]:
+    values: Float[np.ndarray, " value"], columns: Mapping[str, Any]
+) -> Float[np.ndarray, " value"]:
     """Map rescaled values to about 0..1, not clipped."""
     if columns["voi_lut"]:
         first, bits, *entries = columns["voi_lut"]
         index = np.clip(np.rint(values) - first, 0, len(entries) - 1).astype(np.int64)
-        return np.asarray(entries, dtype=np.float64)[index] / (2.0**bits - 1.0)
-    if not columns["window_center"]:
-        low, high = sorted(rescale(np.array([stored_range(columns)]), columns)[0].tolist())
-        return (values - low) / (high - low)
-    return _window(values, columns)
+        return np.asarray(np.array(entries)[index] / (2.0**bits - 1.0))
+    if columns["window_center"]:
+        center, width = columns["window_center"][0], columns["window_width"][0]
+        return _window(values, center, width, columns["voi_lut_function"] or "LINEAR")
+    low, high = np.sort(rescale(np.array(stored_range(columns)), columns))
+    return np.asarray((values - low) / (high - low))
 
 
 def stored_range(columns: Mapping[str, Any]) -> tuple[int, int]:
     """Lowest and highest value that ``bits_stored`` can hold."""
-    bits = columns["bits_stored"]
-    return (
-        (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-        if columns["pixel_representation"]
-        else (0, 2**bits - 1)
-    )
+    values = 2 ** int(columns["bits_stored"])
+    low = -values // 2 if columns["pixel_representation"] else 0
+    return low, low + values - 1
 
 
 def is_inverted(columns: Mapping[str, Any]) -> bool:
     """Whether low values are bright: MONOCHROME1 and shape INVERSE say the same thing, once."""
-    return (
-        columns["photometric_interpretation"] == "MONOCHROME1"
-        or columns["presentation_lut_shape"] == "INVERSE"
-    )
+    photometric, shape = columns["photometric_interpretation"], columns["presentation_lut_shape"]
+    return bool(photometric == "MONOCHROME1" or shape == "INVERSE")
 
 
 def _window(
-    values: Float[np.ndarray, "height width"], columns: Mapping[str, Any]
-) -> Float[np.ndarray, "height width"]:
+    values: Float[np.ndarray, " value"], center: float, width: float, function: str
+) -> Float[np.ndarray, " value"]:
     """PS3.3 C.11.2.1.2.1 (LINEAR), C.11.2.1.3.1 (SIGMOID), C.11.2.1.3.2 (LINEAR_EXACT)."""
-    center, width = columns["window_center"][0], columns["window_width"][0]
-    match columns["voi_lut_function"] or "LINEAR":
-        case "SIGMOID":
-            return 1.0 / (1.0 + np.exp(-4.0 * np.clip((values - center) / width, -100.0, 100.0)))
-        case "LINEAR_EXACT":
-            return (values - center) / width + 0.5
+    if function == "SIGMOID":
+        return 1.0 / (1.0 + np.exp(np.clip(-4.0 * (values - center) / width, -100.0, 100.0)))
+    if function == "LINEAR_EXACT":
+        return (values - center) / width + 0.5
     if width == 1:
-        return (values > center - 0.5).astype(np.float64)
+        return np.asarray(values > center - 0.5, dtype=np.float64)
     return (values - (center - 0.5)) / (width - 1.0) + 0.5

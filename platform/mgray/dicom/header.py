@@ -1,11 +1,13 @@
 """Bytes to a parsed header under caps, and its attributes as columns of the image table.
 
-pydicom reports faults by warnings and log lines that hold the attribute's value, so both are silenced here, and
-every exception is replaced by a ``Rejected`` that names a tag at most.
+pydicom reports faults by warnings and log lines that hold the attribute's value, so both are
+silenced here, and every exception is replaced by a ``Rejected`` that names a tag at most.
 """
 
 import io
 import logging
+import math
+import struct
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -117,9 +119,12 @@ def numbers(dataset: "Dataset", keyword: str) -> list[float] | None:
     """Read a multi-valued attribute as numbers."""
     found = _many(dataset, keyword)
     try:
-        return [float(item) for item in found] if found else None
+        values = [float(item) for item in found]
     except (TypeError, ValueError, OverflowError):
-        raise Rejected("corrupt_header", f"{keyword} is not a number") from None
+        values = [math.nan]
+    if not all(map(math.isfinite, values)):
+        raise Rejected("corrupt_header", f"{keyword} is not a finite number")
+    return values or None
 
 
 def integer(dataset: "Dataset", keyword: str, default: int | None = None) -> int | None:
@@ -170,8 +175,8 @@ def voi_lut(dataset: "Dataset") -> list[float] | None:
 def _entries(raw: Any, little: bool) -> list[float]:
     if not isinstance(raw, bytes):
         return [float(entry) for entry in raw]
-    order = "little" if little else "big"
-    return [float(int.from_bytes(raw[at : at + 2], order)) for at in range(0, len(raw) - 1, 2)]
+    half = struct.iter_unpack("<H" if little else ">H", raw[: len(raw) // 2 * 2])
+    return [float(entry) for (entry,) in half]
 
 
 def _many(dataset: "Dataset", keyword: str) -> list[Any]:

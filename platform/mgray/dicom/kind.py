@@ -28,8 +28,9 @@ Answer = tuple[str, str] | None
 def image_kind(dataset: "Dataset", override: str | None = None) -> tuple[str, str]:
     """Tell the kind (a word of ``schema.IMAGE_KINDS``) and the rule that fired.
 
-    The order is: the source's own word, SOP class, frames, film, series description, image type, Fuji's model,
-    default. The evidence ``default`` means that nothing marks the image as synthetic, which is weak.
+    The order is: the source's own word, SOP class, frames, film, series description, image type,
+    Fuji's model, default. The evidence ``default`` means that nothing marks the image as
+    synthetic, which is weak.
 
     Args:
         dataset: A mammography object, see ``check_modality``.
@@ -122,5 +123,6 @@ def _by_fuji(dataset: "Dataset") -> Answer:
 
 
 _RULES: Final[tuple[Callable[["Dataset"], Answer], ...]] = (
-    _by_class, _by_frames, _by_film, _by_series, _by_image_type, _by_class_late, _by_original, _by_fuji,
+    _by_class, _by_frames, _by_film, _by_series, _by_image_type, _by_class_late, _by_original,
+    _by_fuji,
 )  # fmt: skip

@@ -1,10 +1,12 @@
 """What one input file may cost."""
 
+from typing import Final
+
 from mgray.config import Config
 
 
 class Limits(Config):
-    """Caps on one file; the first group is checked before decoding, the second by the operating system."""
+    """Caps on one file: checked before decoding, or enforced by the operating system."""
 
     max_file_bytes: int = 256 * 2**20
     """Bytes of a file; also of a request's body."""
@@ -22,3 +24,6 @@ class Limits(Config):
     """Processor seconds that one file may take in the decode child."""
     wall_s: float = 30.0
     """Seconds until the decode child is killed."""
+
+
+DEFAULT_LIMITS: Final = Limits()

@@ -1,7 +1,7 @@
 """The one door: a DICOM file in, a ``FileRecord`` out or ``Rejected``.
 
-Size caps, parse, modality, kind, promise of the header, codestream against promise, decode, checks, columns: in
-this order, so that every step is cheap and safe because of the one before.
+Size caps, parse, modality, kind, promise of the header, codestream against promise, decode,
+checks, columns: in this order, so that every step is cheap and safe because of the one before.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from jaxtyping import Int
 
 from mgray.dicom.breast import breast_box, breast_mask, pixels_face, small_copy
 from mgray.dicom.codecs import SYNTAXES, FrameSpec, decode_frame, encode_htj2k
-from mgray.dicom.grey import check_grey, is_inverted, padding_mask, stored_range
+from mgray.dicom.grey import check_grey, is_inverted, is_padding, stored_range
 from mgray.dicom.header import (
     integer,
     number,
@@ -28,7 +28,7 @@ from mgray.dicom.header import (
     voi_lut,
 )
 from mgray.dicom.kind import check_modality, image_kind
-from mgray.dicom.limits import Limits
+from mgray.dicom.limits import DEFAULT_LIMITS, Limits
 from mgray.dicom.view import laterality, orientation, view, view_modifiers
 from mgray.errors import Rejected
 
@@ -62,7 +62,7 @@ class FileRecord:
 
 
 def read_record(
-    source: Path | bytes, limits: Limits = Limits(), kind: str | None = None
+    source: Path | bytes, limits: Limits = DEFAULT_LIMITS, kind: str | None = None
 ) -> FileRecord:
     """Read one file in this process. Hostile bytes belong into a ``DecodeChild``.
 
@@ -236,13 +236,10 @@ def _bright(
     stored: Int[np.ndarray, "height width"], columns: dict[str, Any]
 ) -> Int[np.ndarray, "height width"]:
     """Turn stored values so that the breast is brighter than the background; padding is darkest."""
-    bright = -stored if is_inverted(columns) else stored
-    padding = padding_mask(stored, columns)
-    return (
-        bright
-        if padding is None or padding.all()
-        else np.where(padding, bright[~padding].min(), bright)
-    )
+    falling = is_inverted(columns) != ((columns["rescale_slope"] or 1.0) < 0)
+    bright = -stored if falling else stored
+    padding = is_padding(stored, columns)
+    return np.where(padding, bright.min(where=~padding, initial=bright.max()), bright)
 
 
 def _flags(stored: Int[np.ndarray, "height width"], columns: dict[str, Any]) -> list[str]:

@@ -8,10 +8,11 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 VIEW_CODES: Final[dict[str, str]] = {
-    "399162004": "CC", "399368009": "MLO", "399260004": "ML", "399352003": "LM", "399099002": "LMO",
-    "399192008": "XCCL", "399101009": "XCCM", "399196006": "FB", "399188001": "SIO", "441555000": "ISO",
-    "R-10242": "CC", "R-10226": "MLO", "R-10224": "ML", "R-10228": "LM", "R-10230": "LMO",
-    "R-10244": "FB", "Y-X1770": "XCCL", "Y-X1771": "XCCM",
+    "399162004": "CC", "399368009": "MLO", "399260004": "ML", "399352003": "LM",
+    "399099002": "LMO", "399192008": "XCCL", "399101009": "XCCM", "399196006": "FB",
+    "399188001": "SIO", "441555000": "ISO", "R-10242": "CC", "R-10226": "MLO",
+    "R-10224": "ML", "R-10228": "LM", "R-10230": "LMO", "R-10244": "FB",
+    "Y-X1770": "XCCL", "Y-X1771": "XCCM",
 }  # fmt: skip
 """CID 4014 in SNOMED CT and the retired SNOMED-RT identifiers."""
 VIEWS: Final = frozenset({*VIEW_CODES.values(), "AT", "CV"})
@@ -27,7 +28,7 @@ LATERALITIES: Final = {"L": "L", "R": "R", "LEFT": "L", "RIGHT": "R"}
 
 
 def laterality(dataset: "Dataset") -> str | None:
-    """Tell the breast, L or R: image, then series, then frame laterality, then a side written as the view."""
+    """Tell the breast, L or R: by image, series, frame, then a side written as the view."""
     shared = value(dataset, "SharedFunctionalGroupsSequence")
     anatomy = _first(_first(shared), "FrameAnatomySequence")
     candidates = (
@@ -40,14 +41,14 @@ def laterality(dataset: "Dataset") -> str | None:
 
 
 def view(dataset: "Dataset") -> str | None:
-    """Tell the base view: the coded view, then View Position, then (CBIS-DDSM) a view as Patient Orientation."""
+    """Tell the base view: by code, View Position, then (CBIS-DDSM) Patient Orientation."""
     coded = VIEW_CODES.get(_code(_first(value(dataset, "ViewCodeSequence"))))
     words = [text(dataset, "ViewPosition"), *(texts(dataset, "PatientOrientation") or [])[:1]]
     return coded or next((word.upper() for word in words if word and word.upper() in VIEWS), None)
 
 
 def view_modifiers(dataset: "Dataset") -> list[str]:
-    """List view modifiers, sorted: coded ones, and spot or magnification as some devices write them."""
+    """List view modifiers, sorted: coded ones, and spot or magnification as text."""
     item = _first(value(dataset, "ViewCodeSequence"))
     coded = value(item, "ViewModifierCodeSequence") if item is not None else None
     found = {MODIFIER_CODES[code] for code in map(_code, coded or []) if code in MODIFIER_CODES}

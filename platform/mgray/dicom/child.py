@@ -1,0 +1,235 @@
+"""A long-lived process that decodes hostile files under limits, and its parent's side.
+
+One request and one answer at a time, over two pipes. A message is a JSON head and a body of bytes,
+each preceded by its length: nothing is pickled, so a decoder that was taken over cannot run code
+in the parent. The child sees neither torch nor ray. It may die or hang: the parent kills it, names
+the file's fate and starts another one.
+"""
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Final, Self
+
+from mgray.dicom.limits import DEFAULT_LIMITS, Limits
+from mgray.errors import Rejected
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mgray.dicom.record import FileRecord
+
+LENGTHS: Final = struct.Struct("<QQ")
+READY_S: Final = 60.0
+"""Seconds that a new child has to import what it needs."""
+ONE_THREAD: Final = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+
+
+class DecodeChild:
+    """``read_record`` in another process: ``with DecodeChild() as child: child.read(path)``.
+
+    Not for use by several threads at once. The process starts with the first file and is replaced
+    after a death.
+    """
+
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.limits = limits
+        self.starts = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the running child, if any."""
+        return self._process.pid if self._process is not None else None
+
+    def read(self, source: Path | bytes, kind: str | None = None) -> "FileRecord":
+        """Read one file.
+
+        Args:
+            source: A file or its bytes.
+            kind: The source's own word for the image kind, if it knows better than the header.
+
+        Raises:
+            Rejected: As ``read_record``; also ``decoder_died`` and ``timeout``.
+        """
+        from mgray.dicom.record import FileRecord, Identity
+
+        path = None if isinstance(source, bytes) else os.fspath(source)
+        request = {"path": path, "kind": kind}
+        head, body = self._ask(request, source if isinstance(source, bytes) else b"")
+        if "reason" in head:
+            raise Rejected(head["reason"], head["detail"])
+        return FileRecord(Identity(**head["identity"]), {**head["columns"], "pixels": body})
+
+    def close(self) -> None:
+        """End the child; it can be used again."""
+        if self._process is not None:
+            self._process.kill()
+            self._reap()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _ask(self, request: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+        if self._process is not None and self._process.poll() is not None:
+            self._reap()  # it died between two files; neither is to blame
+        process = self._process or self._start()
+        late, answer, code = threading.Event(), None, 0
+        watch = threading.Timer(self.limits.wall_s, _kill, (process, late))
+        watch.start()
+        try:
+            with contextlib.suppress(OSError, EOFError, ValueError):
+                answer = _exchange(process, request, body)
+        finally:
+            watch.cancel()
+            watch.join()
+            if answer is None or late.is_set():
+                process.kill()
+                code = self._reap()
+        if answer is not None:
+            return answer
+        if late.is_set() or code == -signal.SIGXCPU:
+            raise Rejected("timeout")
+        raise Rejected("decoder_died", f"exit status {code}")
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "mgray.dicom.child", self.limits.model_dump_json()]
+        source = str(Path(__file__).parents[2])
+        path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
+        )
+        self._process, self.starts = process, self.starts + 1
+        watch = threading.Timer(READY_S, process.kill)
+        watch.start()
+        try:
+            _exchange(process, {}, b"")
+        except (OSError, EOFError):
+            code = self._reap()
+            raise RuntimeError(f"the decode child does not start: exit status {code}") from None
+        finally:
+            watch.cancel()
+        return process
+
+    def _reap(self) -> int:
+        """Wait for the dead child, so that no zombie stays, and close its pipes."""
+        assert self._process is not None
+        process, self._process = self._process, None
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):  # unsent bytes of a broken pipe
+                    pipe.close()
+        return process.wait()
+
+
+def serve(requests: IO[bytes], answers: IO[bytes], limits: Limits) -> None:
+    """Answer requests until the parent closes the pipe; runs in the child."""
+    while True:
+        try:
+            request, body = _receive(requests)
+        except EOFError:
+            return
+        if not request:
+            _send(answers, {}, b"")
+            continue
+        _allow_cpu(limits.cpu_s)
+        source = body if request["path"] is None else Path(request["path"])
+        _send(answers, *_answer(source, limits, request["kind"]))
+
+
+def _answer(source: Path | bytes, limits: Limits, kind: str | None) -> tuple[dict[str, Any], bytes]:
+    from mgray.dicom.record import read_record
+
+    try:
+        record = read_record(source, limits, kind)
+    except Rejected as error:
+        return {"reason": error.reason, "detail": error.detail}, b""
+    except BaseException as error:  # whatever it is, the file has a name for it
+        return {"reason": "corrupt_pixels", "detail": type(error).__name__}, b""
+    pixels = record.columns.pop("pixels")
+    return {"identity": vars(record.identity), "columns": record.columns}, pixels
+
+
+def _exchange(
+    process: subprocess.Popen[bytes], request: dict[str, Any], body: bytes
+) -> tuple[dict[str, Any], bytes]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    _send(process.stdin, request, body)
+    return _receive(process.stdout)
+
+
+def _send(pipe: IO[bytes], head: dict[str, Any], body: bytes) -> None:
+    text = json.dumps(head, allow_nan=False).encode()
+    pipe.write(LENGTHS.pack(len(text), len(body)) + text)
+    pipe.write(body)
+    pipe.flush()
+
+
+def _receive(pipe: IO[bytes]) -> tuple[dict[str, Any], bytes]:
+    lengths = LENGTHS.unpack(_exactly(pipe, LENGTHS.size))
+    head, body = (_exactly(pipe, length) for length in lengths)
+    return json.loads(head), body
+
+
+def _exactly(pipe: IO[bytes], length: int) -> bytes:
+    data = pipe.read(length)
+    if len(data) < length:
+        raise EOFError
+    return data
+
+
+def _kill(process: subprocess.Popen[bytes], late: threading.Event) -> None:
+    late.set()
+    process.kill()
+
+
+def _allow_cpu(seconds: int) -> None:
+    """Let the process use so many more seconds, counted from now."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    limit = int(used.ru_utime + used.ru_stime) + seconds + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, hard))
+
+
+def _main() -> None:
+    limits = Limits.model_validate_json(sys.argv[1])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # a library that prints must not write into the protocol
+    import cv2  # noqa: F401 - imported before the address space is limited
+    import imagecodecs  # noqa: F401
+    import openjpeg  # noqa: F401
+    import pydicom  # noqa: F401
+    import rle  # noqa: F401
+
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    serve(sys.stdin.buffer, answers, limits)
+
+
+if __name__ == "__main__":
+    _main()
