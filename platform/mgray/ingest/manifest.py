@@ -1,0 +1,233 @@
+"""``manifest.json``: what the table holds, in counts that add up; written last."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import mgray
+from mgray.config import Config
+from mgray.errors import DataError
+from mgray.ingest.ledger import Entry, Ledger
+from mgray.ingest.pseudonym import Pseudonyms
+from mgray.schema import TABLE_VERSION
+from mgray.sources.source import Notice
+
+FILE: Final = "manifest.json"
+LIBRARIES: Final = ("imagecodecs", "pydicom", "pylibjpeg-openjpeg", "pylibjpeg-rle", "pyarrow")
+SHOWN: Final = 20
+TEXTS: Final = {
+    "missing_partner": "FFDM or SM without the other of its pair: kept and flagged",
+    "ambiguous_pair": "several FFDM or several SM of one breast and view: kept and flagged",
+    "box_clipped": "boxes cut at the image's edge",
+    "box_outside_image": "boxes wholly outside their image: dropped",
+    "box_outside_breast": "boxes whose centre is outside the breast: kept and flagged",
+    "laterality_contradicted": "images whose table and header name different sides: table wins",
+    "view_contradicted": "images whose table and header name different views: table wins",
+    "image_kind_contradicted": "images whose table and header name different kinds: table wins",
+    "labels_without_image": "images that the tables describe and the image table lacks",
+    "annotations_without_image": "annotated findings on images that the image table lacks",
+    "rejected": "files refused: see quarantine.parquet",
+}
+
+
+class Shard(Config):
+    """One file of the table."""
+
+    file: str
+    """Name in the folder images."""
+    rows: int
+    """Images in it."""
+    bytes: int
+    """Its size."""
+    sha256: str
+    """Of its bytes."""
+
+
+class Warned(Config):
+    """Something a person should know."""
+
+    code: str
+    """Word for programs."""
+    count: int
+    """How often."""
+    text: str
+    """What it means and what was done."""
+    ids: list[str]
+    """Pseudonyms of the first few."""
+
+
+class Manifest(Config):
+    """The table in numbers; holds no path, name or raw id of the archive."""
+
+    table_version: str
+    """Format of the table."""
+    source: dict[str, str]
+    """Name, licence and adapter version."""
+    stamp: str
+    """Fingerprint of all settings that shape a row."""
+    versions: dict[str, str]
+    """Of mgray and of the libraries that decoded."""
+    files: int
+    """Files of the catalog: rows + quarantined."""
+    rows: int
+    """Images in the table."""
+    quarantined: int
+    """Files refused."""
+    patients: int
+    """In the table."""
+    exams: int
+    """In the table."""
+    pairs: int
+    """Breast views with exactly one FFDM and one SM."""
+    findings: int
+    """Annotations in the table, counted per image."""
+    rows_by_kind: dict[str, int]
+    """Image kind to rows."""
+    rows_by_split: dict[str, int]
+    """Split to rows."""
+    patients_by_split: dict[str, int]
+    """Split to patients."""
+    quarantined_by_reason: dict[str, int]
+    """Reason to files."""
+    warnings: list[Warned]
+    """What a person should know."""
+    content_sha256: str
+    """Of all rows and refusals; equal tables have equal ones, however they were made."""
+    shards: list[Shard]
+    """All files of the table."""
+
+
+def build_manifest(
+    ledgers: Sequence[Ledger], source: Mapping[str, str], notices: Iterable[Notice]
+) -> Manifest:
+    """Count a settled table.
+
+    Args:
+        ledgers: All of them.
+        source: Name, licence and adapter version.
+        notices: Those of the catalog; those of the entries are added.
+    """
+    entries = [entry for ledger in ledgers for entry in ledger.entries]
+    rows = [entry for entry in entries if entry.reason is None]
+    refused = [entry for entry in entries if entry.reason is not None]
+    patients = {entry.patient_id: entry.split for entry in rows}
+    return Manifest(
+        table_version=TABLE_VERSION,
+        source=dict(source),
+        stamp=ledgers[0].stamp if ledgers else "",
+        versions={"mgray": mgray.__version__} | {name: version(name) for name in LIBRARIES},
+        files=len(entries),
+        rows=len(rows),
+        quarantined=len(refused),
+        patients=len(patients),
+        exams=len({entry.exam_id for entry in rows}),
+        pairs=sum(entry.pair_role == "ffdm" and entry.partner is None for entry in rows),
+        findings=sum(entry.findings for entry in rows),
+        rows_by_kind=_count(entry.image_kind for entry in rows),
+        rows_by_split=_count(entry.split for entry in rows),
+        patients_by_split=_count(patients.values()),
+        quarantined_by_reason=_count(entry.reason for entry in refused),
+        warnings=_warnings(rows, refused, notices),
+        content_sha256=_content(entries),
+        shards=[_shard(ledger) for ledger in ledgers],
+    )
+
+
+def label_notices(
+    by_uid: Mapping[str, Mapping[str, Any]], entries: Iterable[Entry], ids: Pseudonyms
+) -> list[Notice]:
+    """Name the objects that the tables describe and the image table lacks, by pseudonym."""
+    held = {entry.image_id for entry in entries if entry.reason is None}
+    absent = {
+        ids.image(uid): labels for uid, labels in by_uid.items() if ids.image(uid) not in held
+    }
+    annotated = {name: len(labels.get("annotations") or ()) for name, labels in absent.items()}
+    named = sorted(name for name, count in annotated.items() if count)
+    return [
+        _notice("labels_without_image", len(absent), sorted(absent)),
+        _notice("annotations_without_image", sum(annotated.values()), named),
+    ]
+
+
+def check_counts(manifest: Manifest, paths: Sequence[str], ledgers: Iterable[Ledger]) -> None:
+    """Refuse to finish a table that lost or doubled a file.
+
+    Raises:
+        DataError: With the counts.
+    """
+    held = sorted(entry.path for ledger in ledgers for entry in ledger.entries)
+    if held != sorted(paths) or manifest.rows + manifest.quarantined != len(paths):
+        raise DataError(
+            f"{len(paths)} files went in, {manifest.rows} rows and {manifest.quarantined} refusals "
+            "came out: run the same command again; if it stays so, this is a bug"
+        )
+
+
+def quarantine_records(ledgers: Iterable[Ledger], ids: Pseudonyms) -> list[dict[str, Any]]:
+    """List the refused files as rows of ``schema.QUARANTINE``, by path."""
+    refused = [entry for ledger in ledgers for entry in ledger.entries if entry.reason is not None]
+    return [
+        {
+            "source_path": entry.path,
+            "source_sha256": entry.sha256,
+            "file_id": ids.file(entry.path),
+            "reason": entry.reason,
+            "detail": entry.detail,
+        }
+        for entry in sorted(refused, key=lambda entry: entry.path)
+    ]
+
+
+def read_manifest(out: Path) -> Manifest | None:
+    """Read a table's manifest; ``None`` if there is none or it is of another version."""
+    try:
+        return Manifest.model_validate_json((out / FILE).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _warnings(
+    rows: Sequence[Entry], refused: Sequence[Entry], notices: Iterable[Notice]
+) -> list[Warned]:
+    found = [*notices, _notice("rejected", len(refused), [])]
+    counts: Counter[str] = Counter()
+    images: dict[str, list[str]] = {}
+    for entry in rows:
+        codes = {**entry.notes, **({entry.partner: 1} if entry.partner else {})}
+        counts.update(codes)
+        for code in codes:
+            images.setdefault(code, []).append(entry.image_id or "")
+    found += [_notice(code, count, sorted(images[code])) for code, count in sorted(counts.items())]
+    return [
+        Warned(code=one.code, count=one.count, text=one.text, ids=list(one.ids))
+        for one in found
+        if one.count
+    ]
+
+
+def _notice(code: str, count: int, ids: Sequence[str]) -> Notice:
+    return Notice(code, count, TEXTS[code], tuple(ids[:SHOWN]))
+
+
+def _content(entries: Iterable[Entry]) -> str:
+    """Hash all rows and refusals, in an order that does not depend on shards."""
+    lines = sorted(
+        f"row {entry.row_hash} {entry.partner}"
+        if entry.reason is None
+        else f"refused {entry.path} {entry.sha256} {entry.reason}"
+        for entry in entries
+    )
+    return sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _shard(ledger: Ledger) -> Shard:
+    rows = sum(entry.reason is None for entry in ledger.entries)
+    name = f"part-{ledger.key}.parquet"
+    return Shard(file=name, rows=rows, bytes=ledger.bytes, sha256=ledger.sha256)
+
+
+def _count(values: Iterable[str | None]) -> dict[str, int]:
+    return dict(sorted(Counter(value or "" for value in values).items()))

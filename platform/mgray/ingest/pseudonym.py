@@ -1,0 +1,77 @@
+"""Keyed pseudonyms: equal in, equal out; without the key nothing leads back, not even by guessing.
+
+The key is ``MGRAY_PSEUDONYM_KEY``, or else made once and kept as ``pseudonym.key`` in the table's
+folder.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+KEY_VARIABLE = "MGRAY_PSEUDONYM_KEY"
+KEY_FILE = "pseudonym.key"
+
+
+@dataclass(frozen=True, repr=False)
+class Pseudonyms:
+    """The ids of one dataset.
+
+    Args:
+        key: Secret.
+        dataset: Name of the source; equal raw ids of two datasets get different pseudonyms.
+    """
+
+    key: bytes
+    dataset: str
+
+    def image(self, sop_instance_uid: str) -> str:
+        """An image's id, with the dataset's name in front."""
+        return f"{self.dataset}-{self._digest('image', sop_instance_uid)}"
+
+    def patient(self, patient_id: str) -> str:
+        """A patient's id."""
+        return f"p-{self._digest('patient', patient_id)}"
+
+    def exam(self, exam_id: str) -> str:
+        """An exam's id."""
+        return f"e-{self._digest('exam', exam_id)}"
+
+    def finding(self, finding_id: str) -> str:
+        """A finding's id."""
+        return f"f-{self._digest('finding', finding_id)}"
+
+    def file(self, path: str) -> str:
+        """A file's id: what logs and warnings may say in place of its path."""
+        return f"file-{self._digest('file', path)}"
+
+    def shard(self, content: str) -> str:
+        """A shard's name, from the files that belong into it."""
+        return self._digest("shard", content)
+
+    def check(self) -> str:
+        """Tell one key from another without telling the key."""
+        return self._digest("check", "")[:12]
+
+    def _digest(self, kind: str, value: str) -> str:
+        text = f"{self.dataset}\0{kind}\0{value}".encode("utf-8", "surrogateescape")
+        return hmac.new(self.key, text, hashlib.sha256).hexdigest()[:20]
+
+
+def load_key(out: Path) -> bytes:
+    """Find the key, or make one that only the owner can read.
+
+    Args:
+        out: Folder of the table; must exist.
+    """
+    given = os.environ.get(KEY_VARIABLE)
+    if given:
+        return given.encode()
+    path = out / KEY_FILE
+    if not path.is_file():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_hex(32).encode())
+    return path.read_bytes()

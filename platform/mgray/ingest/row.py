@@ -1,0 +1,170 @@
+"""One file's record and its labels become one row of the image table."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mgray.data.splits import assign_split
+from mgray.dicom.record import FileRecord
+from mgray.errors import Rejected
+from mgray.ingest.pseudonym import Pseudonyms
+from mgray.schema import IMAGE
+
+COPIED: Final = (
+    "split_official",
+    "birads",
+    "pathology",
+    "cancer",
+    "label_source",
+    "label_level",
+    "density",
+    "age",
+    "extra_json",
+)
+PAIRED: Final = ("ffdm", "synthetic_2d")
+CONTRADICTED: Final = ("laterality", "view", "image_kind")
+
+
+@dataclass(frozen=True)
+class RowMaker:
+    """Makes the rows of one dataset.
+
+    Args:
+        ids: Pseudonyms of the dataset.
+        licence_tag: Of rows whose labels name none.
+        adapter_version: Of the source.
+        split_seed: Divides patients who have no official split.
+    """
+
+    ids: Pseudonyms
+    licence_tag: str
+    adapter_version: str
+    split_seed: int
+
+    def row(
+        self, path: str, record: FileRecord, labels: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, int]]:
+        """Join what the file tells and what the table tells; the table wins.
+
+        Args:
+            path: Below the archive's root.
+            record: As decoded.
+            labels: Keys of ``sources.source.LABELS``, ids raw.
+
+        Returns:
+            A row of ``schema.IMAGE``, and how often each notice code applies.
+
+        Raises:
+            Rejected: ``missing_identity``, if side, view or exam stay unknown.
+        """
+        seen = record.columns
+        row = {name: seen.get(name) for name in IMAGE.names}
+        row |= {name: labels.get(name) for name in COPIED}
+        row |= self._what_is_seen(seen, labels)
+        row |= self._identity(path, record, labels)
+        boxes, flags, notes = self._findings(record, labels.get("annotations") or ())
+        row["annotations"] = boxes
+        row["qc_flags"] = sorted({*(seen.get("qc_flags") or ()), *flags})
+        row |= _pairing(row)
+        notes |= {
+            f"{name}_contradicted": 1
+            for name in CONTRADICTED
+            if labels.get(name) and seen.get(name) and labels[name] != seen[name]
+        }
+        return row, notes
+
+    def _what_is_seen(self, seen: Mapping[str, Any], labels: Mapping[str, Any]) -> dict[str, Any]:
+        told = {name: labels.get(name) or seen.get(name) for name in CONTRADICTED}
+        for name in ("laterality", "view"):
+            if told[name] is None:
+                raise Rejected("missing_identity", f"{name} is neither in the table nor the header")
+        if labels.get("laterality"):
+            told["laterality_source"] = "table"
+        if labels.get("image_kind"):
+            told["kind_evidence"] = "table"
+        return told
+
+    def _identity(self, path: str, record: FileRecord, labels: Mapping[str, Any]) -> dict[str, Any]:
+        exam = labels.get("exam_id") or record.identity.study_instance_uid
+        if not exam:
+            raise Rejected("missing_identity", "the exam is neither in the table nor the header")
+        patient = labels.get("patient_id") or record.identity.patient_id or f"of exam {exam}"
+        return {
+            "image_id": self.ids.image(record.identity.sop_instance_uid),
+            "patient_id": self.ids.patient(patient),
+            "exam_id": self.ids.exam(exam),
+            "dataset": self.ids.dataset,
+            "licence_tag": labels.get("licence_tag") or self.licence_tag,
+            "adapter_version": self.adapter_version,
+            "source_path": path,
+            "split": labels.get("split_official") or assign_split(patient, self.split_seed),
+        }
+
+    def _findings(
+        self, record: FileRecord, annotations: Sequence[Mapping[str, Any]]
+    ) -> tuple[list[dict[str, Any]], set[str], dict[str, int]]:
+        """Clip boxes to the image; drop those wholly outside."""
+        width, height = record.columns["columns"], record.columns["rows"]
+        kept: list[dict[str, Any]] = []
+        flags: set[str] = set()
+        notes = {"box_clipped": 0, "box_outside_image": 0, "box_outside_breast": 0}
+        for number, annotation in enumerate(annotations):
+            coords = clip(annotation["coords"], width, height)
+            clipped = coords != list(annotation["coords"])
+            faults = {
+                "box_outside_image": coords is None,
+                "box_clipped": coords is not None and clipped,
+                "box_outside_breast": coords is not None
+                and not _centre_inside(coords, record.columns.get("breast_box")),
+            }
+            for code in (code for code, holds in faults.items() if holds):
+                flags.add(code)
+                notes[code] += 1
+            if coords is not None:
+                raw_id = annotation.get("finding_id")
+                unnamed = f"{record.identity.sop_instance_uid} #{number}"
+                finding_id = self.ids.finding(raw_id or unnamed)
+                changes = {"finding_id": finding_id, "coords": coords, "clipped": clipped}
+                kept.append({**annotation, **changes})
+        return kept, flags, {code: count for code, count in notes.items() if count}
+
+
+def clip(coords: Sequence[float], width: int, height: int) -> list[float] | None:
+    """Cut a box at the image's edge.
+
+    Args:
+        coords: ``x0, y0, x1, y1``, dicom frame, half-open.
+        width: Of the image, pixels.
+        height: Of the image, pixels.
+
+    Returns:
+        The part inside the image; ``None`` if nothing is.
+    """
+    x0, y0, x1, y1 = coords
+    cut = [max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height))]
+    return cut if cut[0] < cut[2] and cut[1] < cut[3] else None
+
+
+def hash_row(row: Mapping[str, Any]) -> str:
+    """Hash a row; ``pixel_sha256`` stands for its pixels."""
+    rest = {name: value for name, value in row.items() if name != "pixels"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _pairing(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Images of one breast in one view share a key; views with modifiers pair among themselves."""
+    words = [row["exam_id"], row["laterality"], row["view"], *(row["view_modifiers"] or ())]
+    pairable = row["image_kind"] in PAIRED and "spot_or_mag" not in row["qc_flags"]
+    return {
+        "pair_key": "-".join(words),
+        "pair_role": row["image_kind"] if pairable else "none",
+    }
+
+
+def _centre_inside(coords: Sequence[float], box: Sequence[float] | None) -> bool:
+    if not box:
+        return True
+    x, y = (coords[0] + coords[2]) / 2, (coords[1] + coords[3]) / 2
+    return box[0] <= x < box[2] and box[1] <= y < box[3]

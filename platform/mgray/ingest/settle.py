@@ -1,0 +1,95 @@
+"""What no task can know alone: which file of an object counts, and which image lacks its partner.
+
+Decided from ledgers only, by path order and pair keys, so that it depends on the archive and on
+nothing else: not on workers, not on the order in which files were ingested.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from mgray.errors import DataError
+from mgray.ingest.ledger import Entry, Ledger
+from mgray.ingest.row import PAIRED
+
+DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be done with finished shards.
+
+    Args:
+        settled: All ledgers as they should be.
+        changed: Those whose shard does not say so yet.
+        lost: Those that once dropped a row as duplicate which now is the one that counts.
+    """
+
+    settled: list[Ledger]
+    changed: list[Ledger]
+    lost: list[Ledger]
+
+
+def settle(ledgers: Sequence[Ledger]) -> Verdict:
+    """Judge duplicates and partners over the whole table.
+
+    Of several files with one SOP instance UID the first in path order is the row. An image whose
+    partner is missing is flagged ``missing_partner``, one with several ``ambiguous_pair``.
+    """
+    winners = _winners(entry for ledger in ledgers for entry in ledger.entries)
+    roles: dict[str, Counter[str]] = defaultdict(Counter)
+    for entry in winners.values():
+        roles[entry.pair_key or ""][entry.pair_role or ""] += 1
+    settled = [
+        replace(ledger, entries=tuple(_judge(entry, winners, roles) for entry in ledger.entries))
+        for ledger in ledgers
+    ]
+    changed = [new for new, old in zip(settled, ledgers, strict=True) if new != old]
+    lost = [ledger for ledger in ledgers if any(_is_lost(e, winners) for e in ledger.entries)]
+    return Verdict(settled, changed, lost)
+
+
+def check_patients(ledgers: Iterable[Ledger]) -> None:
+    """Refuse a table that shows one patient in two splits.
+
+    Raises:
+        DataError: Names the patient by pseudonym.
+    """
+    splits: dict[str, str] = {}
+    for entry in (entry for ledger in ledgers for entry in ledger.entries if not entry.reason):
+        patient, split = entry.patient_id or "", entry.split or ""
+        if splits.setdefault(patient, split) != split:
+            raise DataError(
+                f"patient {patient} is in the splits {splits[patient]} and {split}: "
+                "give all images of a patient the same split, or none"
+            )
+
+
+def _winners(entries: Iterable[Entry]) -> dict[str, Entry]:
+    winners: dict[str, Entry] = {}
+    for entry in sorted(entries, key=lambda entry: entry.path):
+        if entry.image_id and entry.reason in (None, DUPLICATE):
+            winners.setdefault(entry.image_id, entry)
+    return winners
+
+
+def _judge(entry: Entry, winners: dict[str, Entry], roles: dict[str, Counter[str]]) -> Entry:
+    winner = winners.get(entry.image_id or "")
+    if winner is None or entry.reason not in (None, DUPLICATE):
+        return entry
+    if winner.path != entry.path:
+        return replace(entry, reason=DUPLICATE, detail="an earlier path holds it", partner=None)
+    partner = _partner_flag(entry, roles[entry.pair_key or ""])
+    return replace(entry, reason=None, detail="", partner=partner)
+
+
+def _partner_flag(entry: Entry, roles: Counter[str]) -> str | None:
+    if entry.pair_role not in PAIRED:
+        return None
+    if any(roles[role] > 1 for role in PAIRED):
+        return "ambiguous_pair"
+    return None if all(roles[role] == 1 for role in PAIRED) else "missing_partner"
+
+
+def _is_lost(entry: Entry, winners: dict[str, Entry]) -> bool:
+    return entry.reason == DUPLICATE and winners[entry.image_id or ""].path == entry.path

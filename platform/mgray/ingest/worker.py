@@ -1,0 +1,116 @@
+"""One task's work: a chunk of files becomes one shard and its ledger. Knows nothing of Ray."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from mgray.config import fingerprint
+from mgray.dicom.child import DecodeChild
+from mgray.dicom.limits import Limits
+from mgray.errors import Rejected
+from mgray.ingest.files import sha256_of
+from mgray.ingest.ledger import (
+    MISSING,
+    Chunk,
+    Entry,
+    FileState,
+    Ledger,
+    hash_labels,
+    load_ledger,
+    save_ledger,
+    shard_path,
+)
+from mgray.ingest.row import RowMaker, hash_row
+from mgray.ingest.shards import open_shard, rewrite_shard, row_group
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all tasks of one ingest share.
+
+    Args:
+        archive: Root of the files' paths, absolute.
+        out: Folder of the table, absolute.
+        stamp: Fingerprint of all settings that shape a row.
+        limits: What one file may cost.
+        rows: Makes the rows.
+        by_uid: Labels by raw SOP instance UID.
+    """
+
+    archive: Path
+    out: Path
+    stamp: str
+    limits: Limits
+    rows: RowMaker
+    by_uid: Mapping[str, Mapping[str, Any]]
+
+
+class ChunkWorker:
+    """Ingests chunk after chunk with one long-lived decode child.
+
+    A file that cannot be used becomes a quarantine record, never an exception. A chunk that is
+    finished already, by an earlier attempt of the same task, is left as it is.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job, self.child = job, DecodeChild(job.limits)
+
+    def ingest(self, chunk: Chunk) -> Ledger:
+        """Write the shard of a chunk, then its ledger."""
+        job = self.job
+        done = load_ledger(job.out, chunk.key, job.stamp)
+        if done is not None:
+            return done
+        path = shard_path(job.out, chunk.key)
+        with open_shard(path) as shard:
+            entries = tuple(self._file(file, shard) for file in chunk.files)
+        size, digest = path.stat().st_size, sha256_of(path)
+        ledger = Ledger(chunk.key, job.stamp, fingerprint(job.limits), size, digest, entries)
+        save_ledger(job.out, ledger)
+        return ledger
+
+    def _file(self, file: FileState, shard: pq.ParquetWriter) -> Entry:
+        seen: dict[str, Any] = {"label_hash": hash_labels(file.labels)}
+        path = self.job.archive / file.path
+        try:
+            if file.size == MISSING:
+                raise Rejected("unreadable", "no such file below the archive")
+            seen |= self._row(file, path, shard)
+        except Rejected as error:
+            seen |= {"reason": error.reason, "detail": error.detail}
+            seen["sha256"] = self._hash(path, file.size)
+        return Entry(file.path, file.size, file.mtime_ns, **seen)
+
+    def _row(self, file: FileState, path: Path, shard: pq.ParquetWriter) -> dict[str, Any]:
+        record = self.child.read(path, file.labels.get("image_kind"))
+        uid = record.identity.sop_instance_uid
+        labels = {**file.labels, **self.job.by_uid.get(uid, {})}
+        row, notes = self.job.rows.row(file.path, record, labels)
+        shard.write_table(row_group(row))
+        told = ("image_id", "patient_id", "exam_id", "split", "image_kind", "pair_key", "pair_role")
+        return {
+            **{name: row[name] for name in told},
+            "label_hash": hash_labels(labels),
+            "sha256": row["source_sha256"],
+            "findings": len(row["annotations"]),
+            "row_hash": hash_row(row),
+            "notes": notes,
+        }
+
+    def _hash(self, path: Path, size: int) -> str | None:
+        if not 0 <= size <= self.job.limits.max_file_bytes:
+            return None
+        try:
+            return sha256_of(path)
+        except OSError:
+            return None
+
+
+def apply_verdict(out: Path, ledger: Ledger) -> None:
+    """Make a shard say what a settled ledger says, then save the ledger."""
+    path = shard_path(out, ledger.key)
+    rewrite_shard(path, ledger.entries)
+    save_ledger(out, replace(ledger, bytes=path.stat().st_size, sha256=sha256_of(path)))
