@@ -1,0 +1,37 @@
+"""Recipes by name, without importing them: what a command line may ask for."""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mgray.config import load_yaml, replace
+from mgray.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mgray.recipes.fusion import FusionRun
+
+RECIPES: Final = ("fusion.base", "fusion.smoke")
+
+
+def load_recipe(name: str, changes: Mapping[str, Any]) -> "FusionRun":
+    """Return a recipe's config, or one saved as YAML, with changes.
+
+    Args:
+        name: One of ``RECIPES``, or a path that ends in ``.yaml``.
+        changes: Dotted key to value.
+
+    Raises:
+        ConfigError: No such recipe, key or value.
+        NotFoundError: No such file.
+    """
+    if name not in RECIPES and not name.endswith((".yaml", ".yml")):
+        near = difflib.get_close_matches(name, RECIPES, n=1, cutoff=0.0)
+        raise ConfigError(
+            f"unknown recipe {name!r}: did you mean {near[0]!r}? Known: {', '.join(RECIPES)}, or a saved .yaml"
+        )
+    from mgray.recipes import fusion
+
+    known = {"fusion.base": fusion.base, "fusion.smoke": fusion.smoke}
+    config = known[name]() if name in known else load_yaml(fusion.FusionRun, Path(name))
+    return replace(config, changes)

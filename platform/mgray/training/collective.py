@@ -1,0 +1,40 @@
+"""Sums over the workers of a run; in a single process they change nothing."""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Shaped
+from torch import Tensor, distributed
+
+
+def is_distributed() -> bool:
+    """Tell whether this process belongs to a group of workers."""
+    return distributed.is_available() and distributed.is_initialized()
+
+
+def world_size() -> int:
+    """Return the number of workers; 1 without a group."""
+    return distributed.get_world_size() if is_distributed() else 1
+
+
+def sum_over_workers(value: Shaped[Tensor, "*shape"]) -> Shaped[Tensor, "*shape"]:
+    """Return the sum of a tensor over all workers; the argument is left unchanged."""
+    total = value.detach().clone()
+    if is_distributed():
+        distributed.all_reduce(total)
+    return total
+
+
+def mean_over_workers(
+    sums: Mapping[str, float], count: int, device: torch.device
+) -> dict[str, float]:
+    """Return each sum divided by the count, both summed over all workers.
+
+    Args:
+        sums: The same keys in the same order on every worker.
+        count: What this worker's sums are over.
+        device: Of the process group's backend: CPU for gloo, GPU for NCCL.
+    """
+    local = torch.tensor([*sums.values(), count], dtype=torch.float64, device=device)
+    *totals, number = sum_over_workers(local).tolist()
+    return {name: total / max(number, 1) for name, total in zip(sums, totals, strict=True)}

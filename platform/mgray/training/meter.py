@@ -1,0 +1,74 @@
+"""Means of what the loop measures, written by worker 0."""
+
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from mgray.errors import DataError
+from mgray.training.collective import mean_over_workers
+from mgray.training.journal import Journal
+from mgray.training.port import Port
+
+
+class Meter:
+    """Collect losses and write rows of metrics.
+
+    Args:
+        folder: Of the stage.
+        port: Names worker 0, which writes.
+        start: Step from which this attempt continues.
+        every: Steps between two rows.
+        images_per_step: Of all workers together.
+    """
+
+    def __init__(
+        self, folder: Path, port: Port, start: int, every: int, images_per_step: int
+    ) -> None:
+        self.port, self.every, self.images_per_step = port, every, images_per_step
+        self.journal = Journal(folder) if port.rank == 0 else None
+        if self.journal:
+            self.journal.rewind(start)
+        self._forget()
+
+    def trained(self, step: int, losses: Mapping[str, Tensor], rate: float) -> None:
+        """Count a finished step; every few steps, write the mean over them and over all workers.
+
+        Raises:
+            DataError: A loss that is not finite.
+        """
+        self.count += 1
+        for name, loss in losses.items():
+            self.sums[name] = self.sums.get(name, 0.0) + loss.detach()
+        if step % self.every:
+            return
+        sums = {name: float(total) for name, total in self.sums.items()}
+        means = mean_over_workers(sums, self.count, self.port.device)
+        if not math.isfinite(means["loss"]):
+            raise DataError(
+                f"the loss is {means['loss']} at step {step}: lower optimizer.learning_rate or set train.amp=false"
+            )
+        speed = self.images_per_step * self.count / (time.monotonic() - self.since)
+        self._write({"step": step, **means, "learning_rate": rate, "images_per_s": speed})
+        self._forget()
+
+    def validated(self, step: int, result: tuple[Mapping[str, float], int]) -> float:
+        """Write validation losses as ``val_...`` and return ``val_loss``; infinite where nothing was validated."""
+        sums, count = result
+        means = mean_over_workers(sums, count, self.port.device)
+        if means:
+            self._write({"step": step, **{f"val_{name}": mean for name, mean in means.items()}})
+        if self.journal:
+            self.journal.write_csv()
+        self._forget()
+        return means.get("loss", math.inf)
+
+    def _forget(self) -> None:
+        self.sums: dict[str, float | Tensor] = {}
+        self.count, self.since = 0, time.monotonic()
+
+    def _write(self, row: Mapping[str, float | int]) -> None:
+        if self.journal:
+            self.journal.write({name: round(value, 8) for name, value in row.items()})

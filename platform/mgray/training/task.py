@@ -1,0 +1,154 @@
+"""A task is a module whose ``forward(batch)`` returns named losses; frozen networks live inside it."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from mgray.data.batches import Batch
+from mgray.errors import SchemaError
+from mgray.models.config import LossConfig
+from mgray.models.efficientdet import EfficientDet
+from mgray.models.fused import FusedDetector, UpperBound
+from mgray.models.losses import target_loss
+from mgray.models.matching import Targets, assign_targets
+from mgray.training.collective import sum_over_workers, world_size
+from mgray.training.config import DistillationConfig, TrainConfig
+from mgray.training.representation import Representation, build_projections, similarity
+
+
+class Task(nn.Module):
+    """Base of all tasks: what is frozen stays as it is, bit by bit.
+
+    Args:
+        config: How batch norms behave while training.
+    """
+
+    def __init__(self, config: TrainConfig) -> None:
+        super().__init__()
+        self.config = config
+        self._frozen: list[nn.Module] = []
+
+    def freeze(self, *parts: nn.Module) -> None:
+        """Take parts out of training: no gradients, no DDP, no resume state, batch norms by P1-A22."""
+        for part in parts:
+            part.requires_grad_(requires_grad=False)
+        self._frozen += parts
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "Task":
+        """Set the mode of what is trained; frozen parts and, if asked for, batch norms stay in eval mode."""
+        super().train(mode)
+        if self.config.batch_norm == "eval":
+            for module in self.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        for part in self._frozen:
+            part.train(mode and self.config.frozen_batch_norm == "train")
+        return self
+
+    def frozen_names(self) -> list[str]:
+        """Names of the frozen parameters and buffers, as in ``state_dict``."""
+        frozen = {id(t) for part in self._frozen for t in [*part.parameters(), *part.buffers()]}
+        named = [*self.named_parameters(), *self.named_buffers()]
+        return [name for name, tensor in named if id(tensor) in frozen]
+
+    def live_state(self) -> dict[str, Tensor]:
+        """Return the state of all that is not frozen."""
+        frozen = set(self.frozen_names())
+        return {name: value for name, value in self.state_dict().items() if name not in frozen}
+
+    def product(self) -> nn.Module:
+        """Return the model that this task makes."""
+        raise NotImplementedError
+
+    def load_live_state(self, state: dict[str, Tensor]) -> None:
+        """Load what ``live_state`` returned.
+
+        Raises:
+            SchemaError: The state of another task.
+        """
+        found = self.load_state_dict(state, strict=False)
+        if found.unexpected_keys or set(found.missing_keys) - set(self.frozen_names()):
+            raise SchemaError(
+                "the resume state belongs to another network: remove the stage's folder to train it again"
+            )
+
+
+class DetectionTask(Task):
+    """Stages I-A, I-C, III and UB: find lesions in the frame of the first input.
+
+    Args:
+        model: Takes the images of ``inputs`` in order.
+        inputs: Kinds of image: ``sm``, ``ffdm``.
+        loss: Focal and box loss.
+        config: How batch norms and the normaliser behave.
+        frozen: Parts of ``model`` that do not learn: B in stage III.
+    """
+
+    def __init__(
+        self,
+        model: EfficientDet | FusedDetector | UpperBound,
+        inputs: Sequence[str],
+        loss: LossConfig,
+        config: TrainConfig,
+        frozen: Sequence[nn.Module] = (),
+    ) -> None:
+        super().__init__(config)
+        self.model, self.inputs, self.loss = model, tuple(inputs), loss
+        self.freeze(*frozen)
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Return ``loss``, ``class_loss`` and ``box_loss``."""
+        images = [batch.images[kind] for kind in self.inputs]
+        anchors = self.model.anchors(*images[0].shape[-2:])
+        targets = assign_targets(anchors, batch.boxes[self.inputs[0]], batch.labels, batch.masked)
+        return target_loss(self.model(*images), targets, self.loss, self._normaliser(targets))
+
+    def product(self) -> nn.Module:
+        """Return the detector."""
+        return self.model
+
+    def _normaliser(self, targets: Targets) -> Tensor | None:
+        if not self.training or self.config.normaliser == "local":
+            return None
+        return (sum_over_workers(targets.positives()) + 1.0) / world_size()
+
+
+class DistillationTask(Task):
+    """Stage II: B sees SM and learns the representation that the frozen C has of the paired FFDM.
+
+    Args:
+        student: B.
+        teacher: C.
+        distillation: What is compared, and how.
+        config: How batch norms behave.
+    """
+
+    def __init__(
+        self,
+        student: EfficientDet,
+        teacher: EfficientDet,
+        distillation: DistillationConfig,
+        config: TrainConfig,
+    ) -> None:
+        super().__init__(config)
+        self.distillation = distillation
+        self.student = Representation(student, distillation.h_location)
+        self.teacher = Representation(teacher, distillation.h_location)
+        self.projections = build_projections(student.config, distillation)
+        self.freeze(self.teacher, *self.student.unused())
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Return ``similarity``, the mean cosine of z and h, and ``loss``, its negative."""
+        with torch.no_grad():
+            wanted = self.teacher(batch.images["ffdm"])
+        seen = self.student(batch.images["sm"])
+        projected = [project(maps) for project, maps in zip(self.projections, seen, strict=True)]
+        mean = similarity(projected, wanted, self.distillation)
+        return {"loss": -mean, "similarity": mean}
+
+    def product(self) -> nn.Module:
+        """Return B, without the projections."""
+        return self.student.detector

@@ -1,0 +1,117 @@
+"""The loop inside Ray Train: the only module of training that knows Ray."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import ray
+import ray.train
+from ray.train import Checkpoint, CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchConfig, TorchTrainer, get_device, prepare_model
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from mgray.errors import MgrayError
+from mgray.training.config import TrainConfig
+from mgray.training.port import CHECKPOINTS, KEEP, Save, state_name
+from mgray.training.stages import Stage, train_stage
+from mgray.training.task import Task
+
+
+class RayPort:
+    """What the loop asks, answered by Ray Train; exists inside a worker only."""
+
+    def __init__(self) -> None:
+        context = ray.train.get_context()
+        self.rank, self.world = context.get_world_rank(), context.get_world_size()
+        self.device = get_device()
+
+    def resume(self) -> Path | None:
+        """Return the newest state; Ray finds it by the run's name, after a worker's or the driver's death."""
+        checkpoint = ray.train.get_checkpoint()
+        return Path(checkpoint.path) if checkpoint else None
+
+    def wrap(self, task: Task) -> nn.Module:
+        """Return the task under DDP, which neither sees nor touches its frozen parts."""
+        DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(
+            task, task.frozen_names()
+        )
+        model: nn.Module = prepare_model(
+            task, parallel_strategy_kwargs={"broadcast_buffers": False}
+        )
+        return model
+
+    def report(self, step: int, save: Save) -> None:
+        """Hand worker 0's state to Ray, which stores it and counts the others in."""
+        with TemporaryDirectory() as folder:
+            checkpoint = None
+            if self.rank == 0:
+                save(Path(folder))
+                checkpoint = Checkpoint.from_directory(folder)
+            ray.train.report({"step": step}, checkpoint, checkpoint_dir_name=state_name(step))
+
+
+def train_on_ray(stage: Stage) -> None:
+    """Run a stage on Ray Train, continuing an earlier attempt of the same stage folder.
+
+    Raises:
+        MgrayError: What a worker said, or that workers failed more often than allowed.
+    """
+    train = stage.loop.train
+    start_ray()
+    trainer = TorchTrainer(
+        lambda: train_stage(stage, RayPort()),
+        torch_config=TorchConfig(backend="nccl" if train.gpu else "gloo"),
+        scaling_config=_scaling(train),
+        run_config=RunConfig(
+            name=CHECKPOINTS,
+            storage_path=str(stage.loop.folder.resolve()),
+            failure_config=FailureConfig(max_failures=train.max_failures),
+            checkpoint_config=CheckpointConfig(num_to_keep=KEEP),
+        ),
+    )
+    try:
+        trainer.fit()
+    except ray.train.TrainingFailedError as error:
+        raise _one_line(stage, error) from error
+
+
+def start_ray() -> None:
+    """Join the cluster that ``RAY_ADDRESS`` names or a job runs on; else start a small one here."""
+    if ray.is_initialized():
+        return
+    if "RAY_ADDRESS" in os.environ:
+        ray.init(log_to_driver=False)
+    else:
+        ray.init(log_to_driver=False, include_dashboard=False, object_store_memory=200 * 2**20)
+
+
+def _scaling(train: TrainConfig) -> ScalingConfig:
+    return ScalingConfig(
+        num_workers=train.workers,
+        use_gpu=train.gpu,
+        resources_per_worker={"CPU": train.cpus_per_worker} | ({"GPU": 1} if train.gpu else {}),
+    )
+
+
+def _one_line(stage: Stage, error: BaseException) -> MgrayError:
+    for cause in _causes(error):
+        if isinstance(cause, MgrayError):
+            return cause
+    last = str(error).strip().splitlines()[-1]
+    return MgrayError(
+        f"stage {stage.name} failed after {stage.loop.train.max_failures} restarts: {last}"
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    yield error
+    inner = [
+        *getattr(error, "worker_failures", {}).values(),
+        getattr(error, "_base_exc", None),
+        error.__cause__,
+    ]
+    for cause in inner:
+        if isinstance(cause, BaseException):
+            yield from _causes(cause)
