@@ -1,0 +1,146 @@
+"""An archive of phantom exams: DICOM files, ``annotations.csv`` and ``exams.csv``.
+
+An exam's rows are kept in ``out/exams/<hash>.json``, written after its images; an exam with that file is
+complete and is not made again. The two tables are written last, so an archive with tables is complete.
+"""
+
+import csv
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any, Final
+
+from mgray.errors import ConfigError
+from mgray.phantom.config import PhantomConfig
+from mgray.phantom.exam import Exam, Picture, make_exam
+from mgray.phantom.header import digest, patient_id, sop_instance_uid, study_instance_uid
+from mgray.phantom.dicom_writer import write_picture
+from mgray.progress import Bar
+
+ANNOTATION_COLUMNS: Final = (
+    "sop_instance_uid", "image_kind", "laterality", "view", "finding_id", "type", "malignant",
+    "density", "x0", "y0", "x1", "y1", "visible",
+)  # fmt: skip
+EXAM_COLUMNS: Final = (
+    "path", "sop_instance_uid", "patient_id", "exam_id", "laterality", "view", "image_kind",
+    "density", "cancer",
+)  # fmt: skip
+SETTINGS: Final = "settings.json"
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def write_archive(config: PhantomConfig) -> None:
+    """Make what is missing of an archive, then its tables.
+
+    Raises:
+        ConfigError: The folder holds an archive of other settings.
+    """
+    _claim(config)
+    missing = [i for i in range(config.exams) if not _record(config, i).is_file()]
+    with Bar("phantoms", len(missing), "exams") as bar:
+        for _ in _make(config, missing):
+            bar.advance()
+    rows = [json.loads(_record(config, i).read_text()) for i in range(config.exams)]
+    _write_table(
+        config.out / "annotations.csv", ANNOTATION_COLUMNS, [r for e in rows for r in e["annotations"]]
+    )
+    _write_table(config.out / "exams.csv", EXAM_COLUMNS, [r for e in rows for r in e["images"]])
+
+
+def write_exam(config: PhantomConfig, number: int) -> None:
+    """Make one exam: its images first, its rows last."""
+    exam = make_exam(config, number)
+    rows: Rows = {"images": [], "annotations": []}
+    for picture in exam.pictures:
+        name = digest(exam.key, "file", picture.laterality, picture.view, picture.kind).hex()[:32]
+        path = f"images/{name}.dcm"
+        write_picture(config.out / path, exam, picture, config.transfer_syntax)
+        rows["images"].append(_image_row(path, exam, picture))
+        rows["annotations"] += _annotation_rows(exam, picture)
+    _write_text(_record(config, number), json.dumps(rows))
+
+
+def _make(config: PhantomConfig, numbers: Sequence[int]) -> Iterator[None]:
+    workers = min(config.workers, len(numbers))
+    if workers <= 1:
+        for number in numbers:
+            yield write_exam(config, number)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        try:
+            for done in as_completed([pool.submit(write_exam, config, n) for n in numbers]):
+                yield done.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _claim(config: PhantomConfig) -> None:
+    """Make the folders, or check that they were made with the same settings."""
+    (config.out / "images").mkdir(parents=True, exist_ok=True)
+    (config.out / "exams").mkdir(exist_ok=True)
+    settings = config.model_dump(mode="json", exclude={"out", "exams", "workers"})
+    path = config.out / SETTINGS
+    if not path.is_file():
+        _write_text(path, json.dumps(settings, indent=1))
+        return
+    found = json.loads(path.read_text())
+    changed = sorted(key for key in settings if found.get(key) != settings[key])
+    if changed:
+        raise ConfigError(
+            f"{str(config.out)!r} holds an archive made with another {changed[0]}: "
+            f"expected {found.get(changed[0])!r}; give another out, or the same settings"
+        )
+
+
+def _record(config: PhantomConfig, number: int) -> Path:
+    return config.out / "exams" / f"{digest((config.seed, number), 'exam').hex()[:32]}.json"
+
+
+def _image_row(path: str, exam: Exam, picture: Picture) -> dict[str, Any]:
+    return {
+        "path": path,
+        "sop_instance_uid": sop_instance_uid(exam.key, picture),
+        "patient_id": patient_id(exam.key),
+        "exam_id": study_instance_uid(exam.key),
+        "laterality": picture.laterality,
+        "view": picture.view,
+        "image_kind": picture.kind,
+        "density": exam.breast.density,
+        "cancer": int(picture.cancer),
+    }
+
+
+def _annotation_rows(exam: Exam, picture: Picture) -> Iterator[dict[str, Any]]:
+    for truth in picture.truths:
+        box = dict(zip(("x0", "y0", "x1", "y1"), (round(v, 2) for v in truth.box), strict=True))
+        yield {
+            "sop_instance_uid": sop_instance_uid(exam.key, picture),
+            "image_kind": picture.kind,
+            "laterality": picture.laterality,
+            "view": picture.view,
+            "finding_id": truth.finding.finding_id,
+            "type": truth.finding.kind,
+            "malignant": int(truth.finding.malignant),
+            "density": exam.breast.density,
+            **box,
+            "visible": int(truth.visible),
+        }
+
+
+def _write_table(path: Path, columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+    part = path.with_suffix(".part")
+    with part.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(part, path)  # noqa: PTH105 - atomic on one file system
+
+
+def _write_text(path: Path, text: str) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(text)
+    os.replace(part, path)  # noqa: PTH105 - atomic on one file system
