@@ -26,13 +26,14 @@ def make_row(number: int, kind: str, stored: np.ndarray, box: list[float] | None
         "visible": True,
     }
     return dict.fromkeys(IMAGE.names) | {
-        "image_id": f"{number}/{kind}", "patient_id": f"p{number}", "exam_id": f"e{number}", "dataset": "test",
-        "licence_tag": "CC0-1.0", "source_sha256": "", "split": "val" if number >= 8 else "train",
-        "image_kind": KINDS[kind], "kind_evidence": "test", "pair_key": f"k{number}", "pair_role": KINDS[kind],
-        "photometric_interpretation": "MONOCHROME2", "rows": height, "columns": width, "number_of_frames": 1,
-        "bits_allocated": 16, "bits_stored": 12, "pixel_representation": 0, "pixel_codec": "htj2k",
-        "pixel_offset": 0, "pixel_sha256": "", "pixels_face": "right", "pixels": encode_htj2k(stored),
-        "annotations": [finding] if box else [], "qc_flags": [],
+        "image_id": f"{number}/{kind}", "patient_id": f"p{number}", "exam_id": f"e{number}",
+        "dataset": "test", "licence_tag": "CC0-1.0", "source_sha256": "",
+        "split": "val" if number >= 8 else "train", "image_kind": KINDS[kind],
+        "kind_evidence": "test", "pair_key": f"k{number}", "pair_role": KINDS[kind],
+        "photometric_interpretation": "MONOCHROME2", "rows": height, "columns": width,
+        "number_of_frames": 1, "bits_allocated": 16, "bits_stored": 12, "pixel_codec": "htj2k",
+        "pixel_representation": 0, "pixel_offset": 0, "pixel_sha256": "", "pixels_face": "right",
+        "pixels": encode_htj2k(stored), "annotations": [finding] if box else [], "qc_flags": [],
     }  # fmt: skip
 
 
@@ -66,10 +67,10 @@ def tiny(table: Path) -> FusionRun:
     return replace(
         smoke(),
         {
-            "data": table, "detector.weights": "none", "train.workers": 0, "batches.global_batch_size": 4,
-            "batches.preprocess.net_height": 128, "batches.preprocess.net_width": 128,
-            "train.steps": dict.fromkeys(TRAINED, 2), "train.log_every": 1, "train.validate_every": 2,
-            "train.checkpoint_every": 1,
+            "data": table, "detector.weights": "none", "train.workers": 0,
+            "batches.global_batch_size": 4, "batches.preprocess.net_height": 128,
+            "batches.preprocess.net_width": 128, "train.steps": dict.fromkeys(TRAINED, 2),
+            "train.log_every": 1, "train.validate_every": 2, "train.checkpoint_every": 1,
         },
     )  # fmt: skip
 

@@ -28,7 +28,8 @@ def load_recipe(name: str, changes: Mapping[str, Any]) -> "FusionRun":
     if name not in RECIPES and not name.endswith((".yaml", ".yml")):
         near = difflib.get_close_matches(name, RECIPES, n=1, cutoff=0.0)
         raise ConfigError(
-            f"unknown recipe {name!r}: did you mean {near[0]!r}? Known: {', '.join(RECIPES)}, or a saved .yaml"
+            f"unknown recipe {name!r}: did you mean {near[0]!r}? "
+            f"Known: {', '.join(RECIPES)}, or a saved .yaml"
         )
     from mgray.recipes import fusion
 

@@ -1,4 +1,4 @@
-"""P1: two detectors, a student that learns FFDM's representation from SM, their fusion, the upper bound.
+"""P1: detectors of SM and FFDM, a student of FFDM's representation on SM, fusion, upper bound.
 
 ::
 
@@ -35,6 +35,7 @@ from mgray.training.run import run_stages
 from mgray.training.stages import MODELS, STAGES, Stage
 from mgray.training.task import DetectionTask, DistillationTask, Task
 
+Kind = Literal["sm", "ffdm"]
 TRAINED: Final = ("sm", "ffdm", "student", "fused", "upper_bound")
 
 
@@ -98,7 +99,10 @@ def base() -> FusionRun:
 
 
 def smoke() -> FusionRun:
-    """The demo's scale: ``python -m jobs.train fusion.smoke data=DIR out=DIR``; eight minutes on two cores."""
+    """The demo's scale, eight minutes on two cores.
+
+    ``python -m jobs.train fusion.smoke data=DIR out=DIR``
+    """
     return FusionRun(
         detector=DetectorConfig(name="efficientdet_lite0", weights="imagenet", norm_momentum=0.1),
         batches=DataConfig(
@@ -139,7 +143,9 @@ def run_fusion(config: FusionRun, use_ray: bool = True) -> Path:
 
 def build_stages(config: FusionRun) -> list[Stage]:
     """List the stages in the order in which they feed each other."""
-    sm, ffdm, pair = ("sm",), ("ffdm",), ("sm", "ffdm")
+    sm: tuple[Kind, ...] = ("sm",)
+    ffdm: tuple[Kind, ...] = ("ffdm",)
+    pair = sm + ffdm
     return [
         _stage(config, "untrained", sm, _build_detector_task),
         _stage(config, "sm", sm, _build_detector_task),
@@ -153,8 +159,8 @@ def build_stages(config: FusionRun) -> list[Stage]:
 def _stage(
     config: FusionRun,
     name: str,
-    kinds: tuple[str, ...],
-    build: Callable[[FusionRun, tuple[str, ...]], Task],
+    kinds: tuple[Kind, ...],
+    build: Callable[[FusionRun, tuple[Kind, ...]], Task],
     meta: Literal["detector", "fused", "upper_bound"] = "detector",
 ) -> Stage:
     data = config.batches
@@ -171,23 +177,23 @@ def _stage(
     )
 
 
-def _build_detector_task(config: FusionRun, kinds: tuple[str, ...]) -> Task:
+def _build_detector_task(config: FusionRun, kinds: tuple[Kind, ...]) -> Task:
     return DetectionTask(build_detector(config.detector), kinds, config.loss, config.train)
 
 
-def _build_student_task(config: FusionRun, kinds: tuple[str, ...]) -> Task:
+def _build_student_task(config: FusionRun, kinds: tuple[Kind, ...]) -> Task:
     init = config.distillation.student_init
     origin = {"from_a": "sm", "from_c": "ffdm"}.get(init)
     student = _load(config, origin) if origin else build_detector(config.detector)
     return DistillationTask(student, _load(config, "ffdm"), config.distillation, config.train)
 
 
-def _build_fused_task(config: FusionRun, kinds: tuple[str, ...]) -> Task:
+def _build_fused_task(config: FusionRun, kinds: tuple[Kind, ...]) -> Task:
     fused = FusedDetector(_load(config, "sm"), _load(config, "student"), config.fusion)
     return DetectionTask(fused, kinds, config.loss, config.train, frozen=[fused.trunk_b])
 
 
-def _build_upper_bound_task(config: FusionRun, kinds: tuple[str, ...]) -> Task:
+def _build_upper_bound_task(config: FusionRun, kinds: tuple[Kind, ...]) -> Task:
     if config.upper_bound_init == "stage_one":
         a, c = _load(config, "sm"), _load(config, "ffdm")
     else:
@@ -204,7 +210,7 @@ def _load(config: FusionRun, name: str) -> EfficientDet:
 def _export(
     config: FusionRun,
     name: str,
-    kinds: tuple[str, ...],
+    kinds: tuple[Kind, ...],
     kind: Literal["detector", "fused", "upper_bound"],
     task: Task,
     folder: Path,

@@ -1,4 +1,7 @@
-"""Resume state: step, trained weights, optimizer. No random state: every draw is keyed by seed, epoch and position."""
+"""Resume state: step, trained weights, optimizer.
+
+No random state: every draw is keyed by seed, epoch and position.
+"""
 
 from pathlib import Path
 from typing import Any, Final
@@ -19,11 +22,11 @@ def save_state(folder: Path, step: int, task: Task, optimizer: Optimizer, best: 
     Args:
         folder: Exists; receives ``state.pt``.
         step: Steps done.
-        task: Its trained parts are saved; frozen ones are rebuilt from earlier stages' model folders.
+        task: Its trained parts are saved; frozen ones come from earlier stages' model folders.
         optimizer: Of the task.
         best: Lowest validation loss so far.
     """
-    state = {"version": STATE_VERSION, "step": step, "best": best}
+    state: dict[str, Any] = {"version": STATE_VERSION, "step": step, "best": best}
     state |= {"live": task.live_state(), "optimizer": optimizer.state_dict()}
     torch.save(state, folder / STATE_FILE)
 

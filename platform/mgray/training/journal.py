@@ -1,4 +1,4 @@
-"""A stage's metrics as files: one JSON object a line while it runs, CSV beside it, progress from the same rows."""
+"""A stage's metrics as files: JSON lines while it runs, CSV beside them, progress from both."""
 
 import csv
 import json
@@ -44,7 +44,7 @@ class Journal:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read whole rows of a ``metrics.jsonl``; a missing file has none, a last torn line is left out."""
+    """Read a ``metrics.jsonl``; a missing file has no rows, a last torn line is left out."""
     if not path.is_file():
         return []
     lines = path.read_text().split("\n")
@@ -68,7 +68,8 @@ def follow(path: Path, title: str, steps: int, *, every_s: float = 0.5) -> Itera
             rows = read_rows(path)
             done = max((int(row["step"]) for row in rows), default=0)
             losses = [row["loss"] for row in rows if "loss" in row]
-            bar.advance(max(done - bar.done, 0), f"loss {losses[-1]:.4f}" if losses else "")
+            if done > bar.done:
+                bar.advance(done - bar.done, f"loss {losses[-1]:.4f}" if losses else "")
 
         def watch() -> None:
             while not stop.wait(every_s):

@@ -1,6 +1,8 @@
 """The one loop of every stage, recipe and paper; the same in plain Python and inside Ray Train."""
 
+import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -35,7 +37,7 @@ def fit(task: Task, feed: Feed, port: Port, config: LoopConfig) -> None:
     """Train a task to its last step, from wherever an earlier attempt stopped.
 
     Args:
-        task: On the port's device; changed in place, ends with the weights to keep.
+        task: On the port's device; changed in place, worker 0's ends with the weights to keep.
         feed: Batches of this worker.
         port: Whoever runs the loop.
         config: Its ``folder`` receives metrics and, if asked for, the best weights.
@@ -48,19 +50,18 @@ def fit(task: Task, feed: Feed, port: Port, config: LoopConfig) -> None:
         last, new = step == config.steps, step > start or start == 0
         if new and (last or step % train.validate_every == 0):
             loss = meter.validated(step, validate(task, feed, train))
-            if train.keep == "best" and loss < best and port.rank == 0:
+            if loss < best and port.rank == 0:
                 torch.save(task.live_state(), config.folder / BEST_FILE)
             best = min(best, loss)
         if step > start and (last or step % train.checkpoint_every == 0):
-            port.report(
-                step, lambda folder, s=step, b=best: save_state(folder, s, task, optimizer, b)
-            )
+            save = partial(save_state, step=step, task=task, optimizer=optimizer, best=best)
+            port.report(step, save)
         if not last:
             torch.manual_seed((config.seed + step) * port.world + port.rank)  # for drop path
             rate = learning_rate(step, config.steps, config.optimizer)
             losses = train_step(model, next(batches), optimizer, rate, config)
             meter.trained(step + 1, losses, rate)
-    if train.keep == "best":
+    if train.keep == "best" and port.rank == 0 and best < math.inf:
         task.load_live_state(torch.load(config.folder / BEST_FILE, weights_only=True))
 
 
@@ -71,7 +72,7 @@ def train_step(
     with torch.autocast(batch.positive.device.type, torch.bfloat16, enabled=config.train.amp):
         losses: dict[str, Tensor] = model(batch)
     optimizer.zero_grad()
-    losses["loss"].backward()
+    losses["loss"].backward()  # type: ignore[no-untyped-call]  # Torch has no types here
     trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     norm = nn.utils.clip_grad_norm_(trained, config.optimizer.clip_norm)
     for group in optimizer.param_groups:

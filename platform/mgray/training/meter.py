@@ -48,14 +48,15 @@ class Meter:
         means = mean_over_workers(sums, self.count, self.port.device)
         if not math.isfinite(means["loss"]):
             raise DataError(
-                f"the loss is {means['loss']} at step {step}: lower optimizer.learning_rate or set train.amp=false"
+                f"the loss is {means['loss']} at step {step}: "
+                "lower optimizer.learning_rate or set train.amp=false"
             )
         speed = self.images_per_step * self.count / (time.monotonic() - self.since)
         self._write({"step": step, **means, "learning_rate": rate, "images_per_s": speed})
         self._forget()
 
     def validated(self, step: int, result: tuple[Mapping[str, float], int]) -> float:
-        """Write validation losses as ``val_...`` and return ``val_loss``; infinite where nothing was validated."""
+        """Write validation losses as ``val_...``; return ``val_loss``, infinite without any."""
         sums, count = result
         means = mean_over_workers(sums, count, self.port.device)
         if means:

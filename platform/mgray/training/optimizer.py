@@ -9,7 +9,7 @@ from mgray.training.config import OptimizerConfig
 
 
 def build_optimizer(task: nn.Module, config: OptimizerConfig) -> Optimizer:
-    """Return AdamW over the parameters that need a gradient; vectors and scalars are not decayed."""
+    """Return AdamW over what needs a gradient; vectors and scalars are not decayed."""
     trained = [parameter for parameter in task.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},

@@ -1,4 +1,4 @@
-"""The small port through which the loop meets its surroundings: plain Python here, Ray Train in ``worker``."""
+"""The port through which the loop meets its surroundings: plain Python here, Ray in ``worker``."""
 
 import shutil
 from collections.abc import Callable

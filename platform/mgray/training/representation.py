@@ -1,4 +1,4 @@
-"""What stage II compares: h, its projection z, and their cosine (PAPERS.md 1.5, P1-A17 to P1-A20)."""
+"""What stage II compares: h, its projection z, their cosine (PAPERS.md 1.5, P1-A17 to A20)."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from mgray.models.config import DetectorConfig
 from mgray.models.efficientdet import EfficientDet
@@ -24,7 +24,7 @@ class Representation(nn.Module):
         self.detector, self.location = detector, location
 
     def forward(self, image: Float[Tensor, "batch 3 height width"]) -> list[Map]:
-        """Compute h: one map per level, or with ``after_towers`` the class head's, then the box head's."""
+        """Compute h: a map per level, or with ``after_towers`` of the class, then box head."""
         maps = self.detector.features(image)
         if self.location == "bifpn":
             return maps
@@ -46,7 +46,7 @@ def tower(head: Head, features: Sequence[Map]) -> list[Map]:
 
 
 def build_projections(detector: DetectorConfig, config: DistillationConfig) -> nn.ModuleList:
-    """Make the 3x3 convolutions h' -> z, one for each map of h; they keep channels, height and width."""
+    """Make the 3x3 convolutions h' -> z, one for each map of h; they keep its shape."""
     channels, levels = detector.architecture.channels, detector.architecture.levels
     groups = channels if config.projection == "depthwise" else 1
     maps = levels if config.h_location == "bifpn" else 2 * levels
@@ -78,4 +78,4 @@ def _cosine(z: Map, h: Map, mode: Literal["position", "level", "pooled"]) -> Flo
         z, h = z.flatten(1), h.flatten(1)
     elif mode == "pooled":
         z, h = z.mean(dim=(2, 3)), h.mean(dim=(2, 3))
-    return F.cosine_similarity(z, h, dim=1).mean()
+    return functional.cosine_similarity(z, h, dim=1).mean()

@@ -1,4 +1,4 @@
-"""Run a recipe's stages in order: skip what is finished, continue what was interrupted, write down what happened."""
+"""Run a recipe's stages in order: skip what is done, continue what was cut off, record it all."""
 
 import json
 import logging
@@ -25,8 +25,10 @@ log = logging.getLogger(__name__)
 CONFIG_FILE: Final = "config.resolved.yaml"
 RUN_FILE: Final = "run.json"
 PACKAGES: Final = ("mgray", "numpy", "pyarrow", "ray", "timm", "torch", "torchvision")
-MAY_CHANGE: Final = ("data", "out", "train.workers", "train.gpu", "train.cpus_per_worker", "train.threads",
-                     "train.max_failures")  # fmt: skip
+MAY_CHANGE: Final = {"data", "out", "train.workers", "train.gpu", "train.cpus_per_worker"} | {
+    "train.threads",
+    "train.max_failures",
+}
 
 
 def run_stages(stages: Sequence[Stage], config: Config, out: Path, *, use_ray: bool) -> None:
@@ -82,10 +84,11 @@ def claim(out: Path, config: Config) -> None:
     path = out / CONFIG_FILE
     new = dict(_flat(config.model_dump(mode="json")))
     old = dict(_flat(yaml.safe_load(path.read_text()))) if path.is_file() else new
-    for key in sorted((new.keys() | old.keys()) - set(MAY_CHANGE)):
+    for key in sorted((new.keys() | old.keys()) - MAY_CHANGE):
         if new.get(key) != old.get(key):
             raise ConfigError(
-                f"{str(out)!r} holds a run with {key}={old.get(key)}, not {new.get(key)}: give another out=DIR"
+                f"{str(out)!r} holds a run with {key}={old.get(key)}, not {new.get(key)}: "
+                "give another out=DIR"
             )
     save_yaml(config, path)
 

@@ -23,7 +23,7 @@ class Stage:
     name: str
     """Of the model it makes: sm, ffdm, student, fused, upper_bound."""
     build: Callable[[], Task]
-    """Makes the task, reading the model folders of earlier stages; random weights are seeded outside."""
+    """Makes the task, from earlier stages' model folders; random weights are seeded outside."""
     export: Callable[[Task, Path], None]
     """Writes the trained model into its folder, whole or not at all."""
     feed: FeedConfig

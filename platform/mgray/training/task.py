@@ -1,4 +1,4 @@
-"""A task is a module whose ``forward(batch)`` returns named losses; frozen networks live inside it."""
+"""A task is a module whose ``forward(batch)`` returns named losses; frozen parts live inside it."""
 
 from collections.abc import Sequence
 
@@ -31,14 +31,14 @@ class Task(nn.Module):
         self._frozen: list[nn.Module] = []
 
     def freeze(self, *parts: nn.Module) -> None:
-        """Take parts out of training: no gradients, no DDP, no resume state, batch norms by P1-A22."""
+        """Take parts out of training: no gradients, no DDP, no resume state (P1-A22)."""
         for part in parts:
             part.requires_grad_(requires_grad=False)
         self._frozen += parts
         self.train(self.training)
 
     def train(self, mode: bool = True) -> "Task":
-        """Set the mode of what is trained; frozen parts and, if asked for, batch norms stay in eval mode."""
+        """Set the mode of what is trained; frozen parts, and batch norms if asked for, stay."""
         super().train(mode)
         if self.config.batch_norm == "eval":
             for module in self.modules():
@@ -72,7 +72,8 @@ class Task(nn.Module):
         found = self.load_state_dict(state, strict=False)
         if found.unexpected_keys or set(found.missing_keys) - set(self.frozen_names()):
             raise SchemaError(
-                "the resume state belongs to another network: remove the stage's folder to train it again"
+                "the resume state belongs to another network: "
+                "remove the stage's folder to train it again"
             )
 
 

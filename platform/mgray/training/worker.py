@@ -28,15 +28,14 @@ class RayPort:
         self.device = get_device()
 
     def resume(self) -> Path | None:
-        """Return the newest state; Ray finds it by the run's name, after a worker's or the driver's death."""
+        """Return the newest state, which Ray finds by the run's name, whoever died."""
         checkpoint = ray.train.get_checkpoint()
         return Path(checkpoint.path) if checkpoint else None
 
     def wrap(self, task: Task) -> nn.Module:
         """Return the task under DDP, which neither sees nor touches its frozen parts."""
-        DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(
-            task, task.frozen_names()
-        )
+        ignore = DistributedDataParallel._set_params_and_buffers_to_ignore_for_model
+        ignore(task, task.frozen_names())  # type: ignore[no-untyped-call]  # Torch has no types here
         model: nn.Module = prepare_model(
             task, parallel_strategy_kwargs={"broadcast_buffers": False}
         )
