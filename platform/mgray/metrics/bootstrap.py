@@ -5,7 +5,7 @@ A replicate draws as many positive and as many negative patients as there are, w
 differences between models are paired. Draws depend on the seed and the replicate's number only.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,6 +80,20 @@ def percentile_interval(values: Float[np.ndarray, " replicate"]) -> tuple[float,
         return None
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
+
+
+def percentile_band(
+    statistic: Callable[[Weights], Float[np.ndarray, "replicate grid"]],
+    patients: Patients,
+    config: BootstrapConfig,
+) -> Float[np.ndarray, "2 grid"] | None:
+    """Pointwise middle 95 % of a curve; None without replicates or where one is undefined."""
+    parts = [statistic(weights) for weights in resamples(patients, config)]
+    if not parts or not all(np.isfinite(part).all() for part in parts):
+        return None
+    edges = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+    band: Float[np.ndarray, "2 grid"] = np.quantile(np.concatenate(parts), edges, axis=0)
+    return band
 
 
 def bca_interval(

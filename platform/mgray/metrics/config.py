@@ -19,19 +19,19 @@ class HitConfig(Config):
     strict: bool = True
     """dbtex only: a distance equal to the radius misses (the paper); false: it hits (DBTex)."""
 
-    min_radius_px: float = Field(100.0, ge=0)
+    min_radius_px: float = Field(default=100.0, ge=0)
     """Smallest radius of a lesion, pixels; 100 is 7 mm on a 4096x3328 FFDM of 70 um.
 
     Distance profiles only.
     """
 
-    min_radius_mm: float | None = Field(None, ge=0)
+    min_radius_mm: float | None = Field(default=None, ge=0)
     """Smallest radius in mm on the detector; replaces min_radius_px where the spacing is known."""
 
-    net_scale: float = Field(1.0, gt=0)
+    net_scale: float = Field(default=1.0, gt=0)
     """Network pixels per dicom pixel; mammo_detr and tsynth count the radius in network pixels."""
 
-    net_height: int = Field(2866, gt=0)
+    net_height: int = Field(default=2866, gt=0)
     """Height of the network input, pixels; mammo_detr scales the radius by net_height/2866."""
 
 
@@ -41,7 +41,7 @@ class FrocConfig(Config):
     interpolation: Interpolation = "trapezoid"
     """Between operating points: trapezoid, exact_step or dbtex_interp (thresholds at hits)."""
 
-    operating_fppi: float = Field(1.0, gt=0)
+    operating_fppi: float = Field(default=1.0, gt=0)
     """False positives per validation image at the operating threshold."""
 
     operating_images: Literal["all", "positive"] = "all"
@@ -51,7 +51,7 @@ class FrocConfig(Config):
 class BootstrapConfig(Config):
     """How sampling uncertainty is measured: patients are drawn, all their images with them."""
 
-    replicates: int = Field(10_000, ge=0)
+    replicates: int = Field(default=10_000, ge=0)
     """Number of resamples; 0 leaves the intervals out."""
 
     method: Literal["percentile", "bca"] = "percentile"

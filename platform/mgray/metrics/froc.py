@@ -107,6 +107,19 @@ def fauc_statistic(
     return statistic
 
 
+def curve_statistic(
+    outcomes: Outcomes, fppi: Float[np.ndarray, " grid"]
+) -> Callable[[Weights], Float[np.ndarray, "replicate grid"]]:
+    """Sensitivity at given false positives per image as a function of image weights, for bands."""
+    events = _until(build_events(outcomes), MARGIN * float(fppi.max()) * outcomes.images)
+
+    def statistic(weights: Weights) -> Float[np.ndarray, "replicate grid"]:
+        curves = zip(*weighted_curves(events, weights), strict=True)
+        return np.stack([np.interp(fppi, x, y) for x, y in curves])
+
+    return statistic
+
+
 def on_positive(outcomes: Outcomes, make: Callable[[Outcomes], Statistic]) -> Statistic:
     """The "+" form of a statistic: hits and false positives of images with a lesion only."""
     positive = outcomes.positive

@@ -1,0 +1,44 @@
+"""What an evaluation is asked to do; light, so that ``python -m jobs.evaluate --help`` is quick."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from mgray.config import Config
+from mgray.metrics.config import BootstrapConfig, FrocConfig, HitConfig
+
+
+class EvaluateConfig(Config):
+    """Predictions of a run's models on held-out pairs, and the report on them."""
+
+    run: Path
+    """Run folder of jobs.train, with models/ and stages/."""
+
+    data: Path
+    """Image table, as jobs.ingest writes it."""
+
+    out: Path
+    """Folder for predictions.parquet, report.json and report.html."""
+
+    split: Literal["test", "val"] = "test"
+    """Split that is reported; operating thresholds always come from val."""
+
+    models: tuple[str, ...] = ()
+    """Models of the run; empty means all of untrained, sm, ffdm, fused, upper_bound it holds."""
+
+    hit: HitConfig = HitConfig()
+    froc: FrocConfig = FrocConfig()
+    bootstrap: BootstrapConfig = BootstrapConfig()
+
+    gallery: int = Field(default=4, ge=0)
+    """Pairs shown of each bucket, and of positive pairs at random."""
+
+    audit_pairs: int = Field(default=60, ge=0)
+    """Pairs of the split whose alignment is measured, at random; 0 leaves the audit out."""
+
+    seed: int = 0
+    """Of the pairs shown and audited."""
+
+    served: Path | None = None
+    """JSON with what a running endpoint answered, to be shown in the report."""

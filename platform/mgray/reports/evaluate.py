@@ -1,0 +1,169 @@
+"""One evaluation from end to end: predictions, numbers, figures, galleries, two files."""
+
+import json
+import logging
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from mgray.config import fingerprint
+from mgray.data.table import ImageTable
+from mgray.errors import DataError, NotFoundError
+from mgray.metrics.hits import rule_text
+from mgray.models.folder import read_meta, update_meta
+from mgray.reports.audit import Audit, audit_pairs
+from mgray.reports.cases import Cases, build_cases
+from mgray.reports.config import EvaluateConfig
+from mgray.reports.figures import audit_drawing, curves_drawing, froc_drawing
+from mgray.reports.gallery import build_galleries
+from mgray.reports.html import Page, render
+from mgray.reports.predictions import Predict, collect_predictions
+from mgray.reports.run import run_facts, settings, versions
+from mgray.reports.summary import (
+    complementarity,
+    operating_facts,
+    strict,
+    summarise_split,
+    thresholds,
+    verdict,
+)
+
+REPORT_VERSION: Final = 1
+THRESHOLD_KEY: Final = "fppi_1"
+log = logging.getLogger(__name__)
+
+
+def evaluate(config: EvaluateConfig, predict: Predict | None = None) -> Path:
+    """Evaluate a run's models and write ``report.json`` and ``report.html``.
+
+    The operating thresholds are also written into the run's model folders, for serving.
+
+    Args:
+        config: What to evaluate.
+        predict: See ``collect_predictions``.
+
+    Returns:
+        The HTML page.
+    """
+    served = _read_served(config.served)
+    table = ImageTable.open(config.data)
+    predictions = collect_predictions(config, predict)
+    splits: dict[str, Cases] = {
+        split: build_cases(table, predictions, split, config.hit)
+        for split in sorted({"val", config.split})
+    }
+    limits = thresholds(splits["val"], config)
+    log.info("bootstrap: %d resamples of patients", config.bootstrap.replicates)
+    facts = build_facts(table, splits, limits, config) | {"served": served}
+    save_thresholds(config, limits)
+    main = splits[config.split]
+    audit = _audit(table, main, config)
+    facts["alignment"] = _audit_facts(audit)
+    page = Page(
+        facts=facts,
+        froc=froc_drawing(main, config.bootstrap),
+        curves=curves_drawing(config.run),
+        audit=audit_drawing(audit),
+        galleries=build_galleries(table, main, limits, config.gallery, config.seed),
+    )
+    (config.out / "report.json").write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n")
+    path = config.out / "report.html"
+    path.write_text(render(page), encoding="utf-8")
+    log.info("%s", facts["verdict"])
+    return path
+
+
+def build_facts(
+    table: ImageTable, splits: dict[str, Cases], limits: dict[str, float], config: EvaluateConfig
+) -> dict[str, Any]:
+    """Everything in ``report.json`` that the predictions decide."""
+    summaries = {split: summarise_split(cases, config) for split, cases in splits.items()}
+    main, cases = summaries[config.split], splits[config.split]
+    at_limit = operating_facts(cases, limits)
+    facts = {
+        "report_version": REPORT_VERSION,
+        "split": config.split,
+        "verdict": verdict(main),
+        "rule": rule_text(config.hit),
+        "models": {
+            name: {**values, **at_limit[name], "boxes_on": cases.kinds[name]}
+            | {"val": summaries["val"]["models"][name]}
+            for name, values in main["models"].items()
+        },
+        **{key: value for key, value in main.items() if key != "models"},
+        "complementarity": complementarity(cases, limits),
+        "counts": _counts(table, splits),
+        "served": None,
+        "latency": None,
+        "config": settings(config.model_dump(mode="json")),
+        "config_fingerprint": fingerprint(config),
+        "training": run_facts(config.run),
+        "versions": versions(),
+        "seeds": {"bootstrap": config.bootstrap.seed, "galleries": config.seed},
+    }
+    return dict(strict(facts))
+
+
+def save_thresholds(config: EvaluateConfig, limits: dict[str, float]) -> None:
+    """Write each model's operating threshold into its folder; weights stay as they are."""
+    if config.froc.operating_fppi != 1.0:
+        return
+    for name, limit in limits.items():
+        folder = config.run / "models" / name
+        meta = read_meta(folder)
+        if meta.thresholds.get(THRESHOLD_KEY) != limit:
+            kept = {**meta.thresholds, THRESHOLD_KEY: limit}
+            update_meta(folder, meta.model_copy(update={"thresholds": kept}))
+
+
+def _counts(table: ImageTable, splits: dict[str, Cases]) -> dict[str, Any]:
+    columns = table.index.select(["split", "patient_id", "image_kind"]).to_pylist()
+    images = Counter((row["split"], row["image_kind"]) for row in columns)
+    patients = {(row["split"], row["patient_id"]) for row in columns}
+    rows: dict[str, Any] = {}
+    for split in ("train", "val", "test"):
+        kinds = {kind: n for (where, kind), n in sorted(images.items()) if where == split}
+        rows[split] = {"images": kinds, "patients": sum(where == split for where, _ in patients)}
+        if split in splits:
+            rows[split] |= _split_counts(splits[split])
+    return rows
+
+
+def _split_counts(cases: Cases) -> dict[str, Any]:
+    return {
+        "pairs": len(cases.pairs),
+        "positive_pairs": int(cases.positive.sum()),
+        "measured_patients": len(cases.patients.positive),
+        "positive_patients": int(cases.patients.positive.sum()),
+        "left_out": cases.left_out,
+    }
+
+
+def _audit(table: ImageTable, cases: Cases, config: EvaluateConfig) -> Audit:
+    order = np.random.default_rng(config.seed).permutation(len(cases.pairs))
+    return audit_pairs(table, [cases.pairs[n] for n in order[: config.audit_pairs]])
+
+
+def _audit_facts(audit: Audit) -> dict[str, Any]:
+    found = len(audit.dice) > 0
+    return {
+        "pairs": len(audit.dice),
+        "failed": audit.failed,
+        "dice_median": float(np.median(audit.dice)) if found else None,
+        "offset_median": float(np.median(audit.offset)) if found else None,
+    }
+
+
+def _read_served(path: Path | None) -> Any:
+    if path is None:
+        return None
+    if not path.is_file():
+        raise NotFoundError(
+            f"served: no file {str(path)!r}: leave the key out or ask an endpoint first"
+        )
+    try:
+        return strict(json.loads(path.read_text()))
+    except ValueError:
+        raise DataError(f"served: {str(path)!r} is not JSON") from None

@@ -1,0 +1,126 @@
+"""One self-contained page: everything inline, nothing loaded, opens from disk and prints."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from mgray.metrics.complementarity import BUCKETS, outcome_key
+from mgray.reports.figures import COLOURS, NAMES, Drawing
+from mgray.reports.gallery import TITLES, Gallery
+from mgray.reports.paper import COLUMNS, OUTCOMES, TABLE_2, paper_gap
+from mgray.reports.run import flat
+
+DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+SUMS: Final = {
+    "sm_missed": "SM misses",
+    "ffdm_missed": "FFDM misses",
+    "both_missed": "both miss",
+    "fused_missed": "fused misses",
+    "all_missed": "all three miss",
+    "recovered": "fused recovers of SM's misses",
+    "recovered_found_by_ffdm": "… that FFDM found",
+    "recovered_missed_by_both": "… that neither found",
+    "lost_found_by_sm_only": "fused misses, SM alone found",
+    "lost_found_by_ffdm_only": "fused misses, FFDM alone found",
+    "lost_found_by_both": "fused misses, both found",
+}
+DIFFERENCES: Final = {
+    "fused_minus_sm": "Fused \N{MINUS SIGN} SM",
+    "upper_bound_minus_sm": "Upper bound \N{MINUS SIGN} SM",
+    "upper_bound_minus_fused": "Upper bound \N{MINUS SIGN} fused",
+    "fused_minus_ffdm": "Fused \N{MINUS SIGN} FFDM",
+    "ffdm_minus_sm": "FFDM \N{MINUS SIGN} SM",
+    "sm_minus_untrained": "SM \N{MINUS SIGN} untrained",
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is on the page.
+
+    Attributes:
+        facts: The content of ``report.json``.
+        froc: FROC curves.
+        curves: Learning curves, if the run has any.
+        audit: Alignment, if a pair was looked at.
+        galleries: Pictures of each bucket.
+    """
+
+    facts: dict[str, Any]
+    froc: Drawing
+    curves: Drawing | None
+    audit: Drawing | None
+    galleries: list[Gallery]
+
+
+def render(page: Page) -> str:
+    """Write the page as HTML text."""
+    environment = Environment(
+        loader=PackageLoader("mgray.reports", "templates"),
+        autoescape=select_autoescape(("html", "j2")),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": number,
+        "interval": interval,
+        "signed": signed,
+        "share": share,
+    }
+    return environment.get_template("report.html.j2").render(
+        page=page,
+        facts=page.facts,
+        names=NAMES,
+        colours=COLOURS,
+        table_2=table_2(page.facts),
+        columns=COLUMNS,
+        paper_gaps={column: paper_gap(column) for column in COLUMNS},
+        paper_outcomes=OUTCOMES,
+        sums=SUMS,
+        differences=DIFFERENCES,
+        buckets={name: TITLES[name] for name in BUCKETS},
+        outcome_key=outcome_key,
+        settings=list(flat(page.facts["config"])),
+        training=list(flat(page.facts["training"]["config"])),
+    )
+
+
+def table_2(facts: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Our value, its interval and the paper's, for each model and column."""
+    rows: dict[str, dict[str, dict[str, Any]]] = {}
+    for model, own in facts["models"].items():
+        rows[model] = {}
+        for column in COLUMNS:
+            split, _, plus = column.partition("_")
+            held = own["val"] if split == "val" else own if facts["split"] == split else {}
+            key = "fauc_1_plus" if plus else "fauc_1"
+            rows[model][column] = {
+                "value": held.get(key),
+                "ci95": held.get(f"{key}_ci95"),
+                "paper": TABLE_2.get(model, {}).get(column),
+            }
+    return rows
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number for people; a dash where there is none."""
+    return DASH if value is None else f"{value:.{digits}f}"
+
+
+def signed(value: float | None) -> str:
+    """A difference with its sign."""
+    return DASH if value is None else f"{value:+.3f}".replace("-", MINUS)
+
+
+def interval(pair: list[float] | None, digits: int = 3) -> str:
+    """An interval in parentheses; empty where there is none."""
+    if pair is None:
+        return ""
+    return f"({pair[0]:.{digits}f} to {pair[1]:.{digits}f})".replace("-", MINUS)
+
+
+def share(value: float | None) -> str:
+    """A share as per cent."""
+    return DASH if value is None else f"{100 * value:.0f} %".replace("-", MINUS)

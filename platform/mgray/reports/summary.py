@@ -1,0 +1,212 @@
+"""All numbers of a report, as one plain dict ready for strict JSON."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import Float
+
+from mgray.metrics.bootstrap import bca_interval, jackknife, percentile_interval, replicate
+from mgray.metrics.complementarity import (
+    buckets,
+    gap_closed,
+    outcome_sums,
+    outcome_table,
+    sensitivity_by,
+)
+from mgray.metrics.froc import (
+    Statistic,
+    fauc,
+    fauc_statistic,
+    froc,
+    on_positive,
+    operating_threshold,
+)
+from mgray.metrics.outcomes import Outcomes, by_image, false_marks, images_hit, select
+from mgray.reports.cases import Cases, visibility
+from mgray.reports.config import EvaluateConfig
+
+FORMS: Final = ("fauc_1", "fauc_1_plus")
+DIFFERENCES: Final = (
+    ("fused", "sm"),
+    ("upper_bound", "sm"),
+    ("upper_bound", "fused"),
+    ("fused", "ffdm"),
+    ("ffdm", "sm"),
+    ("sm", "untrained"),
+)
+Facts = dict[str, Any]
+
+
+def thresholds(val: Cases, config: EvaluateConfig) -> dict[str, float]:
+    """Each model's operating threshold, read from the validation split."""
+    plus = config.froc.operating_images == "positive"
+    return {
+        model: operating_threshold(
+            select(outcomes, outcomes.positive) if plus else outcomes, config.froc.operating_fppi
+        )
+        for model, outcomes in val.outcomes.items()
+    }
+
+
+def summarise_split(cases: Cases, config: EvaluateConfig) -> Facts:
+    """FAUC-1 of every model with intervals, paired differences and the gap closed."""
+    names = list(cases.outcomes)
+    statistics = [s for model in names for s in _statistics(cases.outcomes[model], config)]
+    drawn = replicate(statistics, cases.patients, config.bootstrap)
+    points = np.stack([s(np.ones((1, len(cases.pairs))))[0] for s in statistics])
+    left_out = jackknife(statistics, cases.patients) if config.bootstrap.method == "bca" else None
+    models: dict[str, Facts] = {}
+    for number, model in enumerate(names):
+        models[model] = _areas(cases.outcomes[model], config)
+        for offset, form in enumerate(FORMS):
+            row = 2 * number + offset
+            held = None if left_out is None else left_out[row]
+            models[model][form] = float(points[row])
+            models[model][f"{form}_ci95"] = _interval(drawn[row], points[row], held)
+    by_form = {
+        form: (
+            dict(zip(names, points[o::2], strict=True)),
+            dict(zip(names, drawn[o::2], strict=True)),
+        )
+        for o, form in enumerate(FORMS)
+    }
+    return {
+        "models": models,
+        "differences": [d for form in FORMS for d in _differences(form, *by_form[form])],
+        **_gaps(by_form),
+    }
+
+
+def operating_facts(cases: Cases, limits: Mapping[str, float]) -> dict[str, Facts]:
+    """What each model does at its operating threshold."""
+    facts = {}
+    for model, outcomes in cases.outcomes.items():
+        limit, positive = limits[model], outcomes.positive
+        false, found = false_marks(outcomes, limit), outcomes.lesion_scores >= limit
+        facts[model] = {
+            "threshold": limit,
+            "sensitivity_at_threshold": _mean(found),
+            "image_sensitivity_at_threshold": _mean(images_hit(outcomes, limit)[positive]),
+            "fppi_at_threshold": _mean(false),
+            "fppi_healthy": _mean(false[~positive]),
+            "fppi_positive": _mean(false[positive]),
+            "sensitivity_by_visibility": sensitivity_by(visibility(cases, model), found),
+        }
+    return facts
+
+
+def complementarity(cases: Cases, limits: Mapping[str, float]) -> Facts | None:
+    """Buckets and the 2^3 table at the operating thresholds; None without sm and ffdm."""
+    if not {"sm", "ffdm"} <= cases.outcomes.keys():
+        return None
+    hit = {m: images_hit(o, limits[m]) for m, o in cases.outcomes.items()}
+    false = {m: false_marks(o, limits[m]) for m, o in cases.outcomes.items()}
+    both = cases.outcomes["sm"].positive & cases.outcomes["ffdm"].positive
+    facts: Facts = {
+        "positive_pairs": int(both.sum()),
+        "annotated_in_one_image_only": int(cases.positive.sum() - both.sum()),
+        "buckets": {k: len(v) for k, v in buckets(hit, false, both).items()},
+    }
+    if "fused" in hit:
+        table = outcome_table(hit["sm"][both], hit["ffdm"][both], hit["fused"][both])
+        facts |= {"outcomes": table, "outcome_sums": outcome_sums(table)}
+    return facts
+
+
+def bucket_members(cases: Cases, limits: Mapping[str, float]) -> dict[str, np.ndarray]:
+    """Pair numbers of the four buckets; empty without sm and ffdm."""
+    if not {"sm", "ffdm"} <= cases.outcomes.keys():
+        return {}
+    hit = {m: images_hit(cases.outcomes[m], limits[m]) for m in ("sm", "ffdm")}
+    false = {m: false_marks(cases.outcomes[m], limits[m]) for m in ("sm", "ffdm")}
+    both = cases.outcomes["sm"].positive & cases.outcomes["ffdm"].positive
+    return dict(buckets(hit, false, both))
+
+
+def verdict(facts: Facts) -> str:
+    """One honest sentence on whether the fused model beats SM."""
+    wanted = ("fused_minus_sm", FORMS[0])
+    found = [d for d in facts["differences"] if (d["name"], d["form"]) == wanted]
+    if not found or found[0]["value"] is None:
+        return "The fused model and SM were not compared."
+    value, interval = found[0]["value"], found[0]["ci95"]
+    if interval is None:
+        return f"Fused minus SM is {value:+.3f} FAUC-1; no interval was computed."
+    numbers = f"{value:+.3f} FAUC-1, 95 % interval {interval[0]:+.3f} to {interval[1]:+.3f}"
+    if interval[0] > 0:
+        return f"The fused model beats SM: {numbers}."
+    if interval[1] < 0:
+        return f"The fused model is worse than SM: {numbers}."
+    return f"The fused model cannot be told apart from SM: {numbers}."
+
+
+def strict(value: Any) -> Any:
+    """Turn NumPy values into plain ones and NaN or infinity into None, all the way down."""
+    if isinstance(value, Mapping):
+        return {str(key): strict(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [strict(each) for each in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _statistics(outcomes: Outcomes, config: EvaluateConfig) -> tuple[Statistic, Statistic]:
+    def make(each: Outcomes) -> Statistic:
+        return fauc_statistic(each, 1.0, config.froc.interpolation)
+
+    return make(outcomes), on_positive(outcomes, make)
+
+
+def _areas(outcomes: Outcomes, config: EvaluateConfig) -> Facts:
+    how = config.froc.interpolation
+    image_level = by_image(outcomes)
+    plus = select(image_level, outcomes.positive)
+    return {
+        "fauc_1_images": fauc(froc(image_level, how), 1.0, how).raw,
+        "fauc_1_images_plus": fauc(froc(plus, how), 1.0, how).raw,
+        "max_fpi": fauc(froc(outcomes, how), 1.0, how).max_fpi,
+        "lesions": len(outcomes.lesion_scores),
+    }
+
+
+def _interval(
+    drawn: Float[np.ndarray, " replicate"],
+    point: float,
+    left_out: Float[np.ndarray, " patient"] | None,
+) -> tuple[float, float] | None:
+    if left_out is None:
+        return percentile_interval(drawn)
+    return bca_interval(drawn, float(point), left_out)
+
+
+def _differences(
+    form: str, points: Mapping[str, float], drawn: Mapping[str, np.ndarray]
+) -> list[Facts]:
+    return [
+        {
+            "name": f"{a}_minus_{b}",
+            "form": form,
+            "value": float(points[a] - points[b]),
+            "ci95": percentile_interval(drawn[a] - drawn[b]),
+        }
+        for a, b in DIFFERENCES
+        if a in points and b in points
+    ]
+
+
+def _gaps(by_form: Mapping[str, tuple[Mapping[str, float], Mapping[str, np.ndarray]]]) -> Facts:
+    facts: Facts = {}
+    for form, (points, drawn) in by_form.items():
+        name = "gap_closed" + form.removeprefix("fauc_1")
+        known = {"sm", "fused", "upper_bound"} <= points.keys()
+        gap = gap_closed(points, drawn) if known else None
+        facts[name] = gap and gap.value
+        facts[f"{name}_ci95"] = gap and gap.ci95
+        facts[f"{name}_undefined_share"] = gap and gap.undefined_share
+    return facts
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if len(values) else None
