@@ -1,5 +1,6 @@
 import pytest
 import torch
+
 from mgray.inference.postprocess import PostprocessConfig, select_boxes
 
 ANCHORS = torch.tensor(

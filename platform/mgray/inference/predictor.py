@@ -10,19 +10,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mgray.config import build
 from mgray.data.transforms import Geometry, PreprocessConfig, prepare
 from mgray.inference.postprocess import Kept, PostprocessConfig, select_boxes
 from mgray.models.efficientdet import anchors_of
 from mgray.models.folder import ModelMeta, load_model
-
-LABELS: Final = ("benign", "malignant")  # of the class logits, P1-A8
 
 
 @dataclass(frozen=True)
@@ -79,12 +78,12 @@ class Predictor:
         self.model, self.meta, self.device = model.eval(), meta, device
         self.batch_size = batch_size
         self.postprocess = postprocess or PostprocessConfig()
-        self.preprocess = PreprocessConfig.model_validate(meta.preprocess)
+        self.preprocess = build(PreprocessConfig, meta.preprocess)
         size = (self.preprocess.net_height, self.preprocess.net_width)
         self.anchors = anchors_of(model, meta.detector, *size)
 
     @classmethod
-    def load(cls, folder: Path, device: str = "cpu", batch_size: int = 1) -> Self:
+    def load(cls, folder: Path, device: str = "cpu", batch_size: int = 1) -> "Predictor":
         """Load a model folder.
 
         Raises:
@@ -116,7 +115,7 @@ class Predictor:
         for start in range(0, len(cases), self.batch_size):
             group = cases[start : start + self.batch_size]
             answers += [
-                _to_detections(kept, case)
+                self._to_detections(kept, case)
                 for kept, case in zip(self._forward(group), group, strict=True)
             ]
         return answers
@@ -138,10 +137,26 @@ class Predictor:
             batch[i, 0] = case.planes[kind]
         return torch.from_numpy(batch).to(self.device).expand(-1, 3, -1, -1).contiguous()
 
+    def _to_detections(self, kept: Kept, case: Prepared) -> list[Detection]:
+        """Map to the dicom frame, clip, and drop what lies in the padding."""
+        boxes = case.geometry.boxes_to_dicom(kept.boxes.cpu().numpy().astype(np.float64))
+        edge = (case.columns, case.rows, case.columns, case.rows)
+        scored = zip(
+            np.clip(boxes, 0, edge).tolist(),
+            kept.scores.tolist(),
+            kept.classes.tolist(),
+            strict=True,
+        )
+        return [
+            Detection((x0, y0, x1, y1), score, self.meta.labels[label])
+            for (x0, y0, x1, y1), score, label in scored
+            if x1 > x0 and y1 > y0
+        ]
+
 
 def prepare_case(case: Mapping[str, Mapping[str, Any]], meta: ModelMeta) -> Prepared:
     """Make the network's inputs of one case; needs the model's description only, no weights."""
-    config = PreprocessConfig.model_validate(meta.preprocess)
+    config = build(PreprocessConfig, meta.preprocess)
     images = {kind: prepare(case[kind], config) for kind in meta.inputs}
     first = meta.inputs[0]
     return Prepared(
@@ -150,20 +165,6 @@ def prepare_case(case: Mapping[str, Mapping[str, Any]], meta: ModelMeta) -> Prep
         rows=case[first]["rows"],
         columns=case[first]["columns"],
     )
-
-
-def _to_detections(kept: Kept, case: Prepared) -> list[Detection]:
-    """Map to the dicom frame, clip, and drop what lies in the padding."""
-    boxes = case.geometry.boxes_to_dicom(kept.boxes.cpu().numpy().astype(np.float64))
-    edge = (case.columns, case.rows, case.columns, case.rows)
-    scored = zip(
-        np.clip(boxes, 0, edge).tolist(), kept.scores.tolist(), kept.classes.tolist(), strict=True
-    )
-    return [
-        Detection((x0, y0, x1, y1), score, LABELS[label])
-        for (x0, y0, x1, y1), score, label in scored
-        if x1 > x0 and y1 > y0
-    ]
 
 
 @contextmanager

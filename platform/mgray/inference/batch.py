@@ -1,0 +1,112 @@
+"""Predictions for a whole image table: pairs in, one row of ``schema.PREDICTION`` per pair out.
+
+Ray Data carries row numbers only; each worker reads its images from the table by random access.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import ray
+
+from mgray.data.pairs import Pair, build_pairs
+from mgray.data.table import ImageTable
+from mgray.errors import NotFoundError
+from mgray.inference.predictor import Predictor
+from mgray.models.folder import read_meta
+from mgray.progress import Bar
+from mgray.schema import PREDICTION
+
+PAIRS_PER_TASK: Final = 4  # small, so that the bar moves and the end is even
+_TASK: Final = pa.schema([("pair_key", pa.string()), ("sm", pa.int64()), ("ffdm", pa.int64())])
+
+
+def predict_table(
+    folder: Path, data: Path, splits: Sequence[str], model: str, workers: int = 2
+) -> pa.Table:
+    """Predict every pair of some splits.
+
+    Args:
+        folder: Model folder.
+        data: Folder of the image table.
+        splits: Subset of ``schema.SPLITS``.
+        model: Goes into the column ``model``.
+        workers: Predictors that run at once.
+
+    Returns:
+        ``schema.PREDICTION``, sorted by ``pair_key``; the same for any number of workers.
+
+    Raises:
+        NotFoundError: No model, no table, or no pair in these splits.
+    """
+    read_meta(folder)
+    pairs = [pair for pair in build_pairs(ImageTable.open(data)) if pair.split in splits]
+    if not pairs:
+        raise NotFoundError(f"no pair in split {' or '.join(splits)} of {str(data)!r}")
+    found: list[pa.Table] = []
+    with Bar(f"predict {model}", len(pairs), "pairs") as bar:
+        for rows in _stream(folder, data, pairs, workers).iter_batches(
+            batch_size=None, batch_format="pyarrow"
+        ):
+            found.append(rows)
+            bar.advance(len(rows))
+    named = pa.concat_tables(found).sort_by("pair_key")
+    columns = {
+        "model": pa.array([model] * len(named)),
+        **dict(zip(named.column_names, named.columns, strict=True)),
+    }
+    return pa.table(columns).select(PREDICTION.names).cast(PREDICTION)
+
+
+class PairPredictor:
+    """One worker: a predictor and the image table.
+
+    Args:
+        folder: Model folder.
+        data: Folder of the image table.
+    """
+
+    def __init__(self, folder: Path, data: Path) -> None:
+        self.predictor = Predictor.load(folder)
+        self.table = ImageTable.open(data)
+
+    def __call__(self, tasks: pa.Table) -> pa.Table:
+        """Predict some pairs."""
+        rows = [self._row(task) for task in tasks.to_pylist()]
+        return pa.Table.from_pylist(rows, schema=pa.schema(list(PREDICTION)[1:]))
+
+    def _row(self, task: dict[str, Any]) -> dict[str, Any]:
+        inputs = self.predictor.meta.inputs
+        records = self.table.records([task[kind] for kind in inputs])
+        (detections,) = self.predictor.predict([dict(zip(inputs, records, strict=True))])
+        return {
+            "image_id": records[0]["image_id"],
+            "pair_key": task["pair_key"],
+            "patient_id": records[0]["patient_id"],
+            "split": records[0]["split"],
+            "detections": [asdict(detection) for detection in detections],
+        }
+
+
+def _stream(folder: Path, data: Path, pairs: Sequence[Pair], workers: int) -> ray.data.Dataset:
+    """Plan the work; it runs while the result is read."""
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    rows = [{"pair_key": pair.pair_key, **pair.rows} for pair in pairs]
+    tasks = [
+        pa.Table.from_pylist(rows[start : start + PAIRS_PER_TASK], schema=_TASK)
+        for start in range(0, len(rows), PAIRS_PER_TASK)
+    ]
+    return ray.data.from_arrow(tasks).map_batches(
+        PairPredictor,
+        fn_constructor_args=(folder.resolve(), data.resolve()),
+        batch_size=None,
+        batch_format="pyarrow",
+        compute=ray.data.ActorPoolStrategy(size=min(workers, len(tasks))),
+        num_cpus=0.5,  # a predictor uses one core, but a pool must also start on a small machine
+        max_restarts=2,
+        max_task_retries=2,  # Ray's default is without end
+    )

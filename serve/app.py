@@ -1,0 +1,184 @@
+"""The endpoint: ``serve run serve.app:build model=runs/NAME/models/fused``.
+
+DICOM in, JSON out, on ``POST /v1/detect``. Listens on loopback unless told otherwise; there is no
+authentication yet, so keep it there.
+"""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
+from pydantic import Field
+from ray import serve
+from ray.exceptions import RayActorError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
+from ray.serve.handle import DeploymentHandle
+from starlette.middleware import Middleware
+
+from mgray import __version__
+from mgray.config import Config
+from mgray.dicom.limits import Limits
+from mgray.errors import ConfigError
+from serve.answers import Answer, Found, Timing
+from serve.counts import CountRequests, count_refusal, observe, render
+from serve.deployments import Decoder, Detected, Detector, Refusal
+from serve.intake import MEDIA_TYPES, read_image
+from serve.problems import Problem, handlers, responses
+
+
+class Args(Config):
+    """What ``serve run serve.app:build key=value ...`` and ``args:`` of a config file take."""
+
+    model: str
+    """Model folder; it must take one image."""
+    device: str = "cpu"
+    """Where the network runs: ``cpu`` or ``cuda``."""
+    batch_size: int = Field(default=1, ge=1)
+    """Images in one forward pass, always: a smaller group is padded. Above 1 only on a GPU."""
+    max_batch_size: int = Field(default=4, ge=1)
+    """Waiting images that a detector takes at once."""
+    batch_wait_timeout_s: float = Field(default=0.005, ge=0)
+    """How long a detector waits for more images."""
+    max_body_bytes: int = Field(default=50 * 2**20, ge=1)
+    """Bytes of a request's body."""
+    max_queued_requests: int = Field(default=16, ge=1)
+    """Images that may wait for a decoder; beyond that the answer is 503."""
+    deadline_s: float = Field(default=60.0, gt=0)
+    """Seconds until an image is given up with 504."""
+
+
+_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "description": "One DICOM file, as it is or as the only part of a multipart body.",
+        "content": {
+            kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES
+        }
+        | {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                }
+            }
+        },
+    }
+}
+
+api = FastAPI(
+    title="mgray",
+    version=__version__,
+    description="Lesion detection on synthetic 2D mammograms. For research; not for diagnosis.",
+    docs_url=None,  # would load scripts from another host
+    redoc_url=None,
+    middleware=[Middleware(CountRequests)],
+    exception_handlers=handlers(),
+)
+
+
+@serve.deployment(
+    max_ongoing_requests=128,
+    ray_actor_options={"num_cpus": 0.1},
+    health_check_period_s=5,
+    health_check_timeout_s=10,
+    graceful_shutdown_timeout_s=10,
+)
+@serve.ingress(api)
+class Endpoint:
+    """HTTP; one replica, as it holds the counters.
+
+    Args:
+        decoder: Handle of the decoders.
+        detector: Handle of the detectors.
+        args: Limits.
+    """
+
+    def __init__(self, decoder: DeploymentHandle, detector: DeploymentHandle, args: Args) -> None:
+        self.decoder, self.detector, self.args = decoder, detector, args
+
+    @api.post("/v1/detect", openapi_extra=_BODY, responses=responses(400, 413, 415, 422, 503, 504))
+    async def detect(self, request: Request) -> Answer:
+        """Detect lesions on one image; boxes are in the DICOM's own pixels."""
+        started = time.perf_counter()
+        body = await read_image(request, self.args.max_body_bytes)
+        reply = await self._ask(body)
+        if isinstance(reply, Refusal):
+            count_refusal(reply.reason)
+            raise Problem(reply.reason, reply.detail)
+        timing = Timing(
+            decode=reply.decode_ms,
+            detect=reply.detect_ms,
+            total=(time.perf_counter() - started) * 1000,
+        )
+        for stage, milliseconds in timing.model_dump().items():
+            observe(stage, milliseconds)
+        return Answer(
+            image=reply.image,
+            model=reply.model,
+            detections=[Found(box=d.box, score=d.score, label=d.label) for d in reply.detections],
+            threshold=reply.threshold,
+            warnings=reply.warnings,
+            timing_ms=timing,
+        )
+
+    @api.get("/livez", response_class=PlainTextResponse)
+    async def livez(self) -> str:
+        """Tell that the ingress runs."""
+        return "ok\n"
+
+    @api.get("/readyz", response_class=PlainTextResponse, responses=responses(503))
+    async def readyz(self) -> str:
+        """Tell whether an image would be answered: every deployment has a warm replica."""
+        name = serve.get_replica_context().app_name
+        status = await asyncio.to_thread(serve.status)
+        for deployment in status.applications[name].deployments.values():
+            if not deployment.replica_states.get("RUNNING"):
+                raise Problem("unavailable")
+        return "ok\n"
+
+    @api.get("/metrics")
+    async def metrics(self) -> Response:
+        """Figures for Prometheus."""
+        return Response(render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def _ask(self, body: bytes) -> Detected | Refusal:
+        try:
+            async with asyncio.timeout(self.args.deadline_s):
+                reply: Detected | Refusal = await self.detector.remote(self.decoder.remote(body))
+                return reply
+        except BackPressureError:
+            raise Problem("busy") from None
+        except TimeoutError:
+            raise Problem("deadline") from None
+        except (RayActorError, DeploymentUnavailableError):
+            raise Problem("unavailable") from None
+
+
+def build(args: Args) -> serve.Application:
+    """Assemble the application; nothing is loaded before Ray starts the replicas.
+
+    Raises:
+        NotFoundError: No such model folder, or no weights in it.
+        ConfigError: A model that needs two images.
+    """
+    from mgray.models.folder import read_meta
+
+    folder = Path(args.model).resolve()
+    inputs = read_meta(folder).inputs
+    if len(inputs) != 1:
+        raise ConfigError(f"model={args.model} takes {' and '.join(inputs)}: serve fused or sm")
+    limits = Limits(max_file_bytes=args.max_body_bytes)
+    batching = {
+        "max_batch_size": args.max_batch_size,
+        "batch_wait_timeout_s": args.batch_wait_timeout_s,
+    }
+    decoder = Decoder.options(max_queued_requests=args.max_queued_requests)
+    detector = Detector.options(user_config=batching)
+    return Endpoint.bind(
+        decoder.bind(str(folder), limits),
+        detector.bind(str(folder), args.device, args.batch_size),
+        args,
+    )

@@ -1,0 +1,50 @@
+"""What ``GET /metrics`` shows as Prometheus' text. Labels are routes, statuses and codes."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_REGISTRY: Final = CollectorRegistry()
+_REQUESTS: Final = Counter(
+    "mgray_requests", "Answers, by route and HTTP status.", ["route", "status"], registry=_REGISTRY
+)
+_REFUSED: Final = Counter(
+    "mgray_refused", "Images that were refused, by reason.", ["code"], registry=_REGISTRY
+)
+_SECONDS: Final = Histogram(
+    "mgray_stage_seconds", "Time of one answered image in a stage.", ["stage"], registry=_REGISTRY
+)
+
+
+class CountRequests:
+    """Middleware: count every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and count its answer."""
+
+        async def counting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "other")
+                _REQUESTS.labels(route, message["status"]).inc()
+            await send(message)
+
+        await self.app(scope, receive, counting)
+
+
+def count_refusal(code: str) -> None:
+    """Count one refused image."""
+    _REFUSED.labels(code).inc()
+
+
+def observe(stage: str, milliseconds: float) -> None:
+    """Note how long a stage took for one image."""
+    _SECONDS.labels(stage).observe(milliseconds / 1000)
+
+
+def render() -> bytes:
+    """All figures as text."""
+    return generate_latest(_REGISTRY)

@@ -1,0 +1,122 @@
+"""Errors as ``application/problem+json``: what a client may be told, and nothing else.
+
+References:
+    RFC 9457.
+"""
+
+from typing import Any, Final
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ExceptionHandler
+
+from mgray.errors import REJECT_REASONS
+
+# Refusals of the decoder that are not 422: the image is not what the client says it is.
+_STATUS_OF_REASON: Final = {
+    "empty": 400,
+    "too_large": 413,
+    "not_dicom": 415,
+    "unsupported_syntax": 415,
+}
+_TITLES: Final = {
+    "incomplete": (400, "the body was cut off"),
+    "malformed_multipart": (400, "the multipart body cannot be parsed"),
+    "several_parts": (400, "the multipart body does not hold exactly one part"),
+    "not_found": (404, "no such path"),
+    "method_not_allowed": (405, "this path has other methods"),
+    "unsupported_media_type": (415, "the content type is not DICOM"),
+    "internal": (500, "the endpoint failed"),
+    "busy": (503, "all replicas are busy and the queue is full"),
+    "unavailable": (503, "no replica can answer now"),
+    "deadline": (504, "no answer within the time limit"),
+    **{code: (_STATUS_OF_REASON.get(code, 422), title) for code, title in REJECT_REASONS.items()},
+}
+RETRY_AFTER_S: Final = 1
+
+
+class ProblemBody(BaseModel, use_attribute_docstrings=True):
+    """The body of every error."""
+
+    type: str
+    """URN of the code."""
+    title: str
+    """The code in words."""
+    status: int
+    """HTTP status."""
+    code: str
+    """Stable name of the error; for a refused image the reason that ingest would note."""
+    detail: str
+    """What was found, without any value from the image's header."""
+
+
+class Problem(Exception):  # noqa: N818 - the word of RFC 9457
+    """An error that the client is told about.
+
+    Args:
+        code: A key of the titles; decides status and title.
+        detail: What was found, without patient data.
+    """
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        self.status, self.title = _TITLES[code]
+        self.code, self.detail = code, detail
+        super().__init__(code)
+
+    def response(self) -> JSONResponse:
+        """The HTTP answer."""
+        body = ProblemBody(
+            type=f"urn:mgray:problem:{self.code}",
+            title=self.title,
+            status=self.status,
+            code=self.code,
+            detail=self.detail or self.title,
+        )
+        headers = {"Retry-After": str(RETRY_AFTER_S)} if self.status == 503 else None
+        return JSONResponse(
+            body.model_dump(), self.status, headers, media_type="application/problem+json"
+        )
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe error answers for OpenAPI, with their codes."""
+    schema = {"application/problem+json": {"schema": ProblemBody.model_json_schema()}}
+    return {
+        status: {
+            "description": ", ".join(sorted(c for c, (s, _) in _TITLES.items() if s == status)),
+            "content": schema,
+        }
+        for status in statuses
+    }
+
+
+def handlers() -> dict[type[Exception] | int, ExceptionHandler]:
+    """Exception handlers for the application."""
+    return {
+        Problem: _problem,
+        HTTPException: _http_exception,
+        ClientDisconnect: _disconnect,
+        Exception: _failure,
+    }
+
+
+async def _problem(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)
+    return error.response()
+
+
+async def _http_exception(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "internal")
+    return Problem(code).response()
+
+
+async def _disconnect(request: Request, error: Exception) -> JSONResponse:
+    return Problem("incomplete").response()
+
+
+async def _failure(request: Request, error: Exception) -> JSONResponse:
+    return Problem("internal").response()

@@ -1,0 +1,99 @@
+"""Image records and tables of bright dots, and model folders with random weights."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from mgray.data.transforms import PreprocessConfig
+from mgray.dicom.codecs import encode_htj2k
+from mgray.models.config import DetectorConfig, FusionConfig
+from mgray.models.efficientdet import EfficientDet
+from mgray.models.folder import ModelMeta, build_model, save_model
+from mgray.models.fused import TwoTrunks
+from mgray.schema import IMAGE
+
+Record = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def make_record() -> Callable[..., Record]:
+    """Build an image record: noise in a breast that touches the left edge."""
+
+    def make(seed: int = 0, size: tuple[int, int] = (300, 200), **changes: Any) -> Record:
+        height, width = size
+        stored = np.zeros(size, np.int32)
+        noise = np.random.default_rng(seed).integers(500, 3000, (height - 80, width // 2))
+        stored[40:-40, : width // 2] = noise
+        values = dict.fromkeys(IMAGE.names) | {
+            "image_id": f"i{seed}", "patient_id": f"p{seed}", "exam_id": "e", "dataset": "test",
+            "source_sha256": "", "split": "test", "image_kind": "synthetic_2d",
+            "kind_evidence": "test", "photometric_interpretation": "MONOCHROME2",
+            "rows": height, "columns": width, "number_of_frames": 1, "bits_allocated": 16,
+            "bits_stored": 12, "pixel_representation": 0, "pixel_codec": "htj2k",
+            "pixel_offset": 0, "pixel_sha256": "", "pixels_face": "right",
+            "breast_box": [0, 40, width // 2, height - 40], "annotations": [], "qc_flags": [],
+            "pixels": encode_htj2k(stored),
+        }  # fmt: skip
+        return values | changes
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Write a model folder with random weights whose scores spread; the same for the same kind."""
+
+    def make(kind: str = "fused", inputs: tuple[str, ...] = ("sm",)) -> Path:
+        torch.manual_seed(0)
+        meta = ModelMeta(
+            kind=kind,
+            inputs=inputs,
+            detector=DetectorConfig(weights="none"),
+            fusion=FusionConfig(init="random"),  # else the second half is blind
+            preprocess=PreprocessConfig(net_height=128, net_width=128).model_dump(),
+            thresholds={"fppi_1": 0.25},
+        )
+        model = build_model(meta)
+        assert isinstance(model, EfficientDet | TwoTrunks)
+        torch.nn.init.normal_(model.class_head.final.pointwise.weight, std=0.5)
+        folder = tmp_path_factory.mktemp("models") / kind
+        save_model(folder, model, meta)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def fused_folder(make_model: Callable[..., Path]) -> Path:
+    return make_model()
+
+
+@pytest.fixture(scope="session")
+def table_folder(
+    make_record: Callable[..., Record], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Five pairs, one of them of another split."""
+    rows = [
+        make_record(
+            number,
+            image_id=f"{kind}{number}",
+            image_kind=kind,
+            pair_key=f"pair{number}",
+            pair_role=kind,
+            split="train" if number == 4 else "test",
+        )
+        for number in range(5)
+        for kind in ("synthetic_2d", "ffdm")
+    ]
+    folder = tmp_path_factory.mktemp("table")
+    (folder / "images").mkdir()
+    path = folder / "images" / "part-00000.parquet"
+    table = pa.Table.from_pylist(rows, schema=IMAGE)
+    pq.write_table(table, path, row_group_size=3, write_page_checksum=True)
+    return folder
