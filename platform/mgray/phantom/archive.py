@@ -45,7 +45,9 @@ def write_archive(config: PhantomConfig) -> None:
             bar.advance()
     rows = [json.loads(_record(config, i).read_text()) for i in range(config.exams)]
     _write_table(
-        config.out / "annotations.csv", ANNOTATION_COLUMNS, [r for e in rows for r in e["annotations"]]
+        config.out / "annotations.csv",
+        ANNOTATION_COLUMNS,
+        [r for e in rows for r in e["annotations"]],
     )
     _write_table(config.out / "exams.csv", EXAM_COLUMNS, [r for e in rows for r in e["images"]])
 

@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 from jaxtyping import UInt16
-from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
     HTJ2KLossless,
@@ -16,7 +15,7 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
-    JPEGLosslessSV1,
+    JPEGLossless,
     JPEGLSLossless,
     RLELossless,
 )
@@ -28,46 +27,53 @@ from mgray.phantom.header import build_header
 Pixels = UInt16[np.ndarray, "height width"]
 
 
-def _j2k(pixels: Pixels, dataset: Dataset) -> bytes:
-    from openjpeg.utils import encode_array
-
-    return bytes(
-        encode_array(pixels, bits_stored=dataset.BitsStored, photometric_interpretation=2)
-    )
-
-
-def _htj2k(pixels: Pixels, dataset: Dataset) -> bytes:
+def _j2k(pixels: Pixels, bits: int) -> bytes:
     import imagecodecs
 
     return bytes(
-        imagecodecs.htj2k_encode(pixels, reversible=True, bitspersample=dataset.BitsStored)
+        imagecodecs.jpeg2k_encode(pixels, codecformat="j2k", reversible=True, bitspersample=bits)
     )
 
 
-def _jpeg_ls(pixels: Pixels, dataset: Dataset) -> bytes:
+def _htj2k(pixels: Pixels, bits: int) -> bytes:
     import imagecodecs
 
+    del bits  # OpenJPH codes 16 bits whatever is stored
+    return bytes(imagecodecs.htj2k_encode(pixels, reversible=True))
+
+
+def _jpeg_ls(pixels: Pixels, bits: int) -> bytes:
+    import imagecodecs
+
+    del bits  # CharLS likewise
     return bytes(imagecodecs.jpegls_encode(pixels))
 
 
-def _jpeg_lossless(pixels: Pixels, dataset: Dataset) -> bytes:
+def _jpeg_lossless(pixels: Pixels, bits: int) -> bytes:
     import imagecodecs
 
-    return bytes(imagecodecs.ljpeg_encode(pixels, bitspersample=dataset.BitsStored))
+    return bytes(imagecodecs.ljpeg_encode(pixels, bitspersample=bits))
 
 
-def _rle(pixels: Pixels, dataset: Dataset) -> bytes:
-    from rle.utils import encode_array
+def _rle(pixels: Pixels, bits: int) -> bytes:
+    from rle.utils import encode_pixel_data
 
-    return b"".join(encode_array(pixels))
+    del bits
+    height, width = pixels.shape
+    return bytes(
+        encode_pixel_data(
+            pixels.astype("<u2").tobytes(), rows=height, columns=width, samples_per_pixel=1,
+            bits_allocated=16, number_of_frames=1, byteorder="<",
+        )
+    )  # fmt: skip
 
 
-Encoder = Callable[[Pixels, Dataset], bytes]
+Encoder = Callable[[Pixels, int], bytes]
 SYNTAXES: Final[dict[TransferSyntax, tuple[UID, Encoder | None]]] = {
     "j2k": (JPEG2000Lossless, _j2k),
     "htj2k": (HTJ2KLossless, _htj2k),
     "jpeg_ls": (JPEGLSLossless, _jpeg_ls),
-    "jpeg_lossless": (JPEGLosslessSV1, _jpeg_lossless),
+    "jpeg_lossless": (JPEGLossless, _jpeg_lossless),
     "rle": (RLELossless, _rle),
     "deflated": (DeflatedExplicitVRLittleEndian, None),
     "explicit": (ExplicitVRLittleEndian, None),
@@ -85,7 +91,7 @@ def write_picture(path: Path, exam: Exam, picture: Picture, syntax: TransferSynt
         dataset.PixelData = picture.pixels.astype("<u2").tobytes()
         dataset["PixelData"].VR = "OW"
     else:
-        dataset.PixelData = encapsulate([encode(picture.pixels, dataset)])
+        dataset.PixelData = encapsulate([encode(picture.pixels, picture.bits)])
         dataset["PixelData"].VR = "OB"
         dataset["PixelData"].is_undefined_length = True
     part = path.with_suffix(".part")

@@ -95,7 +95,10 @@ def make_view(
     candidates = [lesion_effect(f, breast, shape, tissue, config.contrast) for f in findings]
     effects = [effect for effect in candidates if effect is not None]
     ffdm = _expose_ffdm(breast, shape, tissue, effects)
-    size = (round(config.height * config.synthetic_scale), round(config.width * config.synthetic_scale))
+    size = (
+        round(config.height * config.synthetic_scale),
+        round(config.width * config.synthetic_scale),
+    )
     sm = _expose_sm(breast, shape, tissue, effects, size)
     return (
         _picture("ffdm", shape, ffdm, effects),

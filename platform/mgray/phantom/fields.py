@@ -93,9 +93,7 @@ def blur(image: Image, sigma: float) -> Image:
     if sigma < 0.25:
         return image
     if sigma <= 12:
-        return _float32(
-            cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-        )
+        return _float32(cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
     step = max(2, int(sigma / 4))
     height, width = image.shape
     small = resize(image, (max(8, height // step), max(8, width // step)))

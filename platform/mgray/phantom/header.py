@@ -14,9 +14,10 @@ from mgray.phantom.exam import Exam, Kind, Picture
 from mgray.phantom.geometry import ViewName
 
 IMAGE_TYPE: Final[dict[Kind, list[str]]] = {
-    "ffdm": ["ORIGINAL", "PRIMARY"],
-    "synthetic_2d": ["DERIVED", "PRIMARY", "TOMOSYNTHESIS", "GENERATED_2D"],  # PS3.3 C.8.11.7.1.4
+    "ffdm": ["ORIGINAL", "PRIMARY", ""],
+    "synthetic_2d": ["DERIVED", "PRIMARY", "", "GENERATED_2D"],
 }
+"""PS3.3 C.8.11.7.1.4; value 3 stays empty, because dciodvfy knows no tomosynthesis there for this class"""
 VIEW_CODES: Final[dict[ViewName, tuple[str, str]]] = {
     "CC": ("399162004", "cranio-caudal"),
     "MLO": ("399368009", "medio-lateral oblique"),

@@ -136,7 +136,9 @@ def _raise_to_spicules(
         _draw_spicule(rng, level, centre, radius, shape.grid_mm)
     for level, height in zip(levels, SPICULE_LEVELS, strict=True):
         offset = shape.slab_z_mm - shape.slab_mm / 2 - spot.z
-        for k in np.flatnonzero((offset <= height * radius) & (height * radius < offset + shape.slab_mm)):
+        for k in np.flatnonzero(
+            (offset <= height * radius) & (height * radius < offset + shape.slab_mm)
+        ):
             share[k] = np.maximum(share[k], np.clip(blur(level, 0.18 / shape.grid_mm), 0, 0.9))
 
 

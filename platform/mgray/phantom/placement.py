@@ -55,8 +55,12 @@ def slab_at(z: float, shape: Shape) -> int:
 def window(spot: Spot, radius: float, shape: Shape) -> tuple[slice, slice]:
     """Rows and columns of the tissue grid within ``radius`` of a spot."""
     (height, width), step = shape.inside.shape, shape.grid_mm
-    rows = slice(int(max(0, (spot.y - radius) / step)), int(min(height, (spot.y + radius) / step + 1)))
-    columns = slice(int(max(0, (spot.x - radius) / step)), int(min(width, (spot.x + radius) / step + 1)))
+    rows = slice(
+        int(max(0, (spot.y - radius) / step)), int(min(height, (spot.y + radius) / step + 1))
+    )
+    columns = slice(
+        int(max(0, (spot.x - radius) / step)), int(min(width, (spot.x + radius) / step + 1))
+    )
     return rows, columns
 
 

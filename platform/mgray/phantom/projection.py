@@ -18,9 +18,7 @@ SCATTER_MM = 12.0
 DETECTOR_BLUR_MM = 0.045
 
 
-def ffdm_grey(
-    line: Image, grains: list[Grain], shape: Shape, rng: np.random.Generator
-) -> Image:
+def ffdm_grey(line: Image, grains: list[Grain], shape: Shape, rng: np.random.Generator) -> Image:
     """Expose and develop an FFDM.
 
     Args:

@@ -160,7 +160,8 @@ def _prior(breast: Breast, shape: Shape) -> Image:
     depth, half, y0 = shape.depth_mm, shape.half_height_mm, shape.nipple_y_mm
     mlo = np.float32(shape.view == "MLO")
     cone = np.hypot(
-        (shape.x - 0.52 * depth) / (0.50 * depth), (shape.y - y0 + mlo * 0.06 * half) / (0.66 * half)
+        (shape.x - 0.52 * depth) / (0.50 * depth),
+        (shape.y - y0 + mlo * 0.06 * half) / (0.66 * half),
     )
     layer = breast.fat_layer_mm
     prior = 1.5 * smooth_step((shape.distance_mm - 0.4 * layer) / (1.3 * layer))
