@@ -6,6 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 LONG_SIDE = 512
+MIN_CONTRAST = 0.05
+"""Nearly all pixels within this share of the image's range: there are only specks on air."""
 MIN_SHARE = 0.01
 """A component below this share of the image is no breast."""
 
@@ -24,7 +26,7 @@ def breast_mask(
     import cv2
 
     low, high = np.percentile(image, [1.0, 99.5])
-    if not high > low:
+    if high - low <= MIN_CONTRAST * (image.max() - image.min()):
         return None
     scaled = (np.clip((image - low) / (high - low), 0.0, 1.0) * 255.0).astype(np.uint8)
     mask = (cv2.GaussianBlur(scaled, (5, 5), 0) > _threshold(scaled)).astype(np.uint8)

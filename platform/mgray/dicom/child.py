@@ -17,14 +17,11 @@ import sys
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final, Self
+from typing import IO, Any, Final
 
 from mgray.dicom.limits import DEFAULT_LIMITS, Limits
+from mgray.dicom.record import FileRecord, Identity, read_record
 from mgray.errors import Rejected
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from mgray.dicom.record import FileRecord
 
 LENGTHS: Final = struct.Struct("<QQ")
 READY_S: Final = 60.0
@@ -53,7 +50,7 @@ class DecodeChild:
         """Process id of the running child, if any."""
         return self._process.pid if self._process is not None else None
 
-    def read(self, source: Path | bytes, kind: str | None = None) -> "FileRecord":
+    def read(self, source: Path | bytes, kind: str | None = None) -> FileRecord:
         """Read one file.
 
         Args:
@@ -63,8 +60,6 @@ class DecodeChild:
         Raises:
             Rejected: As ``read_record``; also ``decoder_died`` and ``timeout``.
         """
-        from mgray.dicom.record import FileRecord, Identity
-
         path = None if isinstance(source, bytes) else os.fspath(source)
         request = {"path": path, "kind": kind}
         head, body = self._ask(request, source if isinstance(source, bytes) else b"")
@@ -78,7 +73,7 @@ class DecodeChild:
             self._process.kill()
             self._reap()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "DecodeChild":
         return self
 
     def __exit__(
@@ -161,8 +156,6 @@ def serve(requests: IO[bytes], answers: IO[bytes], limits: Limits) -> None:
 
 
 def _answer(source: Path | bytes, limits: Limits, kind: str | None) -> tuple[dict[str, Any], bytes]:
-    from mgray.dicom.record import read_record
-
     try:
         record = read_record(source, limits, kind)
     except Rejected as error:

@@ -1,0 +1,66 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mgray.dicom.example import SYNTAX, example_file
+from mgray.dicom.header import integer, number, numbers, parse, text, texts
+from mgray.dicom.limits import Limits
+from mgray.errors import Rejected
+
+IMAGE = np.arange(20 * 16).reshape(20, 16)
+PLATFORM = Path(__file__).parents[2] / "platform"
+
+
+@pytest.mark.parametrize("syntax", sorted(SYNTAX.keys() - {"j2k"}))
+def test_every_syntax_is_parsed(syntax):
+    dataset, found = parse(example_file(IMAGE, syntax), Limits())
+    assert found == SYNTAX[syntax]
+    assert (integer(dataset, "Rows"), text(dataset, "Modality")) == (20, "MG")
+
+
+def test_absent_and_empty_values_are_none():
+    dataset, _ = parse(example_file(IMAGE, Manufacturer=""), Limits())
+    assert text(dataset, "Manufacturer") is None
+    assert number(dataset, "RescaleSlope") is None
+    assert texts(dataset, "PatientOrientation") is None
+    assert integer(dataset, "NumberOfFrames", 1) == 1
+
+
+def test_zero_is_not_none():
+    dataset, _ = parse(example_file(IMAGE, RescaleIntercept=0), Limits())
+    assert number(dataset, "RescaleIntercept") == 0.0
+
+
+def test_one_value_and_many_are_lists():
+    dataset, _ = parse(example_file(IMAGE, WindowCenter=5, WindowWidth=[1, 2]), Limits())
+    assert numbers(dataset, "WindowCenter") == [5.0]
+    assert numbers(dataset, "WindowWidth") == [1.0, 2.0]
+
+
+def test_fractions_are_no_integers():
+    dataset, _ = parse(example_file(IMAGE, RescaleSlope=1.5), Limits())
+    with pytest.raises(Rejected, match="RescaleSlope is not a whole number"):
+        integer(dataset, "RescaleSlope")
+
+
+def test_element_limit_counts_elements():
+    data = example_file(IMAGE)
+    parse(data, Limits(max_elements=60))
+    with pytest.raises(Rejected, match="too many data elements"):
+        parse(data, Limits(max_elements=10))
+
+
+def test_reading_dicom_needs_neither_torch_nor_ray():
+    heavy = "{'torch', 'ray', 'pydicom', 'cv2', 'imagecodecs', 'pyarrow', 'matplotlib'}"
+    code = f"import sys, mgray.dicom.child; print({heavy} & sys.modules.keys())"
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(PLATFORM)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() == "set()"

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from mgray.dicom.example import example_file
+from mgray.dicom.pixels import read_display, read_stored, reduced_affine
+from mgray.dicom.record import read_record
+
+WAVES = np.int32(1500 + 700 * np.sin(np.mgrid[:96, :80].sum(axis=0) / 30.0))
+
+
+def columns(image=WAVES, **attributes):
+    return read_record(example_file(image, "j2k", **attributes)).columns
+
+
+def test_display_applies_the_header_s_window():
+    found = read_display(columns(WindowCenter=1400, WindowWidth=901))
+    np.testing.assert_allclose(found, np.clip((WAVES - 1399.5) / 900 + 0.5, 0, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("reduce", [1, 2, 3])
+def test_reduced_display_looks_like_the_area_mean(reduce):
+    n = 2**reduce
+    small = read_display(columns(), reduce)
+    mean = (WAVES / 4095.0).reshape(96 // n, n, 80 // n, n).mean(axis=(1, 3))
+    assert np.abs(small - mean).mean() < 0.05
+
+
+def test_reduced_values_stay_in_the_stored_range():
+    image = np.zeros((64, 64), np.int32)
+    image[:, 31:] = 4095
+    small = read_stored(columns(image), 1)
+    assert (small.min(), small.max()) == (0, 4095)
+
+
+def test_reduced_padding_stays_black():
+    image = WAVES.copy()
+    image[:, 40:] = 0
+    found = read_display(
+        columns(image, PixelPaddingValue=0, PhotometricInterpretation="MONOCHROME1"), 1
+    )
+    assert (found[:, 24:] == 0).all()
+
+
+@pytest.mark.parametrize("reduce", [0, 1, 2, 3])
+@pytest.mark.parametrize("place", [100, 101, 106])
+def test_affine_finds_a_blob_again(reduce, place):
+    across = np.exp(-(((np.arange(256) - place) / 14.0) ** 2))
+    image = np.int32(3000 * np.exp(-(((np.arange(192) - 90) / 14.0) ** 2))[:, None] * across)
+    small = read_stored(columns(image), reduce).astype(float)
+    middle = np.array(
+        [(small.sum(axis=k) * (np.arange(n) + 0.5)).sum() for k, n in enumerate(small.T.shape)]
+    )
+    found = middle / small.sum()
+    expected = reduced_affine(reduce) @ np.array([place + 0.5, 90.5, 1.0])
+    np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+def test_offset_of_coded_values_is_taken_off():
+    row = columns()
+    np.testing.assert_array_equal(read_stored(row | {"pixel_offset": 7}), WAVES - 7)
