@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from types import TracebackType
 from typing import Any, Final
 
 import ray
@@ -21,6 +22,7 @@ from ray.exceptions import RayError
 from mgray.config import fingerprint
 from mgray.errors import DataError, MgrayError, NotFoundError, TooManyRejectedError
 from mgray.ingest import manifest as manifests
+from mgray.ingest.attempts import forget
 from mgray.ingest.config import IngestConfig
 from mgray.ingest.files import write_text
 from mgray.ingest.ledger import (
@@ -51,7 +53,6 @@ from mgray.sources.source import Catalog, Source
 PASSES: Final = (
     6  # ingest, drop lost duplicates, ingest these, settle, look again, and one to spare
 )
-ATTEMPTS: Final = 3
 OBJECT_STORE_BYTES: Final = 200 * 2**20  # only paths and counts travel
 MOST_BLOCKS: Final = 4096
 log = logging.getLogger(__name__)
@@ -71,6 +72,11 @@ def ingest(config: IngestConfig) -> Manifest:
         DataError: Files were lost, or a patient is in two splits.
         TooManyRejectedError: After all is written, if more than ``max_rejected`` were refused.
     """
+    with _without_paths():
+        return _ingest(config)
+
+
+def _ingest(config: IngestConfig) -> Manifest:
     source = _source(config)
     catalog = source.catalog(config.archive)
     if not catalog.rows:
@@ -112,22 +118,26 @@ def _job(config: IngestConfig, source: Source, catalog: Catalog) -> Job:
 
 def _settled(job: Job, files: Sequence[FileState], config: IngestConfig) -> list[Ledger]:
     """Do what is missing until nothing is."""
-    for _ in range(PASSES):
-        kept = _kept(job, files)
-        done = {entry.path for ledger in kept for entry in ledger.entries}
-        pending = [file for file in files if file.path not in done]
-        verdict = settle(kept)
-        if pending:
-            name = job.rows.ids.shard
-            chunks = split_into_chunks(pending, config.images_per_shard, name)
-            _decode(job, chunks, config.workers)
-        elif verdict.lost:
+    with _Cluster(config.workers) as cluster:
+        for _ in range(PASSES):
+            kept = _kept(job, files)
+            done = {entry.path for ledger in kept for entry in ledger.entries}
+            pending = [file for file in files if file.path not in done]
+            verdict = settle(kept)
+            if not (pending or verdict.lost or verdict.changed):
+                forget(job.out / "ledger")
+                return kept
             (job.out / manifests.FILE).unlink(missing_ok=True)
-            sweep(job.out, [ledger for ledger in kept if ledger not in verdict.lost])
-        elif verdict.changed:
-            _apply(job, verdict.changed, config.workers)
-        else:
-            return kept
+            if pending:
+                name = job.rows.ids.shard
+                chunks = split_into_chunks(pending, config.images_per_shard, name)
+                with Bar("ingest", len(pending), "files") as bar:
+                    cluster.run(IngestTask, job, chunks, bar)
+            elif verdict.lost:
+                sweep(job.out, [ledger for ledger in kept if ledger not in verdict.lost])
+            else:
+                with Bar("settle", len(verdict.changed), "shards") as bar:
+                    cluster.run(SettleTask, job, verdict.changed, bar)
     raise DataError("the archive changes while it is ingested: run the same command again")
 
 
@@ -146,23 +156,6 @@ def _kept(job: Job, files: Sequence[FileState]) -> list[Ledger]:
         (job.out / manifests.FILE).unlink(missing_ok=True)
     sweep(job.out, kept)
     return kept
-
-
-def _decode(job: Job, chunks: Sequence[Chunk], workers: int | None) -> None:
-    (job.out / manifests.FILE).unlink(missing_ok=True)
-    items = [json.dumps(asdict(chunk)) for chunk in chunks]
-    total = sum(len(chunk.files) for chunk in chunks)
-    with _cluster(workers), Bar("ingest", total, "files") as bar:
-        for done in _each(IngestTask, job, items, workers):
-            bar.advance(done)
-
-
-def _apply(job: Job, ledgers: Sequence[Ledger], workers: int | None) -> None:
-    (job.out / manifests.FILE).unlink(missing_ok=True)
-    items = [json.dumps(asdict(ledger)) for ledger in ledgers]
-    with _cluster(workers), Bar("settle", len(items), "shards") as bar:
-        for done in _each(SettleTask, job, items, workers):
-            bar.advance(done)
 
 
 class IngestTask:
@@ -192,36 +185,81 @@ class SettleTask:
         return {"done": [1] * len(batch["item"])}
 
 
-def _each(
-    task: type[IngestTask | SettleTask], job: Job, items: Sequence[str], workers: int | None
-) -> Iterator[int]:
-    """Run a task over all items; yield what each item counted, as it ends."""
-    processors = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]  # Ray's
-    size = max(1, min(workers or processors, processors, len(items)))
-    context = DataContext.get_current()
-    context.enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
-    blocks = min(len(items), MOST_BLOCKS)
-    dataset = ray.data.from_items([{"item": item} for item in items], override_num_blocks=blocks)
-    results = dataset.map_batches(
-        task,
-        fn_constructor_args=(job,),
-        batch_size=1,
-        compute=ActorPoolStrategy(size=size),
-        num_cpus=1,
-        max_restarts=ATTEMPTS,  # endless by default: one poison file would stop all
-        max_task_retries=ATTEMPTS,
-    )
-    try:
-        for row in results.iter_rows():
-            yield int(row["done"])
-    except MgrayError:
-        raise
-    except RayError as error:
-        raise DataError(
-            f"a worker failed ({type(error).__name__}): run the same command again to continue; "
-            "finished shards are kept"
-        ) from error
+class _Cluster:
+    """The running Ray, that of ``RAY_ADDRESS``, or a local one; started when first needed."""
+
+    def __init__(self, workers: int | None) -> None:
+        self.workers, self._started = workers, False
+
+    def __enter__(self) -> "_Cluster":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        if self._started:
+            ray.shutdown()
+
+    def run(
+        self,
+        task: type[IngestTask | SettleTask],
+        job: Job,
+        items: Sequence[Chunk | Ledger],
+        bar: Bar,
+    ) -> None:
+        """Run a task over all items on Ray Data.
+
+        Raises:
+            DataError: A worker failed.
+        """
+        self._start()
+        texts = [{"item": json.dumps(asdict(item))} for item in items]
+        blocks = min(len(texts), MOST_BLOCKS)
+        results = ray.data.from_items(texts, override_num_blocks=blocks).map_batches(
+            task,
+            fn_constructor_args=(job,),
+            batch_size=1,
+            compute=ActorPoolStrategy(size=self._size(len(texts))),
+            num_cpus=1,
+        )
+        try:
+            for row in results.iter_rows():
+                bar.advance(int(row["done"]))
+        except MgrayError:
+            raise
+        except RayError as error:
+            raise DataError(
+                f"a worker failed ({type(error).__name__}): run the same command again to "
+                "continue; finished shards are kept"
+            ) from error
+
+    def _size(self, items: int) -> int:
+        resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray's
+        processors = int(resources.get("CPU", 1))
+        return max(1, min(self.workers or processors, processors, items))
+
+    def _start(self) -> None:
+        DataContext.get_current().enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        if ray.is_initialized():
+            return
+        self._started = True
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_worker_niceness", "0")
+        if os.environ.get("RAY_ADDRESS"):
+            ray.init(log_to_driver=False)
+            return
+        os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # no dashboard, nothing listens outside
+        ray.init(
+            num_cpus=self.workers,
+            include_dashboard=False,
+            log_to_driver=False,
+            object_store_memory=OBJECT_STORE_BYTES,
+            logging_level=logging.WARNING,
+        )
 
 
 @contextmanager
@@ -231,31 +269,6 @@ def _without_paths() -> Iterator[None]:
         yield
     except OSError as error:
         raise DataError(f"the table cannot be written: {os.strerror(error.errno or 0)}") from None
-
-
-@contextmanager
-def _cluster(workers: int | None) -> Iterator[None]:
-    """Use the running Ray, or that of ``RAY_ADDRESS``, or a local one for the time of the work."""
-    if ray.is_initialized():
-        yield
-        return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_worker_niceness", "0")
-    if os.environ.get("RAY_ADDRESS"):
-        ray.init(log_to_driver=False)
-    else:
-        os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # no dashboard, nothing listens outside
-        ray.init(
-            num_cpus=workers,
-            include_dashboard=False,
-            log_to_driver=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            logging_level=logging.WARNING,
-        )
-    try:
-        yield
-    finally:
-        ray.shutdown()
 
 
 def _finish(job: Job, source: Source, catalog: Catalog, ledgers: Sequence[Ledger]) -> Manifest:

@@ -11,6 +11,7 @@ from mgray.config import fingerprint
 from mgray.dicom.child import DecodeChild
 from mgray.dicom.limits import Limits
 from mgray.errors import Rejected
+from mgray.ingest.attempts import MOST_DEATHS, SUFFIX, Attempts
 from mgray.ingest.files import sha256_of
 from mgray.ingest.ledger import (
     MISSING,
@@ -65,19 +66,28 @@ class ChunkWorker:
         if done is not None:
             return done
         path = shard_path(job.out, chunk.key)
-        with open_shard(path) as shard:
-            entries = tuple(self._file(file, shard) for file in chunk.files)
+        attempts = Attempts(job.out / "ledger" / f"{chunk.key}{SUFFIX}")
+        try:
+            with open_shard(path) as shard:
+                entries = tuple(
+                    self._file(file, shard, alive=attempts.begin(index))
+                    for index, file in enumerate(chunk.files)
+                )
+        finally:
+            attempts.clear()
         size, digest = path.stat().st_size, sha256_of(path)
         ledger = Ledger(chunk.key, job.stamp, fingerprint(job.limits), size, digest, entries)
         save_ledger(job.out, ledger)
         return ledger
 
-    def _file(self, file: FileState, shard: pq.ParquetWriter) -> Entry:
+    def _file(self, file: FileState, shard: pq.ParquetWriter, *, alive: bool) -> Entry:
         seen: dict[str, Any] = {"label_hash": hash_labels(file.labels)}
         path = self.job.archive / file.path
         try:
             if file.size == MISSING:
                 raise Rejected("unreadable", "no such file below the archive")
+            if not alive:
+                raise Rejected("decoder_died", f"killed its worker {MOST_DEATHS} times")
             seen |= self._row(file, path, shard)
         except Rejected as error:
             seen |= {"reason": error.reason, "detail": error.detail}

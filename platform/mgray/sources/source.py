@@ -8,7 +8,7 @@ after decoding, so a copied or renamed file keeps its labels.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 LABELS: Final = frozenset(
     {
@@ -77,6 +77,7 @@ class Catalog:
     notices: list[Notice] = field(default_factory=list)
 
 
+@runtime_checkable
 class Source(Protocol):
     """A kind of archive."""
 
