@@ -61,7 +61,7 @@ class Augmentation:
         """Move and change a standardised grey image; what comes in from outside is black."""
         grey = image[:1]
         black = float(grey.min())
-        moved = self._move(grey, grey.shape[-2:], fill=[black])
+        moved = self._move(grey, (grey.shape[-2], grey.shape[-1]), fill=[black])
         gain, bias = self.grey[kind]
         return (moved * gain + bias).expand(3, -1, -1)
 

@@ -55,18 +55,10 @@ def epoch_sequence(
         Numbers of pairs; the length is a multiple of ``global_batch_size``.
 
     Raises:
+        ConfigError: ``balanced_batch`` with an odd batch.
         DataError: No pairs, or a class that the mode needs is empty.
     """
-    counts = int(positive.sum()), int((~positive).sum())
-    if not len(positive):
-        raise DataError("no pairs to draw from: this split of the table is empty")
-    if config.mode == "match" and not counts[0]:
-        raise DataError("no positive pair to match: use sampler.mode=uniform, or more data")
-    if config.mode in _NEEDS_BOTH_CLASSES and not min(counts):
-        raise DataError(
-            f"sampler.mode={config.mode} needs both classes, found {counts[0]} positive and"
-            f" {counts[1]} negative pairs: use sampler.mode=uniform, or more data"
-        )
+    _check(positive, config, global_batch_size)
     random = generator(seed, epoch, stream=_ORDER)
     drawn = _draw(positive, config, global_batch_size, random)
     whole = len(drawn) // global_batch_size
@@ -102,6 +94,25 @@ def generator(seed: int, epoch: int, position: int = 0, *, stream: int) -> np.ra
     return np.random.Generator(
         np.random.Philox(np.random.SeedSequence([seed, epoch, position, stream]))
     )
+
+
+def _check(
+    positive: Bool[np.ndarray, " pair"], config: SamplerConfig, global_batch_size: int
+) -> None:
+    counts = int(positive.sum()), int((~positive).sum())
+    if not len(positive):
+        raise DataError("no pairs to draw from: this split of the table is empty")
+    if config.mode == "match" and not counts[0]:
+        raise DataError("no positive pair to match: use sampler.mode=uniform, or more data")
+    if config.mode in _NEEDS_BOTH_CLASSES and not min(counts):
+        raise DataError(
+            f"sampler.mode={config.mode} needs both classes, found {counts[0]} positive and"
+            f" {counts[1]} negative pairs: use sampler.mode=uniform, or more data"
+        )
+    if config.mode == "balanced_batch" and global_batch_size % 2:
+        raise ConfigError(
+            f"global_batch_size={global_batch_size}: sampler.mode=balanced_batch needs an even one"
+        )
 
 
 def _draw(
@@ -151,11 +162,12 @@ def _balanced(
     random: np.random.Generator,
 ) -> Int[np.ndarray, " position"]:
     """Each batch: the positives first, so that a strided slice of it is balanced too."""
-    half = -(-global_batch_size // 2)
+    half = global_batch_size // 2
     steps = max(len(positives) // half, 1)
-    left = _cycled(positives, steps * half, random).reshape(steps, half)
-    rest = global_batch_size - half
-    right = _cycled(negatives, steps * rest, random).reshape(steps, rest)
+    left, right = (
+        _cycled(members, steps * half, random).reshape(steps, half)
+        for members in (positives, negatives)
+    )
     return np.concatenate([left, right], axis=1).ravel()
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -38,12 +38,12 @@ class Sample:
     """``xyxy``, net frame; row ``i`` of every kind is the same finding."""
     labels: Int[Tensor, " finding"]
 
-    def augmented(self, augmentation: Augmentation) -> Self:
+    def augmented(self, augmentation: Augmentation) -> "Sample":
         """Move images and boxes; findings that leave the frame are dropped."""
         images = {kind: augmentation.image(image, kind) for kind, image in self.images.items()}
         size = _size(self.images)
         boxes = {kind: augmentation.boxes(box, size) for kind, box in self.boxes.items()}
-        return type(self)(images, *_clipped(boxes, self.labels, size))
+        return Sample(images, *_clipped(boxes, self.labels, size))
 
 
 def prepare_sample(

@@ -23,10 +23,10 @@ from pydantic import Field
 from torch import Tensor
 
 from mgray.config import Config
-from mgray.dicom.pixels import read_display
+from mgray.dicom.codecs import HTJ2K_RESOLUTIONS
+from mgray.dicom.pixels import read_display, reduced_affine
 
 cv2.setNumThreads(1)  # parallel over images, not inside one
-MAX_REDUCE = 5  # decompositions in our codestreams
 
 
 class PreprocessConfig(Config):
@@ -87,7 +87,7 @@ def prepare(
     reduce = _choose_reduce(crop, config)
     image = read_display(record, reduce)
     x0, y0, x1, y1 = _reduced_crop(crop, reduce, image.shape)
-    height, width = _content_size(y1 - y0, x1 - x0, config)
+    height, width = _content_size(float(y1 - y0), float(x1 - x0), config)
     content = cv2.resize(
         np.ascontiguousarray(image[y0:y1, x0:x1]), (width, height), interpolation=cv2.INTER_AREA
     )
@@ -96,7 +96,7 @@ def prepare(
     net = np.zeros((config.net_height, config.net_width), dtype=np.float32)
     net[top : top + height, :width] = content[:, ::-1] if mirrored else content
 
-    step, shift = _reduced_affine(reduce)
+    step, _, shift = reduced_affine(reduce)[0].tolist()
     scale_x, scale_y = width / (x1 - x0), height / (y1 - y0)
     offset_x, offset_y = (shift - x0) * scale_x, (shift - y0) * scale_y + top
     if mirrored:
@@ -107,12 +107,12 @@ def prepare(
 
 def _crop_box(record: Mapping[str, Any], margin: float) -> tuple[float, float, float, float]:
     """The breast's box and its margin inside the image, dicom frame."""
-    height, width = record["rows"], record["columns"]
+    height, width = float(record["rows"]), float(record["columns"])
     x0, y0, x1, y1 = record["breast_box"] or (0, 0, width, height)
-    if x1 <= x0 or y1 <= y0:
-        x0, y0, x1, y1 = 0, 0, width, height
     rim = margin * max(x1 - x0, y1 - y0)
-    return max(x0 - rim, 0), max(y0 - rim, 0), min(x1 + rim, width), min(y1 + rim, height)
+    x0, x1 = max(x0 - rim, 0.0), min(x1 + rim, width)
+    y0, y1 = max(y0 - rim, 0.0), min(y1 + rim, height)
+    return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else (0.0, 0.0, width, height)
 
 
 def _choose_reduce(crop: tuple[float, float, float, float], config: PreprocessConfig) -> int:
@@ -120,7 +120,7 @@ def _choose_reduce(crop: tuple[float, float, float, float], config: PreprocessCo
     height, width = crop[3] - crop[1], crop[2] - crop[0]
     content_height, content_width = _content_size(height, width, config)
     spare = min(height / content_height, width / content_width)
-    return max(0, min(MAX_REDUCE, int(math.log2(spare)))) if spare > 1 else 0
+    return max(0, min(HTJ2K_RESOLUTIONS, int(math.log2(spare)))) if spare > 1 else 0
 
 
 def _content_size(height: float, width: float, config: PreprocessConfig) -> tuple[int, int]:
@@ -134,20 +134,11 @@ def _content_size(height: float, width: float, config: PreprocessConfig) -> tupl
     )
 
 
-def _reduced_affine(reduce: int) -> tuple[float, float]:
-    """Scale and shift from the dicom frame to its low-pass band.
-
-    The band holds the even samples: sample ``k`` is centred on full-size pixel ``k * 2**reduce``.
-    """
-    step = 1 / 2**reduce
-    return step, (1 - step) / 2
-
-
 def _reduced_crop(
     crop: tuple[float, float, float, float], reduce: int, shape: tuple[int, ...]
 ) -> tuple[int, int, int, int]:
     """The crop in whole pixels of the reduced image; never empty."""
-    step, shift = _reduced_affine(reduce)
+    step, _, shift = reduced_affine(reduce)[0].tolist()
     x0, y0 = (max(0, math.floor(v * step + shift)) for v in crop[:2])
     x1, y1 = (math.ceil(v * step + shift) for v in crop[2:])
     return (

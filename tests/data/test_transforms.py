@@ -1,0 +1,172 @@
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mgray.config import fingerprint, load_yaml, save_yaml
+from mgray.data.transforms import Geometry, PreprocessConfig, prepare
+
+NET = PreprocessConfig(net_height=128, net_width=96)
+REAL = st.floats(-1e4, 1e4)
+
+
+def bright_square(
+    make_row: Any, box: tuple[int, int, int, int], shape: tuple[int, int] = (417, 330), **row: Any
+) -> dict[str, Any]:
+    stored = np.full(shape, 200)
+    x0, y0, x1, y1 = box
+    stored[y0:y1, x0:x1] = 3000
+    return dict(make_row(stored, **row))
+
+
+def weighted_box(image: torch.Tensor) -> np.ndarray:
+    """The box of a bright rectangle, with edges to parts of a pixel, from its mean and spread."""
+    light = image[0].double() - image.double().median()
+    light = torch.where(light > 0.05 * light.max(), light, 0.0)
+    edges = []
+    for axis in (0, 1):
+        profile = light.sum(dim=axis).numpy()
+        centre = (profile * (np.arange(len(profile)) + 0.5)).sum() / profile.sum()
+        side = profile.sum() / np.median(profile[profile > profile.max() / 2])
+        edges.append((centre - side / 2, centre + side / 2))
+    (x0, x1), (y0, y1) = edges
+    return np.array([x0, y0, x1, y1])
+
+
+@pytest.mark.parametrize("face", ["right", "left", "unknown"])
+@pytest.mark.parametrize("fit", ["letterbox", "stretch"])
+@pytest.mark.parametrize("size", [(256, 192), (128, 96), (64, 64), (40, 32)])
+def test_a_bright_square_lands_in_its_mapped_box(
+    make_row: Any, face: str, fit: str, size: tuple[int, int]
+) -> None:
+    box = (121, 160, 211, 252)
+    record = bright_square(make_row, box, pixels_face=face, breast_box=[37, 25, 300, 401])
+    config = PreprocessConfig.model_validate(
+        {"net_height": size[0], "net_width": size[1], "fit": fit}
+    )
+    image, geometry = prepare(record, config)
+    found, expected = weighted_box(image), geometry.boxes_to_net([box])[0]
+    assert found == pytest.approx(expected, abs=0.35)  # of a net pixel
+    centres = (found + np.roll(found, 2))[:2], (expected + np.roll(expected, 2))[:2]
+    assert centres[0] / 2 == pytest.approx(centres[1] / 2, abs=0.12)
+
+
+@given(
+    scale=st.tuples(st.floats(0.01, 10), st.floats(0.01, 10)),
+    mirrored=st.booleans(),
+    offset=st.tuples(REAL, REAL),
+    corners=st.tuples(REAL, REAL, st.floats(0, 1e4), st.floats(0, 1e4)),
+)
+def test_boxes_survive_the_way_to_the_net_frame_and_back(
+    scale: tuple[float, float],
+    mirrored: bool,
+    offset: tuple[float, float],
+    corners: tuple[float, float, float, float],
+) -> None:
+    x, y, width, height = corners
+    box = np.array([[x, y, x + width, y + height]])
+    geometry = Geometry((-scale[0] if mirrored else scale[0], scale[1]), offset, (1, 1))
+    there = geometry.boxes_to_net(box)
+    assert (there[:, :2] <= there[:, 2:]).all()
+    assert np.abs(geometry.boxes_to_dicom(there) - box).max() < 1e-6
+
+
+@given(
+    height=st.integers(8, 90),
+    width=st.integers(8, 90),
+    crop=st.lists(st.integers(-5, 95), min_size=4, max_size=4),
+    face=st.sampled_from(["left", "right", "unknown"]),
+)
+def test_any_image_and_breast_box_fill_the_net_frame(
+    make_row: Any, height: int, width: int, crop: list[int], face: str
+) -> None:
+    stored = np.arange(height * width).reshape(height, width) % 4096
+    image, geometry = prepare(make_row(stored, breast_box=crop, pixels_face=face), NET)
+    assert image.shape == (3, 128, 96)
+    assert torch.isfinite(image).all()
+    assert np.isfinite(geometry.boxes_to_dicom([(0, 0, 96, 128)])).all()
+
+
+def test_no_boxes_stay_no_boxes() -> None:
+    geometry = Geometry((1.0, 1.0), (0.0, 0.0), (8, 8))
+    assert geometry.boxes_to_net([]).shape == geometry.boxes_to_dicom([]).shape == (0, 4)
+
+
+@pytest.mark.parametrize("face", ["left", "right"])
+def test_every_breast_touches_the_left_edge(make_row: Any, face: str) -> None:
+    breast = (0, 60, 120, 330) if face == "right" else (210, 60, 330, 330)
+    record = bright_square(make_row, breast, pixels_face=face, breast_box=list(breast))
+    image, _ = prepare(record, NET)
+    assert (image[0, 50:80, 0] > 0).all()
+    assert (image[0, 50:80, -1] < 0).all()
+
+
+def test_a_mirrored_twin_gives_the_same_input(make_row: Any) -> None:
+    stored = np.random.default_rng(0).integers(0, 4096, (256, 192))
+    right, _ = prepare(make_row(stored, pixels_face="right"), NET)
+    left, _ = prepare(make_row(np.fliplr(stored), pixels_face="left"), NET)
+    assert torch.allclose(right.mean(), left.mean(), atol=1e-6)
+    assert (right - left).abs().mean() < right.std()  # the low-pass band samples even columns
+
+
+def test_letterbox_keeps_the_aspect(make_row: Any) -> None:
+    _, geometry = prepare(make_row(np.zeros((400, 100))), NET)
+    assert geometry.scale[0] == pytest.approx(geometry.scale[1], rel=0.02)
+
+
+def test_stretch_maps_the_breast_box_onto_the_frame(make_row: Any) -> None:
+    config = NET.model_copy(update={"fit": "stretch", "margin": 0.0})
+    record = make_row(np.zeros((400, 300)), breast_box=[40, 80, 200, 320], pixels_face="left")
+    _, geometry = prepare(record, config)
+    assert geometry.boxes_to_net([(40, 80, 200, 320)])[0] == pytest.approx(
+        [0, 0, 96, 128], abs=0.61
+    )
+
+
+def test_the_margin_is_kept_inside_the_image(make_row: Any) -> None:
+    record = make_row(np.zeros((400, 300)), breast_box=[0, 100, 150, 300])
+    _, geometry = prepare(record, NET.model_copy(update={"margin": 0.1}))
+    x0, y0, _, y1 = geometry.boxes_to_dicom([(0, 0, 96, 128)])[0]
+    assert (x0, y0, y1) == pytest.approx((0, 80, 320), abs=3)
+
+
+def test_input_is_standardised(make_row: Any) -> None:
+    stored = np.random.default_rng(0).integers(0, 4096, (300, 200))
+    image, _ = prepare(make_row(stored), NET)
+    assert float(image.mean()) == pytest.approx(0, abs=1e-5)
+    assert float(image.double().std(unbiased=False)) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_flat_image_stays_finite(make_row: Any) -> None:
+    image, _ = prepare(make_row(np.zeros((300, 225))), NET)
+    assert (image == 0).all()
+
+
+def test_grey_is_repeated_to_three_channels(make_row: Any) -> None:
+    image, _ = prepare(make_row(np.random.default_rng(0).integers(0, 4096, (99, 88))), NET)
+    assert torch.equal(image[0], image[1])
+    assert torch.equal(image[0], image[2])
+
+
+def test_equal_input_gives_equal_bits(make_row: Any) -> None:
+    row = make_row(
+        np.random.default_rng(0).integers(0, 4096, (417, 330)), breast_box=[9, 9, 99, 99]
+    )
+    assert torch.equal(prepare(row, NET)[0], prepare(dict(row), NET)[0])
+
+
+def test_no_more_pixels_are_decoded_than_the_network_sees(make_row: Any) -> None:
+    """A wrong bound would blur: an edge stays an edge when a half-size decode is exact."""
+    stored = np.zeros((512, 384))
+    stored[:, 100:] = 4000
+    image, _ = prepare(make_row(stored), PreprocessConfig(net_height=256, net_width=192))
+    steps = (image[0, 128].diff().abs() > 0.02).sum()
+    assert steps <= 3
+
+
+def test_the_config_survives_saving(tmp_path: Any) -> None:
+    save_yaml(NET, tmp_path / "c.yaml")
+    assert fingerprint(load_yaml(PreprocessConfig, tmp_path / "c.yaml")) == fingerprint(NET)
