@@ -113,10 +113,10 @@ def test_a_stopped_child_is_a_hang():
 
 
 def test_processor_time_is_limited_per_file():
-    large = np.random.default_rng(0).integers(0, 4096, (3000, 2400))
+    large = np.random.default_rng(0).integers(0, 4096, (1600, 1200))
     slow = example_file(large, "j2k")
     with DecodeChild(Limits(cpu_s=0)) as child:
-        assert any(fate(child, slow) == "timeout" for _ in range(5))
+        assert any(fate(child, slow) == "timeout" for _ in range(15))
 
 
 def test_memory_is_limited():

@@ -213,12 +213,13 @@ def _main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # a library that prints must not write into the protocol
-    import cv2  # noqa: F401 - imported before the address space is limited
-    import imagecodecs  # noqa: F401
+    import cv2
+    import imagecodecs  # noqa: F401 - imported before the address space is limited
     import openjpeg  # noqa: F401
     import pydicom  # noqa: F401
     import rle  # noqa: F401
 
+    cv2.setNumThreads(1)
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     serve(sys.stdin.buffer, answers, limits)
