@@ -1,7 +1,8 @@
 """An archive of phantom exams: DICOM files, ``annotations.csv`` and ``exams.csv``.
 
-An exam's rows are kept in ``out/exams/<hash>.json``, written after its images; an exam with that file is
-complete and is not made again. The two tables are written last, so an archive with tables is complete.
+An exam's rows are kept in ``out/exams/<hash>.json``, written after its images; an exam with that
+file is complete and is not made again. The two tables are written last, so an archive with tables
+is complete.
 """
 
 import csv
@@ -15,9 +16,9 @@ from typing import Any, Final
 
 from mgray.errors import ConfigError
 from mgray.phantom.config import PhantomConfig
+from mgray.phantom.dicom_writer import write_picture
 from mgray.phantom.exam import Exam, Picture, make_exam
 from mgray.phantom.header import digest, patient_id, sop_instance_uid, study_instance_uid
-from mgray.phantom.dicom_writer import write_picture
 from mgray.progress import Bar
 
 ANNOTATION_COLUMNS: Final = (
@@ -69,13 +70,15 @@ def _make(config: PhantomConfig, numbers: Sequence[int]) -> Iterator[None]:
     workers = min(config.workers, len(numbers))
     if workers <= 1:
         for number in numbers:
-            yield write_exam(config, number)
+            write_exam(config, number)
+            yield
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         try:
             for done in as_completed([pool.submit(write_exam, config, n) for n in numbers]):
-                yield done.result()
+                done.result()
+                yield
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -15,7 +15,7 @@ OVERSAMPLE = 3
 
 @dataclass(frozen=True)
 class Grain:
-    """One grain: centre and size in mm, and its line integral on FFDM pixels from ``row, column``."""
+    """One grain: centre and size in mm; its line integral on FFDM pixels from ``row, column``."""
 
     x: float
     y: float

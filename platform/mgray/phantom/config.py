@@ -35,15 +35,15 @@ class Visibility(Config):
 class LesionWeights(Config):
     """Relative weights of the lesion types; malignant and benign ones are drawn apart."""
 
-    spiculated_mass: float = Field(default=1, ge=0)
+    spiculated_mass: float = Field(default=1.0, ge=0)
     """malignant: dense core, spicules, tissue pulled inward"""
-    irregular_mass: float = Field(default=1, ge=0)
+    irregular_mass: float = Field(default=1.0, ge=0)
     """malignant: lobed, blurred margin"""
-    fine_calcifications: float = Field(default=1, ge=0)
+    fine_calcifications: float = Field(default=1.0, ge=0)
     """malignant: cluster of 8-29 pleomorphic grains of 0.15-0.55 mm"""
-    oval_mass: float = Field(default=1, ge=0)
+    oval_mass: float = Field(default=1.0, ge=0)
     """benign: circumscribed"""
-    coarse_calcifications: float = Field(default=1, ge=0)
+    coarse_calcifications: float = Field(default=1.0, ge=0)
     """benign: 3-11 round grains of 0.35-1.1 mm"""
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import UInt16
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
-    HTJ2KLossless,
     UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
+    HTJ2KLossless,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGLossless,
@@ -79,7 +79,7 @@ SYNTAXES: Final[dict[TransferSyntax, tuple[UID, Encoder | None]]] = {
     "explicit": (ExplicitVRLittleEndian, None),
     "implicit": (ImplicitVRLittleEndian, None),
 }
-"""word -> transfer syntax UID and the encoder of one frame; ``None`` keeps the pixels as they are"""
+"""word -> transfer syntax UID and encoder of one frame; ``None`` keeps the pixels as they are"""
 
 
 def write_picture(path: Path, exam: Exam, picture: Picture, syntax: TransferSyntax) -> None:

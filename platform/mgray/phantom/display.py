@@ -1,7 +1,7 @@
 """From log signal to "for presentation" grey levels: detail boost, then one sigmoid per image.
 
-The sigmoid is set from quantiles of the image itself, as automatic exposure displays do, so it cannot
-tell of a finding more than the finding's own pixels.
+The sigmoid is set from quantiles of the image itself, so it cannot tell of a finding more than the
+finding's own pixels.
 """
 
 import numpy as np
@@ -20,7 +20,8 @@ def boost(signal: Image, pixel_mm: float, fine: float, coarse: float) -> Image:
     signal = signal - np.float32(2 * (SKIN - FAT) * SKIN_MM)
     detail = signal - blur(signal, 0.45 / pixel_mm)
     structure = signal - blur(signal, 4.5 / pixel_mm)
-    return signal + np.float32(fine) * detail + np.float32(coarse) * structure
+    lifted = signal + np.float32(fine) * detail + np.float32(coarse) * structure
+    return np.asarray(lifted, np.float32)
 
 
 def grey_levels(signal: Image, inner: Bool[np.ndarray, "height width"]) -> Image:
@@ -29,7 +30,8 @@ def grey_levels(signal: Image, inner: Bool[np.ndarray, "height width"]) -> Image
     low, high = np.quantile(values, [0.03, 0.985])
     width = max(float(high - low), NARROWEST)
     middle = float(low) + width / 2
-    return 0.51 + 0.45 * np.tanh((signal - np.float32(middle)) * np.float32(1.55 / width))
+    rise = (signal - np.float32(middle)) * np.float32(1.55 / width)
+    return np.asarray(0.51 + 0.45 * np.tanh(rise), np.float32)
 
 
 def inner_tissue(shape: Shape) -> Bool[np.ndarray, "height width"]:
@@ -40,4 +42,4 @@ def inner_tissue(shape: Shape) -> Bool[np.ndarray, "height width"]:
 def soft_mask(shape: Shape, size: tuple[int, int]) -> Image:
     """1 in the breast, 0 outside, with an edge of about a pixel, at another size."""
     smooth = blur(shape.inside.astype(np.float32), 1.6)
-    return np.clip(resize(smooth, size, cubic=True) * 3 - 1, 0, 1)
+    return np.asarray(np.clip(resize(smooth, size, cubic=True) * 3 - 1, 0, 1), np.float32)

@@ -15,6 +15,7 @@ from scipy import fft
 cv2.setNumThreads(1)  # one process per core is faster, and the result never depends on the machine
 
 Image = Float32[np.ndarray, "height width"]
+Resampled = Float32[np.ndarray, "new_height new_width"]
 Amplitude = Callable[[Float32[np.ndarray, "height width"]], Float[np.ndarray, "height width"]]
 
 
@@ -93,14 +94,14 @@ def blur(image: Image, sigma: float) -> Image:
     if sigma < 0.25:
         return image
     if sigma <= 12:
-        return _float32(cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
+        return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
     step = max(2, int(sigma / 4))
     height, width = image.shape
     small = resize(image, (max(8, height // step), max(8, width // step)))
     return resize(blur(small, sigma / step), (height, width))
 
 
-def resize(image: Image, shape: tuple[int, int], *, cubic: bool = False) -> Image:
+def resize(image: Image, shape: tuple[int, int], *, cubic: bool = False) -> Resampled:
     """Resample to ``(height, width)``: area mean when shrinking, else linear or cubic."""
     if image.shape == shape:
         return image
@@ -108,25 +109,21 @@ def resize(image: Image, shape: tuple[int, int], *, cubic: bool = False) -> Imag
         how = cv2.INTER_AREA
     else:
         how = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
-    return _float32(cv2.resize(image, shape[::-1], interpolation=how))
+    return np.asarray(cv2.resize(image, shape[::-1], interpolation=how))
 
 
 def smooth_step(x: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:
     """0 below 0, 1 above 1, with a smooth rise between."""
     x = np.clip(x, 0, 1)
-    return x * x * (3 - 2 * x)
+    return np.asarray(x * x * (3 - 2 * x))
 
 
 def soft_step(x: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:
     """A cheap sigmoid from 0 to 1."""
-    return 0.5 + 0.5 * x / np.sqrt(1 + x * x)
+    return np.asarray(0.5 + 0.5 * x / np.sqrt(1 + x * x))
 
 
 def _radial_frequency(lattice: Lattice, stretch: float) -> Float32[np.ndarray, "height half"]:
     fy = fft.fftfreq(lattice.height, lattice.pixel_mm)[:, None]
     fx = fft.rfftfreq(lattice.width, lattice.pixel_mm)[None] * stretch
     return np.sqrt(fy * fy + fx * fx).astype(np.float32)
-
-
-def _float32(image: object) -> Image:
-    return np.asarray(image, np.float32)

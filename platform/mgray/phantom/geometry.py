@@ -1,8 +1,8 @@
 """The compressed breast: outline, thickness, slabs and pectoral muscle of one view.
 
-Everything is made in the left breast's frame: x from the chest wall (column 0) to the nipple, y along
-the chest wall (the tube's travel) with the axilla on top in MLO, z through the breast. Right breasts
-are mirrored at the very end. The grid has twice the FFDM's pixel spacing.
+Everything is made in the left breast's frame: x from the chest wall (column 0) to the nipple, y
+along the chest wall (the tube's travel) with the axilla on top in MLO, z through the breast. Right
+breasts are mirrored at the very end. The grid has twice the FFDM's pixel spacing.
 """
 
 from collections.abc import Sequence
@@ -40,10 +40,10 @@ class Composition:
 
 # Thickness and fractions after VICTRE and Yaffe 2009 (PMC2787062).
 COMPOSITIONS: Final[dict[Density, Composition]] = {
-    "a": Composition((60, 7), (0.05, 0.015), 14, 0.45, 1.0),
-    "b": Composition((56, 7), (0.13, 0.03), 11, 0.55, 0.7),
-    "c": Composition((48, 7), (0.27, 0.04), 7, 0.65, 0.35),
-    "d": Composition((40, 6), (0.48, 0.06), 3.5, 0.75, 0.0),
+    "a": Composition((60.0, 7.0), (0.05, 0.015), 14.0, 0.45, 1.0),
+    "b": Composition((56.0, 7.0), (0.13, 0.03), 11.0, 0.55, 0.7),
+    "c": Composition((48.0, 7.0), (0.27, 0.04), 7.0, 0.65, 0.35),
+    "d": Composition((40.0, 6.0), (0.48, 0.06), 3.5, 0.75, 0.0),
 }
 
 
@@ -79,9 +79,9 @@ class Breast:
 class Shape:
     """One compressed view on the tissue grid.
 
-    ``distance_mm`` is the distance to the skin, ``height_mm`` the local thickness, ``slab_z_mm`` the
-    centres of the slabs, ``filling`` the filled share of every slab, ``pectoral`` the muscle's share
-    of the thickness and ``fibre`` its shading.
+    ``distance_mm`` is the distance to the skin, ``height_mm`` the local thickness, ``slab_z_mm``
+    the centres of the slabs, ``filling`` the filled share of every slab, ``pectoral`` the muscle's
+    share of the thickness and ``fibre`` its shading.
     """
 
     laterality: Laterality

@@ -1,6 +1,7 @@
 """DICOM headers: Digital Mammography X-Ray Image, For Presentation (PS3.3 A.27).
 
-Nothing here knows of findings, so a header cannot tell of one. Identifiers are hashes of the exam's key.
+Nothing here knows of findings, so a header cannot tell of one. Identifiers are hashes of the
+exam's key.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ IMAGE_TYPE: Final[dict[Kind, list[str]]] = {
     "ffdm": ["ORIGINAL", "PRIMARY", ""],
     "synthetic_2d": ["DERIVED", "PRIMARY", "", "GENERATED_2D"],
 }
-"""PS3.3 C.8.11.7.1.4; value 3 stays empty, because dciodvfy knows no tomosynthesis there for this class"""
+"""PS3.3 C.8.11.7.1.4; value 3 stays empty: dciodvfy takes no tomosynthesis there in this class"""
 VIEW_CODES: Final[dict[ViewName, tuple[str, str]]] = {
     "CC": ("399162004", "cranio-caudal"),
     "MLO": ("399368009", "medio-lateral oblique"),

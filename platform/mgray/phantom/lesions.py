@@ -1,8 +1,8 @@
 """Findings: drawn once per breast, placed in every view, turned into a change of attenuation.
 
-An ``Effect`` is the difference that a finding makes to healthy tissue. The FFDM and the tomosynthesis
-path each add only the effects that show in them, so an image in which a finding does not show is, bit
-for bit, the image of the same breast without the finding.
+An ``Effect`` is the difference that a finding makes to healthy tissue. The FFDM and the
+tomosynthesis path each add only the effects that show in them, so an image in which a finding does
+not show is, bit for bit, the image of the same breast without the finding.
 """
 
 from collections.abc import Mapping
@@ -122,7 +122,7 @@ def lesion_effect(
 
 
 def place(finding: Finding, shape: Shape) -> Spot:
-    """Breast coordinates to mm of a view: depth is kept, the clock angle gives offset and height."""
+    """Breast coordinates to mm of a view: depth is kept, the clock gives offset and height."""
     angle = finding.clock + (np.pi / 4 if shape.view == "MLO" else 0)
     across, through = np.cos(angle), np.sin(angle)
     if shape.view == "MLO":
@@ -140,7 +140,7 @@ def place(finding: Finding, shape: Shape) -> Spot:
 
 
 def add_effects(volume: Volume, effects: list[Effect]) -> Volume:
-    """Return the slabs with the effects added, grains at the grid's resolution; the input is kept."""
+    """Return the slabs with the effects added; the input is kept."""
     if not effects:
         return volume
     volume = volume.copy()

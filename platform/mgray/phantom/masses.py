@@ -8,7 +8,7 @@ from typing import Final
 
 import cv2
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 
 from mgray.phantom.config import LesionType
 from mgray.phantom.fields import Image, blur
@@ -17,11 +17,13 @@ from mgray.phantom.placement import Patch, Spot, window
 from mgray.phantom.tissue import FAT, GLAND, Tissue, Volume
 
 Box = tuple[float, float, float, float]
+Axes = tuple[Float32[np.ndarray, "1 width"], Float32[np.ndarray, "height 1"]]
+"""x and y from the centre of the mass, in mm"""
 
 
 @dataclass(frozen=True)
 class _Look:
-    """How one type of mass differs: extent, roughness, lobes, margin blur, attenuation over gland."""
+    """How one type differs: extent, roughness, lobes, margin blur, attenuation over gland."""
 
     extent: float
     rough: float
@@ -77,9 +79,7 @@ def star(
     return np.asarray(radius.clip(0.45, 1.8), np.float32)
 
 
-def _half_height(
-    rng: np.random.Generator, kind: LesionType, radius: float, axes: tuple[Image, Image]
-) -> Image:
+def _half_height(rng: np.random.Generator, kind: LesionType, radius: float, axes: Axes) -> Image:
     """Half the core's extent along z, in mm; 0 outside the core."""
     (x, y), look = axes, LOOKS[kind]
     outline = star(rng, np.arctan2(y, x).astype(np.float32), look.rough, look.lobes)
@@ -97,14 +97,14 @@ def _share(half: Image, spot: Spot, shape: Shape) -> Volume:
     """The mass's share of every slab's thickness."""
     low = shape.slab_z_mm[:, None, None] - shape.slab_mm / 2 - spot.z
     cover = np.minimum(low + shape.slab_mm, half) - np.maximum(low, -half)
-    return (np.clip(cover, 0, shape.slab_mm) / shape.slab_mm).astype(np.float32)
+    return np.asarray(np.clip(cover, 0, shape.slab_mm) / shape.slab_mm, np.float32)
 
 
 def _pull(
     rng: np.random.Generator,
     gland: Volume,
     where: tuple[Spot, float],
-    axes: tuple[Image, Image],
+    axes: Axes,
     shape: Shape,
 ) -> None:
     """Architectural distortion: tissue is drawn towards the mass."""
@@ -125,7 +125,7 @@ def _raise_to_spicules(
     share: Volume,
     rng: np.random.Generator,
     where: tuple[Spot, float],
-    axes: tuple[Image, Image],
+    axes: Axes,
     shape: Shape,
 ) -> None:
     (spot, radius), (x, y) = where, axes
@@ -145,7 +145,7 @@ def _raise_to_spicules(
 def _draw_spicule(
     rng: np.random.Generator,
     canvas: Image,
-    centre: Float32[np.ndarray, "2"] | np.ndarray,
+    centre: Float[np.ndarray, "2"],
     radius: float,
     step: float,
 ) -> None:

@@ -20,7 +20,7 @@ class Spot:
 
 @dataclass(frozen=True)
 class Patch:
-    """A change of the line integral of some slabs in a rectangle, which may stick out of the image."""
+    """A change of the line integrals in a rectangle, which may stick out of the image."""
 
     slab: int
     row: int

@@ -5,7 +5,7 @@ import numpy as np
 
 from mgray.phantom.calcifications import Grain
 from mgray.phantom.display import boost, grey_levels, inner_tissue, soft_mask
-from mgray.phantom.fields import Image, blur, resize
+from mgray.phantom.fields import Image, Resampled, blur, resize
 from mgray.phantom.geometry import Shape
 from mgray.phantom.tissue import FAT
 
@@ -18,7 +18,9 @@ SCATTER_MM = 12.0
 DETECTOR_BLUR_MM = 0.045
 
 
-def ffdm_grey(line: Image, grains: list[Grain], shape: Shape, rng: np.random.Generator) -> Image:
+def ffdm_grey(
+    line: Image, grains: list[Grain], shape: Shape, rng: np.random.Generator
+) -> Resampled:
     """Expose and develop an FFDM.
 
     Args:
@@ -39,7 +41,7 @@ def ffdm_grey(line: Image, grains: list[Grain], shape: Shape, rng: np.random.Gen
     signal -= np.float32(0.95 * FAT) * thickness  # peripheral equalisation
     signal = boost(signal, shape.frame.pixel_mm, 0.55, 0.35)
     inner = cv2.resize(inner_tissue(shape).astype(np.uint8), size[::-1], interpolation=0)
-    return grey_levels(signal, inner.astype(bool)) * soft_mask(shape, size)
+    return np.asarray(grey_levels(signal, inner.astype(bool)) * soft_mask(shape, size))
 
 
 def median_transmission(primary: Image, shape: Shape) -> float:

@@ -49,7 +49,8 @@ def sm_grey(tomo: Tomosynthesis, shape: Shape, size: tuple[int, int]) -> Image:
     canvas[:, : grey.shape[1]] = grey
     canvas[:, grey.shape[1] :] = grey[:, -1:]
     mask[:, : grey.shape[1]] = soft_mask(shape, (grey.shape[0], grey.shape[1]))
-    return np.clip(resize(canvas, size, cubic=True), 0, 1) * np.clip(resize(mask, size), 0, 1)
+    grey = np.clip(resize(canvas, size, cubic=True), 0, 1)
+    return np.asarray(grey * np.clip(resize(mask, size), 0, 1), np.float32)
 
 
 def _bands(tomo: Tomosynthesis, step: float) -> tuple[Image, Image, Image]:

@@ -1,9 +1,9 @@
-"""Healthy tissue of one view: gland, fat, ligaments, vessels, muscle and skin as attenuation per slab.
+"""Healthy tissue of one view: gland, fat, ligaments, vessels, muscle, skin as attenuation per slab.
 
-Parenchyma is a power-law field that runs through the slabs, warped so that structures converge on the
-nipple; a threshold is solved so that the volumetric gland fraction, ligaments included, meets the
-breast's target. Attenuation follows the FDA's VICTRE tables (PENELOPE 2006) for W/Rh 28 kVp behind
-35-60 mm of breast.
+Parenchyma is a power-law field that runs through the slabs, warped so that structures converge on
+the nipple; a threshold is solved so that the volumetric gland fraction, ligaments included, meets
+the breast's target. Attenuation follows the FDA's VICTRE tables (PENELOPE 2006) for W/Rh 28 kVp
+behind 35-60 mm of breast.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from scipy import fft
 from mgray.phantom.fields import (
     Image,
     Lattice,
+    Resampled,
     band,
     blur,
     correlated_slices,
@@ -94,8 +95,10 @@ def _texture(breast: Breast, shape: Shape) -> _Texture:
     noise = np.float32(0.75) * both + np.float32(np.sqrt(1 - 0.75**2)) * white_noise(own, lattice)
     rows, columns = _warp(shape, own)
 
-    def warped(field: Image) -> Image:
-        return cv2.remap(field, rows, columns, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)  # type: ignore[no-any-return]  # OpenCV has no types
+    def warped(field: Image) -> Resampled:
+        return np.asarray(
+            cv2.remap(field, rows, columns, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        )
 
     def web(period_mm: float, stretch: float, coherence: float) -> Volume:
         field = correlated_slices(
@@ -193,9 +196,9 @@ def _add_vessels(excess: Volume, breast: Breast, shape: Shape) -> None:
         diameter = rng.uniform(0.7, 1.9)
         path = _walk(rng, shape)
         canvas = np.zeros(shape.inside.shape, np.float32)
-        points = np.round(path / shape.grid_mm * 16).astype(np.int32)[None]
+        points = np.round(path / shape.grid_mm * 16).astype(np.int32)
         thick = max(1, round(diameter / shape.grid_mm))
-        cv2.polylines(canvas, points, False, 1.0, thick, cv2.LINE_AA, 4)
+        cv2.polylines(canvas, [points], False, 1.0, thick, cv2.LINE_AA, 4)
         line = blur(canvas, 0.2 / shape.grid_mm) * shape.inside
         excess[slab] += line * np.float32((BLOOD - FAT) * diameter * 0.75)
 

@@ -1,7 +1,7 @@
 """DBT: low-dose projections over an arc, shifted and added into slices.
 
-No grid (scatter compresses the log signal), blur by focal spot and tube travel, slices as differences
-from their mean.
+No grid (scatter compresses the log signal), blur by focal spot and tube travel, slices as
+differences from their mean.
 """
 
 from dataclasses import dataclass
