@@ -13,6 +13,10 @@ NET = PreprocessConfig(net_height=128, net_width=96)
 REAL = st.floats(-1e4, 1e4)
 
 
+def boxes(*xyxy: tuple[float, ...]) -> np.ndarray:
+    return np.array(xyxy, dtype=np.float64).reshape(-1, 4)
+
+
 def bright_square(
     make_row: Any, box: tuple[int, int, int, int], shape: tuple[int, int] = (417, 330), **row: Any
 ) -> dict[str, Any]:
@@ -48,7 +52,7 @@ def test_a_bright_square_lands_in_its_mapped_box(
         {"net_height": size[0], "net_width": size[1], "fit": fit}
     )
     image, geometry = prepare(record, config)
-    found, expected = weighted_box(image), geometry.boxes_to_net([box])[0]
+    found, expected = weighted_box(image), geometry.boxes_to_net(boxes(box))[0]
     assert found == pytest.approx(expected, abs=0.35)  # of a net pixel
     centres = (found + np.roll(found, 2))[:2], (expected + np.roll(expected, 2))[:2]
     assert centres[0] / 2 == pytest.approx(centres[1] / 2, abs=0.12)
@@ -87,12 +91,12 @@ def test_any_image_and_breast_box_fill_the_net_frame(
     image, geometry = prepare(make_row(stored, breast_box=crop, pixels_face=face), NET)
     assert image.shape == (3, 128, 96)
     assert torch.isfinite(image).all()
-    assert np.isfinite(geometry.boxes_to_dicom([(0, 0, 96, 128)])).all()
+    assert np.isfinite(geometry.boxes_to_dicom(boxes((0, 0, 96, 128)))).all()
 
 
 def test_no_boxes_stay_no_boxes() -> None:
     geometry = Geometry((1.0, 1.0), (0.0, 0.0), (8, 8))
-    assert geometry.boxes_to_net([]).shape == geometry.boxes_to_dicom([]).shape == (0, 4)
+    assert geometry.boxes_to_net(boxes()).shape == geometry.boxes_to_dicom(boxes()).shape == (0, 4)
 
 
 @pytest.mark.parametrize("face", ["left", "right"])
@@ -121,7 +125,7 @@ def test_stretch_maps_the_breast_box_onto_the_frame(make_row: Any) -> None:
     config = NET.model_copy(update={"fit": "stretch", "margin": 0.0})
     record = make_row(np.zeros((400, 300)), breast_box=[40, 80, 200, 320], pixels_face="left")
     _, geometry = prepare(record, config)
-    assert geometry.boxes_to_net([(40, 80, 200, 320)])[0] == pytest.approx(
+    assert geometry.boxes_to_net(boxes((40, 80, 200, 320)))[0] == pytest.approx(
         [0, 0, 96, 128], abs=0.61
     )
 
@@ -129,7 +133,7 @@ def test_stretch_maps_the_breast_box_onto_the_frame(make_row: Any) -> None:
 def test_the_margin_is_kept_inside_the_image(make_row: Any) -> None:
     record = make_row(np.zeros((400, 300)), breast_box=[0, 100, 150, 300])
     _, geometry = prepare(record, NET.model_copy(update={"margin": 0.1}))
-    x0, y0, _, y1 = geometry.boxes_to_dicom([(0, 0, 96, 128)])[0]
+    x0, y0, _, y1 = geometry.boxes_to_dicom(boxes((0, 0, 96, 128)))[0]
     assert (x0, y0, y1) == pytest.approx((0, 80, 320), abs=3)
 
 

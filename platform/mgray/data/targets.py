@@ -22,7 +22,7 @@ class Finding:
     """A box with a class in one image."""
 
     key: str
-    box: tuple[float, ...]
+    box: Float[np.ndarray, "1 4"]
     """``xyxy``, dicom frame."""
     label: int
     hidden: bool
@@ -81,7 +81,7 @@ def read_findings(record: Mapping[str, Any]) -> list[Finding]:
     return [
         Finding(
             key=annotation["finding_id"] or f"{record['image_id']}/{number}",
-            box=tuple(annotation["coords"]),
+            box=np.array([annotation["coords"]], dtype=np.float64),
             label=LABEL_OF_PATHOLOGY[annotation["pathology"]],
             hidden=annotation["visible"] is False,
         )

@@ -18,7 +18,6 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Float
-from numpy.typing import ArrayLike
 from pydantic import Field
 from torch import Tensor
 
@@ -58,15 +57,15 @@ class Geometry:
     offset: tuple[float, float]
     size: tuple[int, int]
 
-    def boxes_to_net(self, boxes: ArrayLike) -> Float[np.ndarray, "box 4"]:
+    def boxes_to_net(self, boxes: Float[np.ndarray, "box 4"]) -> Float[np.ndarray, "box 4"]:
         """Map ``xyxy`` from the dicom frame; not clipped."""
         scale, offset = np.tile(self.scale, 2), np.tile(self.offset, 2)
-        return _ordered(_as_boxes(boxes) * scale + offset)
+        return _ordered(boxes.astype(np.float64) * scale + offset)
 
-    def boxes_to_dicom(self, boxes: ArrayLike) -> Float[np.ndarray, "box 4"]:
+    def boxes_to_dicom(self, boxes: Float[np.ndarray, "box 4"]) -> Float[np.ndarray, "box 4"]:
         """Map ``xyxy`` from the net frame; not clipped."""
         scale, offset = np.tile(self.scale, 2), np.tile(self.offset, 2)
-        return _ordered((_as_boxes(boxes) - offset) / scale)
+        return _ordered((boxes.astype(np.float64) - offset) / scale)
 
 
 def prepare(
@@ -156,10 +155,6 @@ def _standardise(image: Float[np.ndarray, "height width"]) -> Float[np.ndarray, 
         (wide - wide.mean()) / max(float(wide.std()), 1e-5)
     ).astype(np.float32)
     return standard
-
-
-def _as_boxes(boxes: ArrayLike) -> Float[np.ndarray, "box 4"]:
-    return np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
 
 
 def _ordered(boxes: Float[np.ndarray, "box 4"]) -> Float[np.ndarray, "box 4"]:

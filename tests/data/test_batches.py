@@ -1,0 +1,178 @@
+import hashlib
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mgray.config import replace
+from mgray.data.batches import Batch, DataConfig, batches, steps_per_epoch
+from mgray.data.pairs import Pair, build_pairs
+from mgray.data.table import ImageTable
+from mgray.errors import ConfigError, DataError
+
+CONFIG = replace(
+    DataConfig(global_batch_size=4),
+    {"preprocess.net_height": 64, "preprocess.net_width": 48, "sampler.mode": "uniform"},
+)
+COUNT = 13
+
+
+@pytest.fixture
+def folder(make_pair_rows: Any, make_finding: Any, write_table: Any) -> Path:
+    """Thirteen pairs; every third one has a lesion, the last one a cancer that nobody drew."""
+    random = np.random.default_rng(0)
+    rows: list[Any] = []
+    for number in range(COUNT):
+        found = [make_finding((10, 10, 30, 30))] if number % 3 == 0 and number < 12 else []
+        stored = random.integers(0, 4096, (80, 60))
+        cancer = int(number % 3 == 0)
+        rows += make_pair_rows(f"k{number:02}", stored=stored, annotations=found, cancer=cancer)
+    return Path(write_table(rows))
+
+
+@pytest.fixture
+def table(folder: Path) -> ImageTable:
+    return ImageTable.open(folder)
+
+
+@pytest.fixture
+def pairs(table: ImageTable) -> list[Pair]:
+    return build_pairs(table)
+
+
+def epoch_of(
+    table: ImageTable, pairs: list[Pair], config: DataConfig = CONFIG, **change: Any
+) -> list[Batch]:
+    place = {"rank": 0, "world": 1, "seed": 0, "epoch": 0} | change
+    return list(batches(table, pairs, config, **place))
+
+
+def digest(found: list[Batch]) -> str:
+    parts = [b.images["sm"].numpy().tobytes() + str(b.boxes).encode() for b in found]
+    return hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+@pytest.mark.parametrize("world", [1, 2, 4])
+def test_ranks_together_see_the_global_sequence(
+    table: ImageTable, pairs: list[Pair], world: int
+) -> None:
+    ranks = [epoch_of(table, pairs, rank=rank, world=world) for rank in range(world)]
+    whole = epoch_of(table, pairs)
+    for step, batch in enumerate(whole):
+        shares = [ranks[i % world][step].pair_indices[i // world] for i in range(4)]
+        assert shares == batch.pair_indices
+
+
+def test_a_pair_is_prepared_alike_on_any_number_of_ranks(
+    table: ImageTable, pairs: list[Pair]
+) -> None:
+    whole = epoch_of(table, pairs)[1]
+    half = epoch_of(table, pairs, rank=1, world=2)[1]
+    assert torch.equal(half.images["sm"], whole.images["sm"][1::2])
+
+
+@pytest.mark.parametrize("start_step", [0, 1, 2, 3])
+def test_a_later_start_yields_exactly_the_rest(
+    table: ImageTable, pairs: list[Pair], start_step: int
+) -> None:
+    whole = epoch_of(table, pairs, epoch=2)
+    rest = epoch_of(table, pairs, epoch=2, start_step=start_step)
+    assert digest(rest) == digest(whole[start_step:])
+
+
+def test_threads_do_not_change_the_batches(table: ImageTable, pairs: list[Pair]) -> None:
+    one = epoch_of(table, pairs, replace(CONFIG, {"threads": 1, "prefetch": 1}))
+    many = epoch_of(table, pairs, replace(CONFIG, {"threads": 4, "prefetch": 8}))
+    assert digest(one) == digest(many)
+
+
+def test_another_epoch_is_augmented_otherwise(table: ImageTable, pairs: list[Pair]) -> None:
+    config = replace(CONFIG, {"sampler.mode": "sequential"})
+    first, second = (epoch_of(table, pairs, config, epoch=e)[0] for e in (0, 1))
+    assert first.pair_indices == second.pair_indices
+    assert not torch.equal(first.images["sm"], second.images["sm"])
+
+
+def test_without_augmentation_epochs_are_alike(table: ImageTable, pairs: list[Pair]) -> None:
+    config = replace(CONFIG, {"sampler.mode": "sequential", "augment.enabled": False})
+    assert digest(epoch_of(table, pairs, config)) == digest(epoch_of(table, pairs, config, epoch=1))
+
+
+def test_steps_per_epoch_counts_the_batches(table: ImageTable, pairs: list[Pair]) -> None:
+    assert len(epoch_of(table, pairs)) == steps_per_epoch(pairs, CONFIG) == 3
+
+
+def test_a_batch_holds_both_images_of_a_pair(table: ImageTable, pairs: list[Pair]) -> None:
+    config = replace(CONFIG, {"augment.gain": 0.0, "augment.bias": 0.0})
+    place = {"rank": 0, "world": 1, "seed": 0, "epoch": 0}
+    batch = next(iter(batches(table, pairs, config, ("sm", "ffdm"), **place)))
+    assert batch.images["sm"].shape == (4, 3, 64, 48)
+    assert torch.equal(batch.images["sm"], batch.images["ffdm"])  # equal pixels, equal draw
+    assert [len(b) for b in batch.boxes["ffdm"]] == [len(label) for label in batch.labels]
+
+
+def test_labels_come_with_the_right_pairs(table: ImageTable, pairs: list[Pair]) -> None:
+    for batch in epoch_of(table, pairs):
+        expected = [number % 3 == 0 for number in batch.pair_indices]
+        assert batch.positive.tolist() == expected
+        drawn = [[1] * (number % 3 == 0 and number < 12) for number in batch.pair_indices]
+        assert [label.tolist() for label in batch.labels] == drawn
+
+
+def test_a_cancer_that_nobody_drew_is_masked(table: ImageTable, pairs: list[Pair]) -> None:
+    config = replace(CONFIG, {"sampler.mode": "sequential"})
+    masked = [
+        number
+        for batch in epoch_of(table, pairs, config)
+        for number, flag in zip(batch.pair_indices, batch.masked.tolist(), strict=True)
+        if flag
+    ]
+    assert masked == [12]
+
+
+def test_weights_are_one_unless_the_mode_is_weighted(table: ImageTable, pairs: list[Pair]) -> None:
+    assert epoch_of(table, pairs)[0].weights.tolist() == [1.0] * 4
+
+
+def test_weights_balance_the_global_batch(table: ImageTable, pairs: list[Pair]) -> None:
+    config = replace(CONFIG, {"sampler.mode": "weighted"})
+    ranks = [epoch_of(table, pairs, config, rank=rank, world=2)[0] for rank in (0, 1)]
+    weights = torch.cat([batch.weights for batch in ranks])
+    positive = torch.cat([batch.positive for batch in ranks])
+    assert weights[positive].sum() == pytest.approx(float(weights[~positive].sum()))
+
+
+def test_a_damaged_shard_stops_the_epoch(
+    folder: Path, table: ImageTable, pairs: list[Pair]
+) -> None:
+    shard = folder / "images" / "part-00000.parquet"
+    shard.write_bytes(bytes(len(shard.read_bytes())))
+    with pytest.raises(DataError, match="damaged"):
+        epoch_of(table, pairs)
+
+
+def test_stopping_early_leaves_no_thread(table: ImageTable, pairs: list[Pair]) -> None:
+    stream = batches(table, pairs, CONFIG, rank=0, world=1, seed=0, epoch=0)
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]  # a generator behind the Iterator
+    assert not [t for t in threading.enumerate() if t.name.startswith("mgray-data")]
+
+
+def test_a_batch_that_ranks_cannot_share_is_refused(table: ImageTable, pairs: list[Pair]) -> None:
+    with pytest.raises(ConfigError, match="expected a multiple"):
+        epoch_of(table, pairs, rank=0, world=3)
+
+
+def test_an_empty_split_is_one_clear_line(table: ImageTable) -> None:
+    with pytest.raises(DataError, match="no pairs"):
+        epoch_of(table, [])
+
+
+def test_a_batch_moves_to_a_device_whole(table: ImageTable, pairs: list[Pair]) -> None:
+    moved = epoch_of(table, pairs)[0].to("meta")
+    tensors = [*moved.images.values(), *moved.boxes["sm"], *moved.labels]
+    tensors += [moved.positive, moved.masked, moved.weights]
+    assert {t.device.type for t in tensors} == {"meta"}

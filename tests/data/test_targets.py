@@ -1,0 +1,112 @@
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mgray.data.augment import Augmentation
+from mgray.data.targets import Sample, prepare_sample, read_findings
+from mgray.data.transforms import PreprocessConfig
+
+NET = PreprocessConfig(net_height=64, net_width=48, margin=0.0)
+BOX = (10, 20, 20, 40)
+
+
+def sample_of(make_row: Any, only_visible: bool = False, **findings: list[Any]) -> Sample:
+    """A sample of 64 x 48 images, so that net and dicom frame are the same."""
+    records = {kind: make_row(annotations=found) for kind, found in findings.items()}
+    return prepare_sample(records, NET, only_visible)
+
+
+def test_boxes_are_in_the_net_frame(make_row: Any, make_finding: Any) -> None:
+    stored = np.zeros((128, 96))
+    record = make_row(stored, annotations=[make_finding(BOX)], pixels_face="left")
+    sample = prepare_sample({"sm": record}, NET, only_visible=False)
+    assert sample.boxes["sm"][0].tolist() == pytest.approx([37.75, 10.25, 42.75, 20.25])
+
+
+@pytest.mark.parametrize(
+    ("pathology", "label"), [("benign", 0), ("high_risk", 0), ("malignant", 1)]
+)
+def test_pathology_gives_the_class(
+    make_row: Any, make_finding: Any, pathology: str, label: int
+) -> None:
+    sample = sample_of(make_row, sm=[make_finding(BOX, pathology=pathology)])
+    assert sample.labels.tolist() == [label]
+
+
+@pytest.mark.parametrize(
+    "change", [{"pathology": None}, {"pathology": "other_cancer"}, {"shape": "point"}]
+)
+def test_findings_without_class_or_box_are_no_targets(
+    make_row: Any, make_finding: Any, change: dict[str, Any]
+) -> None:
+    assert len(sample_of(make_row, sm=[make_finding(BOX, **change)]).labels) == 0
+
+
+def test_an_image_without_findings_has_empty_targets(make_row: Any) -> None:
+    sample = sample_of(make_row, sm=[], ffdm=[])
+    assert sample.boxes["ffdm"].shape == (0, 4)
+    assert sample.labels.dtype == torch.long
+
+
+def test_rows_of_both_kinds_are_the_same_findings(make_row: Any, make_finding: Any) -> None:
+    one, two = make_finding(BOX, finding_id="1"), make_finding((1, 1, 9, 9), finding_id="2")
+    sample = sample_of(make_row, sm=[one, two], ffdm=[two, one])
+    assert torch.equal(sample.boxes["sm"], sample.boxes["ffdm"])
+    assert sample.boxes["sm"].tolist() == [[10, 20, 20, 40], [1, 1, 9, 9]]
+
+
+def test_a_finding_named_in_one_image_is_a_target_in_both(make_row: Any, make_finding: Any) -> None:
+    sample = sample_of(make_row, sm=[], ffdm=[make_finding(BOX)])
+    assert sample.boxes["sm"].tolist() == [list(map(float, BOX))]
+
+
+def test_findings_without_id_are_kept_apart(make_row: Any, make_finding: Any) -> None:
+    found = [make_finding(BOX, finding_id=None), make_finding((1, 1, 9, 9), finding_id=None)]
+    assert len(sample_of(make_row, sm=found).labels) == 2
+
+
+@pytest.mark.parametrize(("only_visible", "count"), [(False, 1), (True, 0)])
+def test_hidden_findings_are_targets_unless_told_otherwise(
+    make_row: Any, make_finding: Any, only_visible: bool, count: int
+) -> None:
+    hidden = make_finding(BOX, visible=False)
+    assert len(sample_of(make_row, only_visible, sm=[hidden]).labels) == count
+
+
+def test_a_finding_seen_in_one_of_the_images_is_not_hidden(
+    make_row: Any, make_finding: Any
+) -> None:
+    hidden, seen = make_finding(BOX, visible=False), make_finding(BOX)
+    assert len(sample_of(make_row, True, sm=[hidden], ffdm=[seen]).labels) == 1
+
+
+def test_unknown_visibility_counts_as_visible(make_row: Any, make_finding: Any) -> None:
+    assert not read_findings(make_row(annotations=[make_finding(BOX, visible=None)]))[0].hidden
+
+
+def test_boxes_are_cut_at_the_frame(make_row: Any, make_finding: Any) -> None:
+    sample = sample_of(make_row, sm=[make_finding((30, 50, 90, 90))])
+    assert sample.boxes["sm"].tolist() == [[30, 50, 48, 64]]
+
+
+def test_a_box_outside_the_frame_is_dropped_with_its_label(
+    make_row: Any, make_finding: Any
+) -> None:
+    inside = make_finding(BOX, finding_id="2", pathology="benign")
+    sample = sample_of(make_row, sm=[make_finding((60, 70, 90, 90)), inside])
+    assert sample.labels.tolist() == [0]
+    assert len(sample.boxes["sm"]) == 1
+
+
+def test_a_finding_moved_out_of_the_frame_is_dropped(make_row: Any, make_finding: Any) -> None:
+    away = Augmentation(
+        False, False, shift=(-0.5, 0.0), scale=1.0, rotation=0.0, grey={"sm": (1.0, 0.0)}
+    )
+    sample = sample_of(
+        make_row, sm=[make_finding(BOX), make_finding((26, 2, 46, 9), finding_id="2")]
+    )
+    moved = sample.augmented(away)
+    assert moved.labels.tolist() == [1]
+    assert moved.boxes["sm"].tolist() == [[2, 2, 22, 9]]
