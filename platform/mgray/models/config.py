@@ -59,7 +59,7 @@ def _table() -> dict[str, Architecture]:
     for i, size in enumerate(_D):
         table[f"tf_efficientdet_d{i}"] = Architecture(f"tf_efficientnet_b{i}", *size)
         table[f"efficientdet_d{i}"] = Architecture(
-            f"efficientnet_b{i}", *size, same_padding=i > 3, redundant_bias=False
+            f"efficientnet_b{i}", *size, same_padding=i > 3, redundant_bias=i > 3
         )
     big = (384, 8, 5)
     table["tf_efficientdet_d6"] = Architecture("tf_efficientnet_b6", *big, weighted=False)

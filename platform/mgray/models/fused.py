@@ -6,7 +6,6 @@ channels; the heads take both halves (P1-A24) and start as A's, blind to the sec
 
 import copy
 from collections.abc import Sequence
-from typing import Self
 
 import torch
 from jaxtyping import Float
@@ -70,7 +69,7 @@ class FusedDetector(TwoTrunks):
         """Predict from SM alone."""
         return self.predict(self.features(sm))
 
-    def train(self, mode: bool = True) -> Self:
+    def train(self, mode: bool = True) -> "FusedDetector":
         """Switch everything but B."""
         super().train(mode)
         self.trunk_b.eval()

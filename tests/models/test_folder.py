@@ -1,0 +1,199 @@
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from torch import Tensor
+
+from mgray.config import build
+from mgray.errors import ConfigError, DataError, NotFoundError, SchemaError
+from mgray.models.config import DetectorConfig, FusionConfig
+from mgray.models.efficientdet import EfficientDet
+from mgray.models.folder import (
+    ModelMeta,
+    load_model,
+    model_sha256,
+    read_meta,
+    save_model,
+    update_meta,
+)
+from mgray.models.fused import FusedDetector, UpperBound
+
+META = ModelMeta(
+    kind="detector",
+    inputs=("sm",),
+    detector=DetectorConfig(weights="none"),
+    preprocess={"net_height": 128, "net_width": 256},
+    thresholds={"fppi_1": 0.25},
+    licence="apache-2.0",
+    stage="sm",
+    seed=7,
+)
+
+
+@pytest.fixture
+def saved(folder: Path, detector: EfficientDet) -> Path:
+    save_model(folder, detector, META)
+    return folder
+
+
+def edit(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_a_saved_detector_answers_the_same(
+    saved: Path, detector: EfficientDet, small: Tensor
+) -> None:
+    model, _ = load_model(saved)
+    with torch.no_grad():
+        assert all(map(torch.equal, model(small).flat(), detector(small).flat()))
+
+
+def test_a_loaded_model_is_in_evaluation_mode(saved: Path) -> None:
+    assert not any(module.training for module in load_model(saved)[0].modules())
+
+
+def test_what_a_folder_says_about_itself_comes_back_equal(saved: Path) -> None:
+    assert load_model(saved)[1] == META
+    assert read_meta(saved) == META
+
+
+@pytest.mark.parametrize("mode", ["concat_head", "fuse_conv"])
+def test_a_saved_fused_detector_answers_the_same(
+    mode: str, folder: Path, detector: EfficientDet, other: EfficientDet, small: Tensor
+) -> None:
+    fusion = build(FusionConfig, {"mode": mode, "init": "random"})
+    fused = FusedDetector(detector, other, fusion).eval()
+    save_model(folder, fused, META.model_copy(update={"kind": "fused", "fusion": fusion}))
+    model, _ = load_model(folder)
+    with torch.no_grad():
+        assert all(map(torch.equal, model(small).flat(), fused(small).flat()))
+
+
+def test_a_saved_upper_bound_takes_both_images(
+    folder: Path, detector: EfficientDet, other: EfficientDet, small: Tensor
+) -> None:
+    bound = UpperBound(detector, other).eval()
+    meta = META.model_copy(update={"kind": "upper_bound", "inputs": ("sm", "ffdm")})
+    save_model(folder, bound, meta)
+    model, loaded = load_model(folder)
+    images = {"ffdm": small.flip(-1), "sm": small}
+    with torch.no_grad():
+        found = model(*(images[kind] for kind in loaded.inputs)).flat()
+        assert all(map(torch.equal, found, bound(small, small.flip(-1)).flat()))
+
+
+def test_the_folder_holds_four_files(saved: Path) -> None:
+    names = {path.name for path in saved.iterdir()}
+    assert names == {"model.safetensors", "config.json", "README.md", "SHA256SUMS"}
+
+
+def test_checksums_are_those_of_sha256sum(saved: Path) -> None:
+    for line in (saved / "SHA256SUMS").read_text().splitlines():
+        digest, name = line.split("  ")
+        assert hashlib.sha256((saved / name).read_bytes()).hexdigest() == digest
+
+
+def test_a_models_identity_is_the_hash_of_its_weights(saved: Path) -> None:
+    digest = hashlib.sha256((saved / "model.safetensors").read_bytes()).hexdigest()
+    assert model_sha256(saved) == digest
+
+
+def test_equal_weights_have_equal_identities(
+    saved: Path, detector: EfficientDet, tmp_path: Path
+) -> None:
+    save_model(tmp_path / "again", detector, META.model_copy(update={"stage": "ffdm"}))
+    assert model_sha256(tmp_path / "again") == model_sha256(saved)
+
+
+def test_the_card_opens_with_a_hugging_face_header(saved: Path) -> None:
+    _, head, body = (saved / "README.md").read_text().split("---\n", 2)
+    header = yaml.safe_load(head)
+    assert header["license"] == "apache-2.0"
+    assert header["pipeline_tag"] == "object-detection"
+    assert "not a medical device" in body
+    assert model_sha256(saved) in body
+
+
+def test_saving_again_replaces_the_folder(saved: Path, other: EfficientDet) -> None:
+    before = model_sha256(saved)
+    save_model(saved, other, META)
+    load_model(saved)
+    assert model_sha256(saved) != before
+    assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+def test_thresholds_can_be_added_without_touching_the_weights(saved: Path) -> None:
+    before = model_sha256(saved)
+    update_meta(saved, META.model_copy(update={"thresholds": {"fppi_1": 0.5}}))
+    assert load_model(saved)[1].thresholds == {"fppi_1": 0.5}
+    assert model_sha256(saved) == before
+
+
+def test_a_missing_folder_is_one_line(folder: Path) -> None:
+    with pytest.raises(NotFoundError, match=r"no model folder '.*model'"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "SHA256SUMS"])
+def test_a_missing_file_is_one_line(saved: Path, name: str) -> None:
+    (saved / name).unlink()
+    with pytest.raises(NotFoundError, match=f"has no {name}: copy it again"):
+        load_model(saved)
+
+
+def test_an_identity_needs_weights(folder: Path) -> None:
+    with pytest.raises(NotFoundError, match=r"has no model\.safetensors"):
+        model_sha256(folder)
+
+
+@pytest.mark.parametrize("version", ["2", 1, None])
+def test_another_format_version_is_one_line(saved: Path, version: object) -> None:
+    edit(saved / "config.json", format_version=version)
+    with pytest.raises(SchemaError, match=f"format version {version}, expected 1"):
+        load_model(saved)
+
+
+def test_a_key_from_another_version_is_one_line(saved: Path) -> None:
+    edit(saved / "config.json", colour="blue")
+    with pytest.raises(SchemaError, match=r"config\.json in .*: unknown key 'colour'"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "\x00"])
+def test_a_damaged_config_is_one_line(saved: Path, text: str) -> None:
+    (saved / "config.json").write_text(text)
+    with pytest.raises(DataError, match=r"config\.json in .* is damaged"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "README.md"])
+def test_one_changed_byte_is_noticed(saved: Path, name: str) -> None:
+    data = bytearray((saved / name).read_bytes())
+    data[-2] ^= 1 if name == "model.safetensors" else 0
+    (saved / name).write_bytes(bytes(data) if name == "model.safetensors" else bytes(data) + b" ")
+    with pytest.raises(DataError, match=f"{name} in .* does not match SHA256SUMS"):
+        load_model(saved)
+
+
+def test_truncated_weights_are_noticed(saved: Path) -> None:
+    os.truncate(saved / "model.safetensors", 1000)
+    with pytest.raises(DataError, match=r"model\.safetensors in .* does not match"):
+        load_model(saved)
+
+
+def test_weights_of_another_architecture_are_one_line(folder: Path, detector: EfficientDet) -> None:
+    wrong = META.model_copy(
+        update={"detector": DetectorConfig(name="tf_efficientdet_lite0", weights="none")}
+    )
+    save_model(folder, detector, wrong)
+    with pytest.raises(SchemaError, match="does not fit a detector of 'tf_efficientdet_lite0'"):
+        load_model(folder)
+
+
+def test_a_folder_needs_a_known_kind() -> None:
+    with pytest.raises(ConfigError, match="kind='teacher'"):
+        build(ModelMeta, META.model_dump() | {"kind": "teacher"})
