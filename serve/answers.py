@@ -1,7 +1,11 @@
-"""The JSON answer of ``POST /v1/detect``. Nothing in it is copied from the header's text."""
+"""The JSON answer of ``POST /v1/detect``. Nothing in it is copied from the header's text.
+
+Light on purpose: the ingress imports it, and knows neither Torch nor the model.
+"""
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
@@ -63,7 +67,7 @@ class Timing(Facts):
     """In the decoder: DICOM to the network's input."""
     detect: float
     """In the detector: waiting for the batch, network, postprocessing."""
-    total: float
+    total: float | None = None
     """From the first byte read to the answer."""
 
 
@@ -83,6 +87,14 @@ class Answer(Facts):
     """Empty if the image is what the model was trained on."""
     timing_ms: Timing
     """Durations."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The decoder refused the file: the other thing that can come back."""
+
+    reason: str
+    detail: str
 
 
 def image_facts(columns: Mapping[str, Any]) -> ImageFacts:

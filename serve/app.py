@@ -22,9 +22,8 @@ from mgray import __version__
 from mgray.config import Config
 from mgray.dicom.limits import Limits
 from mgray.errors import ConfigError
-from serve.answers import Answer, Found, Timing
+from serve.answers import Answer, Refusal
 from serve.counts import CountRequests, count_refusal, observe, render
-from serve.deployments import Decoder, Detected, Detector, Refusal
 from serve.intake import MEDIA_TYPES, read_image
 from serve.problems import Problem, handlers, responses
 
@@ -108,21 +107,11 @@ class Endpoint:
         if isinstance(reply, Refusal):
             count_refusal(reply.reason)
             raise Problem(reply.reason, reply.detail)
-        timing = Timing(
-            decode=reply.decode_ms,
-            detect=reply.detect_ms,
-            total=(time.perf_counter() - started) * 1000,
-        )
+        total = (time.perf_counter() - started) * 1000
+        timing = reply.timing_ms.model_copy(update={"total": total})
         for stage, milliseconds in timing.model_dump().items():
             observe(stage, milliseconds)
-        return Answer(
-            image=reply.image,
-            model=reply.model,
-            detections=[Found(box=d.box, score=d.score, label=d.label) for d in reply.detections],
-            threshold=reply.threshold,
-            warnings=reply.warnings,
-            timing_ms=timing,
-        )
+        return reply.model_copy(update={"timing_ms": timing})
 
     @api.get("/livez", response_class=PlainTextResponse)
     async def livez(self) -> str:
@@ -144,10 +133,10 @@ class Endpoint:
         """Figures for Prometheus."""
         return Response(render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    async def _ask(self, body: bytes) -> Detected | Refusal:
+    async def _ask(self, body: bytes) -> Answer | Refusal:
         try:
             async with asyncio.timeout(self.args.deadline_s):
-                reply: Detected | Refusal = await self.detector.remote(self.decoder.remote(body))
+                reply: Answer | Refusal = await self.detector.remote(self.decoder.remote(body))
                 return reply
         except BackPressureError:
             raise Problem("busy") from None
@@ -164,21 +153,28 @@ def build(args: Args) -> serve.Application:
         NotFoundError: No such model folder, or no weights in it.
         ConfigError: A model that needs two images.
     """
+    from mgray.config import build as build_config
+    from mgray.data.transforms import PreprocessConfig
     from mgray.models.folder import read_meta
+    from serve.decoder import Decoder
+    from serve.detector import Detector
 
     folder = Path(args.model).resolve()
-    inputs = read_meta(folder).inputs
-    if len(inputs) != 1:
-        raise ConfigError(f"model={args.model} takes {' and '.join(inputs)}: serve fused or sm")
+    meta = read_meta(folder)
+    if len(meta.inputs) != 1:
+        raise ConfigError(
+            f"model={args.model} takes {' and '.join(meta.inputs)}: serve fused or sm"
+        )
+    preprocess = build_config(PreprocessConfig, meta.preprocess)
     limits = Limits(max_file_bytes=args.max_body_bytes)
     batching = {
         "max_batch_size": args.max_batch_size,
         "batch_wait_timeout_s": args.batch_wait_timeout_s,
     }
-    decoder = Decoder.options(max_queued_requests=args.max_queued_requests)
-    detector = Detector.options(user_config=batching)
     return Endpoint.bind(
-        decoder.bind(str(folder), limits),
-        detector.bind(str(folder), args.device, args.batch_size),
+        Decoder.options(max_queued_requests=args.max_queued_requests).bind(
+            meta.inputs[0], preprocess, limits
+        ),
+        Detector.options(user_config=batching).bind(folder, args.device, args.batch_size),
         args,
     )

@@ -7,8 +7,8 @@ import torch
 from mgray.data.transforms import Geometry
 from mgray.errors import DataError, NotFoundError
 from mgray.inference.postprocess import Kept, PostprocessConfig
-from mgray.inference.predictor import Predictor, Prepared, prepare_case
-from mgray.models.folder import read_meta
+from mgray.inference.predictor import Predictor
+from mgray.inference.prepare import Prepared, prepare_case
 
 
 @pytest.fixture(scope="module")
@@ -91,15 +91,9 @@ def test_the_same_folder_gives_the_same_answer_twice(fused_folder, predictor, re
     assert again.predict(cases(records)) == predictor.predict(cases(records))
 
 
-def test_preparing_elsewhere_changes_nothing(fused_folder, predictor, records):
-    meta = read_meta(fused_folder)
-    prepared = [prepare_case(case, meta) for case in cases(records)]
+def test_preparing_elsewhere_changes_nothing(predictor, records):
+    prepared = [prepare_case(case, ("sm",), predictor.preprocess) for case in cases(records)]
     assert predictor.detect(prepared) == predictor.predict(cases(records))
-
-
-def test_a_prepared_case_holds_one_grey_plane_per_input(fused_folder, records):
-    prepared = prepare_case({"sm": records[0]}, read_meta(fused_folder))
-    assert prepared.planes["sm"].shape == (128, 128)
 
 
 def test_a_mirrored_image_gets_mirrored_boxes(predictor, make_record):

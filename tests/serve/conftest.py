@@ -82,9 +82,7 @@ def client(endpoint: str) -> Iterator[httpx.Client]:
 def detect(client: httpx.Client) -> Callable[..., httpx.Response]:
     """Post a body."""
 
-    def post(
-        body: Any, content_type: str = "application/dicom", **headers: str
-    ) -> httpx.Response:
+    def post(body: Any, content_type: str = "application/dicom", **headers: str) -> httpx.Response:
         words = {name.replace("_", "-"): value for name, value in headers.items()}
         head = {"Content-Type": content_type} | words
         return client.post("/v1/detect", content=body, headers=head)

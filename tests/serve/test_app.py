@@ -146,9 +146,10 @@ def test_a_ct_is_422(detect, make_dicom):
 def test_a_file_without_pixels_is_422(detect):
     import io
 
-    import pydicom
-    from mgray.dicom.example import example_file
     import numpy as np
+    import pydicom
+
+    from mgray.dicom.example import example_file
 
     dataset = pydicom.dcmread(io.BytesIO(example_file(np.ones((8, 8), np.uint16))))
     del dataset.PixelData

@@ -18,8 +18,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mgray.config import build
-from mgray.data.transforms import Geometry, PreprocessConfig, prepare
+from mgray.data.transforms import PreprocessConfig
 from mgray.inference.postprocess import Kept, PostprocessConfig, select_boxes
+from mgray.inference.prepare import Prepared, prepare_case
 from mgray.models.efficientdet import anchors_of
 from mgray.models.folder import ModelMeta, load_model
 
@@ -37,23 +38,6 @@ class Detection:
     box: tuple[float, float, float, float]
     score: float
     label: str
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """One case, ready for the network.
-
-    Args:
-        planes: The standardised grey image of each input, by kind.
-        geometry: Of the first input.
-        rows: Height of the first input's dicom frame.
-        columns: Its width.
-    """
-
-    planes: dict[str, Float[np.ndarray, "height width"]]
-    geometry: Geometry
-    rows: int
-    columns: int
 
 
 class Predictor:
@@ -106,7 +90,9 @@ class Predictor:
         answers: list[list[Detection]] = []
         for start in range(0, len(cases), self.batch_size):
             group = cases[start : start + self.batch_size]
-            answers += self.detect([prepare_case(case, self.meta) for case in group])
+            answers += self.detect(
+                [prepare_case(case, self.meta.inputs, self.preprocess) for case in group]
+            )
         return answers
 
     def detect(self, cases: Sequence[Prepared]) -> list[list[Detection]]:
@@ -152,19 +138,6 @@ class Predictor:
             for (x0, y0, x1, y1), score, label in scored
             if x1 > x0 and y1 > y0
         ]
-
-
-def prepare_case(case: Mapping[str, Mapping[str, Any]], meta: ModelMeta) -> Prepared:
-    """Make the network's inputs of one case; needs the model's description only, no weights."""
-    config = build(PreprocessConfig, meta.preprocess)
-    images = {kind: prepare(case[kind], config) for kind in meta.inputs}
-    first = meta.inputs[0]
-    return Prepared(
-        planes={kind: image[0].numpy() for kind, (image, _) in images.items()},
-        geometry=images[first][1],
-        rows=case[first]["rows"],
-        columns=case[first]["columns"],
-    )
 
 
 @contextmanager
