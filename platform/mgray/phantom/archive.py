@@ -1,7 +1,7 @@
 """An archive of phantom exams: DICOM files, ``annotations.csv`` and ``exams.csv``.
 
 An exam's rows are kept in ``out/exams/<hash>.json``, written after its images; an exam with that
-file is complete and is not made again. The two tables are written last, so an archive with tables
+file and its images is complete and is not made again. The two tables are written last, so an archive with tables
 is complete.
 """
 
@@ -40,7 +40,7 @@ def write_archive(config: PhantomConfig) -> None:
         ConfigError: The folder holds an archive of other settings.
     """
     _claim(config)
-    missing = [i for i in range(config.exams) if not _record(config, i).is_file()]
+    missing = [i for i in range(config.exams) if not _is_complete(config, i)]
     with Bar("phantoms", len(missing), "exams") as bar:
         for _ in _make(config, missing):
             bar.advance()
@@ -99,6 +99,14 @@ def _claim(config: PhantomConfig) -> None:
             f"{str(config.out)!r} holds an archive made with another {changed[0]}: "
             f"expected {found.get(changed[0])!r}; give another out, or the same settings"
         )
+
+
+def _is_complete(config: PhantomConfig, number: int) -> bool:
+    record = _record(config, number)
+    if not record.is_file():
+        return False
+    images = json.loads(record.read_text())["images"]
+    return all((config.out / image["path"]).is_file() for image in images)
 
 
 def _record(config: PhantomConfig, number: int) -> Path:

@@ -1,0 +1,122 @@
+import csv
+import hashlib
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from mgray.config import replace
+from mgray.errors import ConfigError
+from mgray.phantom.archive import ANNOTATION_COLUMNS, EXAM_COLUMNS, write_archive
+from mgray.phantom.config import PhantomConfig
+
+
+def config(out: Path, **changes: object) -> PhantomConfig:
+    small = {"height": 256, "width": 208, "pixel_mm": 0.5, "finding_share": 0.8, "workers": 1}
+    return PhantomConfig.model_validate({"out": out, "exams": 2, "seed": 5, **small, **changes})
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def digests(out: Path) -> dict[str, str]:
+    files = [*(out / "images").iterdir(), out / "annotations.csv", out / "exams.csv"]
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("archive")
+    write_archive(config(out))
+    return out
+
+
+def test_exams_csv_names_every_file_once(archive: Path) -> None:
+    rows = table(archive / "exams.csv")
+    assert tuple(rows[0]) == EXAM_COLUMNS
+    assert len(rows) == 16
+    assert {archive / row["path"] for row in rows} == set((archive / "images").iterdir())
+
+
+def test_every_view_is_paired(archive: Path) -> None:
+    kinds: dict[tuple[str, ...], set[str]] = {}
+    for row in table(archive / "exams.csv"):
+        key = (row["exam_id"], row["laterality"], row["view"])
+        kinds.setdefault(key, set()).add(row["image_kind"])
+    assert len(kinds) == 8
+    assert all(found == {"ffdm", "synthetic_2d"} for found in kinds.values())
+
+
+def test_annotations_point_at_images_of_the_archive(archive: Path) -> None:
+    rows = table(archive / "annotations.csv")
+    images = {row["sop_instance_uid"]: row for row in table(archive / "exams.csv")}
+    assert tuple(rows[0]) == ANNOTATION_COLUMNS
+    for row in rows:
+        image = images[row["sop_instance_uid"]]
+        for column in ("image_kind", "laterality", "view", "density"):
+            assert row[column] == image[column]
+        assert float(row["x0"]) < float(row["x1"])
+        assert float(row["y0"]) < float(row["y1"])
+
+
+def test_cancer_is_one_exactly_where_a_malignant_finding_is_annotated(archive: Path) -> None:
+    annotations = table(archive / "annotations.csv")
+    malignant = {row["sop_instance_uid"] for row in annotations if row["malignant"] == "1"}
+    for row in table(archive / "exams.csv"):
+        assert (row["cancer"] == "1") == (row["sop_instance_uid"] in malignant)
+
+
+def test_file_names_carry_no_identity(archive: Path) -> None:
+    for row in table(archive / "exams.csv"):
+        name = Path(row["path"]).stem
+        assert len(name) == 32
+        assert set(name) <= set("0123456789abcdef")
+        assert name not in row["sop_instance_uid"]
+
+
+def test_a_second_run_makes_nothing_and_changes_nothing(archive: Path) -> None:
+    before = {file: file.stat().st_mtime_ns for file in (archive / "images").iterdir()}
+    write_archive(config(archive))
+    assert before == {file: file.stat().st_mtime_ns for file in (archive / "images").iterdir()}
+
+
+def test_an_interrupted_archive_is_completed_to_the_same_bytes(
+    archive: Path, tmp_path: Path
+) -> None:
+    write_archive(config(tmp_path))
+    first, second = sorted((tmp_path / "exams").iterdir())
+    first.unlink()
+    image = json.loads(second.read_text())["images"][3]["path"]
+    (tmp_path / image).unlink()
+    (tmp_path / "exams.csv").unlink()
+    write_archive(config(tmp_path))
+    assert digests(tmp_path) == digests(archive)
+
+
+def test_workers_do_not_change_a_byte(archive: Path, tmp_path: Path) -> None:
+    write_archive(config(tmp_path, workers=2))
+    assert digests(tmp_path) == digests(archive)
+
+
+def test_more_exams_extend_an_archive(archive: Path, tmp_path: Path) -> None:
+    write_archive(config(tmp_path, exams=1))
+    write_archive(config(tmp_path, exams=2))
+    assert digests(tmp_path) == digests(archive)
+
+
+def test_other_settings_in_the_same_folder_are_refused(archive: Path) -> None:
+    with pytest.raises(ConfigError, match="made with another seed: expected 5"):
+        write_archive(replace(config(archive), {"seed": 6}))
+
+
+def test_no_unfinished_file_is_left(archive: Path) -> None:
+    assert not list(archive.rglob("*.part"))
+
+
+def test_progress_is_told_in_exams(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    write_archive(config(tmp_path, exams=1))
+    assert "1 exams" in caplog.text
