@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mgray.data.sampler import (
@@ -31,6 +31,7 @@ def sequence(positive: np.ndarray, mode: Mode, batch: int = 4, epoch: int = 0) -
     return epoch_sequence(positive, config, batch, seed=7, epoch=epoch).tolist()
 
 
+@settings(deadline=None)
 @given(
     positives=st.integers(1, 50),
     negatives=st.integers(1, 200),
@@ -144,6 +145,7 @@ def test_a_split_smaller_than_a_batch_still_gives_one_step() -> None:
     assert len(sequence(classes(1, 2), "uniform", batch=16)) == 16
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), min_size=1))
 def test_class_weights_balance_the_classes_of_a_batch(batch: list[bool]) -> None:
     positive = np.array(batch)

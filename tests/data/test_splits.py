@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mgray.data.splits import assign_split
@@ -26,11 +26,13 @@ def test_another_seed_gives_an_independent_division() -> None:
     assert sum(both) / len(PATIENTS) == pytest.approx(0.09, abs=0.01)
 
 
+@settings(deadline=None)
 @given(st.text(), st.integers())
 def test_every_patient_gets_a_split(patient: str, seed: int) -> None:
     assert assign_split(patient, seed) in SPLITS
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_split_of_share_zero_stays_empty(patient: str) -> None:
     assert assign_split(patient, 0, (0.0, 1.0, 0.0)) == "val"

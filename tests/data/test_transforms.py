@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mgray.config import fingerprint, load_yaml, save_yaml
@@ -58,6 +58,7 @@ def test_a_bright_square_lands_in_its_mapped_box(
     assert centres[0] / 2 == pytest.approx(centres[1] / 2, abs=0.12)
 
 
+@settings(deadline=None)
 @given(
     scale=st.tuples(st.floats(0.01, 10), st.floats(0.01, 10)),
     mirrored=st.booleans(),
@@ -78,6 +79,7 @@ def test_boxes_survive_the_way_to_the_net_frame_and_back(
     assert np.abs(geometry.boxes_to_dicom(there) - box).max() < 1e-6
 
 
+@settings(deadline=None)
 @given(
     height=st.integers(8, 90),
     width=st.integers(8, 90),
