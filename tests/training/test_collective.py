@@ -1,0 +1,23 @@
+import torch
+
+from mgray.training.collective import mean_over_workers, sum_over_workers, world_size
+
+
+def test_one_process_is_a_world_of_one() -> None:
+    assert world_size() == 1
+
+
+def test_a_sum_over_one_worker_is_its_value_and_no_alias() -> None:
+    value = torch.tensor([1.0, 2.0])
+    total = sum_over_workers(value)
+    total += 1
+    assert value.tolist() == [1.0, 2.0]
+
+
+def test_means_divide_by_the_count() -> None:
+    means = mean_over_workers({"loss": 6.0, "box_loss": 3.0}, 3, torch.device("cpu"))
+    assert means == {"loss": 2.0, "box_loss": 1.0}
+
+
+def test_nothing_counted_gives_no_means() -> None:
+    assert mean_over_workers({}, 0, torch.device("cpu")) == {}

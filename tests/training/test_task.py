@@ -1,0 +1,216 @@
+"""Each stage's task: what learns, what stays, where it starts."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mgray.config import replace
+from mgray.errors import SchemaError
+from mgray.models.folder import load_model
+from mgray.recipes.fusion import FusionRun, build_stages
+from mgray.training.feed import build_feed
+from mgray.training.loop import train_step
+from mgray.training.optimizer import build_optimizer
+from mgray.training.port import LocalPort
+from mgray.training.stages import Stage
+from mgray.training.task import DetectionTask, DistillationTask, Task
+
+StageOf = Callable[..., Stage]
+
+
+def digest(module: nn.Module) -> str:
+    """Hash every parameter and buffer."""
+    sha = hashlib.sha256()
+    for name, value in module.state_dict().items():
+        sha.update(name.encode() + value.numpy().tobytes())
+    return sha.hexdigest()
+
+
+@pytest.fixture
+def stage_of(tiny: FusionRun, finished: Path) -> StageOf:
+    """A stage of the finished run, with changes to its config."""
+
+    def make(name: str, **changes: object) -> Stage:
+        dotted = {key.replace("__", "."): value for key, value in changes.items()}
+        stages = build_stages(replace(tiny, {"out": finished, **dotted}))
+        return next(stage for stage in stages if stage.name == name)
+
+    return make
+
+
+def step_once(stage: Stage, tmp_path: Path) -> Task:
+    """Build the task, take one training step."""
+    torch.manual_seed(0)
+    task = stage.build().train()
+    take_step(task, stage, tmp_path)
+    return task
+
+
+def take_step(task: Task, stage: Stage, tmp_path: Path) -> dict[str, Tensor]:
+    batch = next(build_feed(stage.feed, LocalPort(tmp_path)).batches(0))
+    optimizer = build_optimizer(task, stage.loop.optimizer)
+    return train_step(task, batch, optimizer, 1e-3, stage.loop)
+
+
+def test_stage_two_leaves_the_teacher_bit_identical(stage_of: StageOf, tmp_path: Path) -> None:
+    stage = stage_of("student")
+    task = stage.build().train()
+    assert isinstance(task, DistillationTask)
+    before = digest(task.teacher)
+    take_step(task, stage, tmp_path)
+    assert digest(task.teacher) == before
+
+
+def test_stage_two_moves_the_student_and_every_projection(
+    stage_of: StageOf, tmp_path: Path
+) -> None:
+    stage = stage_of("student")
+    task = stage.build().train()
+    assert isinstance(task, DistillationTask)
+    learning = [task.student.detector.trunk, *task.projections]
+    before = [digest(part) for part in learning]
+    take_step(task, stage, tmp_path)
+    assert all(digest(part) != old for part, old in zip(learning, before, strict=True))
+
+
+def test_stage_three_moves_a_and_the_predictor_but_not_b(stage_of: StageOf, tmp_path: Path) -> None:
+    stage = stage_of("fused")
+    task = stage.build().train()
+    model = task.product()
+    parts = [model.get_submodule(n) for n in ("trunk_a", "class_head", "box_head", "trunk_b")]
+    before = [digest(part) for part in parts]
+    take_step(task, stage, tmp_path)
+    moved = [digest(part) != old for part, old in zip(parts, before, strict=True)]
+    assert moved == [True, True, True, False]
+
+
+def test_the_upper_bound_moves_both_trunks(stage_of: StageOf, tmp_path: Path) -> None:
+    stage = stage_of("upper_bound")
+    task = stage.build().train()
+    parts = [task.product().get_submodule(name) for name in ("trunk_a", "trunk_b")]
+    before = [digest(part) for part in parts]
+    take_step(task, stage, tmp_path)
+    assert all(digest(part) != old for part, old in zip(parts, before, strict=True))
+
+
+def test_the_fused_run_kept_b_as_the_student_left_it(finished: Path) -> None:
+    fused, student = (load_model(finished / "models" / name)[0] for name in ("fused", "student"))
+    assert digest(fused.get_submodule("trunk_b")) == digest(student.get_submodule("trunk"))
+
+
+@pytest.mark.parametrize("name", ["student", "fused"])
+def test_frozen_parts_have_no_gradient_and_are_not_optimised(
+    stage_of: StageOf, tmp_path: Path, name: str
+) -> None:
+    task = step_once(stage_of(name), tmp_path)
+    frozen = set(task.frozen_names())
+    parameters = dict(task.named_parameters())
+    optimised = {
+        id(parameter)
+        for group in build_optimizer(task, stage_of(name).loop.optimizer).param_groups
+        for parameter in group["params"]
+    }
+    assert frozen & parameters.keys()
+    assert all(parameters[key].grad is None for key in frozen & parameters.keys())
+    assert not {id(parameters[key]) for key in frozen & parameters.keys()} & optimised
+    assert all(p.grad is not None for key, p in parameters.items() if key not in frozen)
+
+
+def test_frozen_batch_norms_stay_in_eval_mode(stage_of: StageOf) -> None:
+    task = stage_of("student").build().train()
+    assert isinstance(task, DistillationTask)
+    assert task.student.training
+    assert not any(module.training for module in task.teacher.modules())
+
+
+def test_frozen_batch_norms_drift_if_asked_to(stage_of: StageOf, tmp_path: Path) -> None:
+    stage = stage_of("student", train__frozen_batch_norm="train")
+    task = stage.build().train()
+    assert isinstance(task, DistillationTask)
+    before = digest(task.teacher)
+    take_step(task, stage, tmp_path)
+    assert digest(task.teacher) != before
+
+
+def test_batch_norm_eval_keeps_all_statistics(stage_of: StageOf, tmp_path: Path) -> None:
+    stage = stage_of("sm", train__batch_norm="eval")
+    task = stage.build().train()
+    before = {k: v.clone() for k, v in task.named_buffers()}
+    take_step(task, stage, tmp_path)
+    assert all(torch.equal(value, before[key]) for key, value in task.named_buffers())
+
+
+@pytest.mark.parametrize("mode", ["concat_head", "fuse_conv"])
+def test_the_fused_model_starts_as_model_sm(stage_of: StageOf, finished: Path, mode: str) -> None:
+    fused = stage_of("fused", fusion__mode=mode).build().eval().product()
+    sm, _ = load_model(finished / "models" / "sm")
+    image = torch.randn(1, 3, 128, 128)
+    with torch.no_grad():
+        ours, theirs = fused(image).flat(), sm(image).flat()
+    for mine, wanted in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, wanted, rtol=0, atol=1e-5)
+
+
+def test_the_student_takes_its_start_from_c_if_asked_to(stage_of: StageOf, finished: Path) -> None:
+    task = stage_of("student", distillation__student_init="from_c").build()
+    ffdm, _ = load_model(finished / "models" / "ffdm")
+    assert digest(task.product()) == digest(ffdm)
+
+
+def test_the_upper_bound_starts_without_stage_one_if_asked_to(
+    stage_of: StageOf, finished: Path
+) -> None:
+    stage = stage_of("upper_bound", upper_bound_init="pretrained")
+    sm, _ = load_model(finished / "models" / "sm")
+    trunk = stage.build().product().get_submodule("trunk_a")
+    assert digest(trunk) != digest(sm.get_submodule("trunk"))
+
+
+def test_towers_as_h_train_the_heads_but_not_the_predictors(
+    stage_of: StageOf, tmp_path: Path
+) -> None:
+    stage = stage_of("student", distillation__h_location="after_towers")
+    task = stage.build().train()
+    head = task.product().get_submodule("class_head")
+    convs, final = digest(head.get_submodule("convs")), digest(head.get_submodule("final"))
+    take_step(task, stage, tmp_path)
+    assert digest(head.get_submodule("convs")) != convs
+    assert digest(head.get_submodule("final")) == final
+
+
+def test_stage_two_reports_similarity_as_the_negative_loss(
+    stage_of: StageOf, tmp_path: Path
+) -> None:
+    stage = stage_of("student")
+    losses = take_step(stage.build().train(), stage, tmp_path)
+    assert losses["loss"] == -losses["similarity"]
+    assert -1 <= losses["similarity"] <= 1
+
+
+def test_the_loss_weights_boxes_as_asked(stage_of: StageOf, tmp_path: Path) -> None:
+    stage = stage_of("sm", loss__box_weight=7.0)
+    losses = take_step(stage.build().train(), stage, tmp_path)
+    torch.testing.assert_close(losses["loss"], losses["class_loss"] + 7 * losses["box_loss"])
+
+
+def test_resume_states_leave_frozen_parts_out(stage_of: StageOf) -> None:
+    task = stage_of("fused").build()
+    names = task.live_state().keys()
+    assert not any("trunk_b" in name for name in names)
+    assert any("trunk_a" in name for name in names)
+
+
+def test_a_resume_state_of_another_network_is_refused(stage_of: StageOf) -> None:
+    task, other = stage_of("sm").build(), stage_of("fused").build()
+    with pytest.raises(SchemaError, match="belongs to another network"):
+        task.load_live_state(other.live_state())
+
+
+def test_detection_looks_for_boxes_in_the_first_input(stage_of: StageOf) -> None:
+    task = stage_of("upper_bound").build()
+    assert isinstance(task, DetectionTask)
+    assert task.inputs[0] == "sm"
