@@ -36,3 +36,28 @@ def ray_cluster() -> Iterator[None]:
         )
         yield
         ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def phantom_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten small virtual exams as DICOM; every split gets some."""
+    from mgray.phantom.archive import write_archive
+    from mgray.phantom.config import PhantomConfig
+
+    folder = tmp_path_factory.mktemp("phantom") / "archive"
+    small = {"height": 256, "width": 208, "pixel_mm": 0.56, "finding_share": 0.9}
+    write_archive(PhantomConfig(out=folder, exams=10, seed=3, workers=1, **small))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def phantom_table(
+    ray_cluster: None, phantom_archive: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The image table of ``phantom_archive``."""
+    from mgray.ingest.config import IngestConfig
+    from mgray.ingest.pipeline import ingest
+
+    folder = tmp_path_factory.mktemp("table") / "table"
+    ingest(IngestConfig(source="phantom", archive=phantom_archive, out=folder, workers=2))
+    return folder

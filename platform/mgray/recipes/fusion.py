@@ -13,7 +13,7 @@ References:
     docs/PAPERS.md 1.3 to 1.5; ``P1-A...`` are its open questions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal
@@ -120,12 +120,13 @@ def smoke() -> FusionRun:
     )
 
 
-def run_fusion(config: FusionRun, use_ray: bool = True) -> Path:
+def run_fusion(config: FusionRun, use_ray: bool = True, stages: Collection[str] = TRAINED) -> Path:
     """Train what is not yet trained.
 
     Args:
         config: The whole run.
         use_ray: On Ray Train; ``train.workers=0`` runs in this process all the same.
+        stages: Names of those to train, and ``untrained`` with them; a search needs only the first.
 
     Returns:
         The folder with the model folders.
@@ -135,9 +136,8 @@ def run_fusion(config: FusionRun, use_ray: bool = True) -> Path:
         ConfigError: ``out`` holds a run of another config.
     """
     config = config.model_copy(update={"data": config.data.resolve(), "out": config.out.resolve()})
-    run_stages(
-        build_stages(config), config, config.out, use_ray=use_ray and config.train.workers > 0
-    )
+    wanted = [stage for stage in build_stages(config) if stage.name in {"untrained", *stages}]
+    run_stages(wanted, config, config.out, use_ray=use_ray and config.train.workers > 0)
     return config.out / MODELS
 
 

@@ -1,0 +1,134 @@
+"""Trials of a search: each a Ray Train run of stage I-A, judged on validation images."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+from ray import tune
+
+from mgray.config import replace
+from mgray.data.table import ImageTable
+from mgray.metrics.config import BootstrapConfig
+from mgray.recipes.catalog import load_recipe
+from mgray.recipes.fusion import FusionRun, run_fusion
+from mgray.reports.config import EvaluateConfig
+from tune.config import SweepConfig
+from tune.spaces import SPACES, flatten
+
+STAGE: Final = "sm"
+METRIC: Final = "fauc_1_plus"
+NAME: Final = "search"
+TRIAL_CPUS: Final = 0.01  # a trial only waits for its Train workers
+
+
+def search(config: SweepConfig, changes: Mapping[str, Any]) -> pd.DataFrame:
+    """Run all trials that are not yet done.
+
+    Args:
+        config: The search.
+        changes: Dotted keys of the recipe that all trials share.
+
+    Returns:
+        One row per trial, best first: the sampled keys, the metrics, the error if it failed.
+
+    Raises:
+        MgrayError: The recipe, a key or the table does not exist; said before any trial starts.
+    """
+    from mgray.training.worker import start_ray
+
+    out = config.out.resolve()
+    ImageTable.open(config.data)
+    base = load_recipe(config.recipe, {**changes, "data": str(config.data.resolve())})
+    start_ray()
+    results = _tuner(config, base, out).fit()
+    return _table(results)
+
+
+def _tuner(config: SweepConfig, base: FusionRun, out: Path) -> tune.Tuner:
+    logging.getLogger("ray.tune").setLevel(logging.WARNING)
+    trainable = tune.with_resources(partial(_trial, base=base, out=out), {"CPU": TRIAL_CPUS})
+    if tune.Tuner.can_restore(str(out / NAME)):
+        return tune.Tuner.restore(
+            str(out / NAME), trainable, resume_unfinished=True, resume_errored=True
+        )
+    return tune.Tuner(
+        trainable,
+        param_space=SPACES[config.space](),
+        tune_config=tune.TuneConfig(
+            metric=METRIC,
+            mode="max",
+            num_samples=config.samples,
+            max_concurrent_trials=config.concurrent,
+            search_alg=_search_algorithm(config),
+        ),
+        run_config=tune.RunConfig(name=NAME, storage_path=str(out), verbose=0),
+    )
+
+
+def _search_algorithm(config: SweepConfig) -> Any:
+    """Grids are walked; everything else is searched by Optuna's seeded TPE."""
+    if config.space == "two_point":
+        return None
+    from ray.tune.search.optuna import OptunaSearch
+
+    return OptunaSearch(seed=config.seed)
+
+
+def _trial(sample: dict[str, Any], *, base: FusionRun, out: Path) -> None:
+    """Train and judge one setting; a restarted trial finds its run folder and continues."""
+    folder = out / "trials" / tune.get_context().get_trial_id()
+    config = replace(base, {**flatten(sample), "out": str(folder)})
+    run_fusion(config, stages=(STAGE,))
+    tune.report(judge(folder, config.data))
+
+
+def judge(run: Path, data: Path) -> dict[str, float]:
+    """Measure a run's SM detector on the validation split.
+
+    Returns:
+        ``fauc_1`` on all images and ``fauc_1_plus`` on those with a malignant finding.
+    """
+    from mgray.reports.cases import build_cases
+    from mgray.reports.predictions import collect_predictions
+    from mgray.reports.summary import summarise_split
+
+    config = EvaluateConfig(
+        run=run,
+        data=data,
+        out=run / "report",
+        split="val",
+        models=(STAGE,),
+        bootstrap=BootstrapConfig(replicates=0),
+    )
+    predictions = collect_predictions(config, predict_here)
+    cases = build_cases(ImageTable.open(data), predictions, "val", config.hit)
+    facts = summarise_split(cases, config)["models"][STAGE]
+    return {"fauc_1": facts["fauc_1"], METRIC: facts["fauc_1_plus"]}
+
+
+def predict_here(folder: Path, data: Path, splits: Sequence[str], model: str) -> pa.Table:
+    """Predict in this process: a trial must not wait for CPUs that other trials hold."""
+    from mgray.inference.batch import predict_in_process
+
+    return predict_in_process(folder, data, splits, model)
+
+
+def _table(results: tune.ResultGrid) -> pd.DataFrame:
+    rows = [
+        {
+            **flatten(dict(result.config or {})),
+            "fauc_1": (result.metrics or {}).get("fauc_1"),
+            METRIC: (result.metrics or {}).get(METRIC),
+            "error": _last_line(result.error),
+        }
+        for result in results
+    ]
+    return pd.DataFrame(rows).sort_values(METRIC, ascending=False, na_position="last")
+
+
+def _last_line(error: BaseException | None) -> str:
+    return str(error).strip().splitlines()[-1] if error else ""
