@@ -53,7 +53,8 @@ def build(cls: type[C], data: Mapping[str, Any]) -> C:
     try:
         return cls.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
+        faults = error.errors()  # a misspelt key is also a missing one: name the misspelt
+        first = min(faults, key=lambda fault: fault["type"] != "extra_forbidden")
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "missing":
             description = cls.model_fields[key].description if key in cls.model_fields else None

@@ -1,7 +1,7 @@
 """A small archive as ``jobs.phantom`` writes it, and files that are wrong in every way we know."""
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -14,21 +14,44 @@ import pytest
 from pydicom import dcmread
 
 from mgray.dicom.example import example_file
+from mgray.dicom.record import FileRecord, read_record
 from mgray.ingest.config import IngestConfig
+from mgray.ingest.ledger import Chunk, Ledger
 from mgray.ingest.manifest import Manifest
 from mgray.ingest.pipeline import ingest
 from mgray.ingest.pseudonym import KEY_VARIABLE, Pseudonyms
+from mgray.ingest.run import ingest_with
+from mgray.ingest.worker import ChunkWorker, Job, apply_verdict
 
 KEY = "a key for tests"
 SHAPE = (96, 64)
 SM = {"ImageType": ["DERIVED", "PRIMARY", "TOMOSYNTHESIS", "GENERATED_2D"]}
-EXAM_HEADER = (
-    "path,sop_instance_uid,patient_id,exam_id,laterality,view,image_kind,density,cancer".split(",")
-)
-FINDING_HEADER = (
-    "sop_instance_uid,image_kind,laterality,view,finding_id,type,malignant,density,"
-    "x0,y0,x1,y1,visible".split(",")
-)
+EXAM_HEADER = [
+    "path",
+    "sop_instance_uid",
+    "patient_id",
+    "exam_id",
+    "laterality",
+    "view",
+    "image_kind",
+    "density",
+    "cancer",
+]
+FINDING_HEADER = [
+    "sop_instance_uid",
+    "image_kind",
+    "laterality",
+    "view",
+    "finding_id",
+    "type",
+    "malignant",
+    "density",
+    "x0",
+    "y0",
+    "x1",
+    "y1",
+    "visible",
+]
 
 
 def breast(number: int = 0) -> np.ndarray:
@@ -132,15 +155,57 @@ def archive(tmp_path: Path) -> Archive:
     return Archive(tmp_path / "archive")
 
 
+class Here:
+    """Runs the work in this process, and counts the files that were decoded."""
+
+    decoded = 0
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    def __enter__(self) -> "Here":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def ingest(self, chunks: Sequence[Chunk]) -> Iterator[int]:
+        worker = ChunkWorker(self.job, self.read)
+        for chunk in chunks:
+            yield len(worker.ingest(chunk).entries)
+
+    def settle(self, ledgers: Sequence[Ledger]) -> Iterator[int]:
+        for ledger in ledgers:
+            apply_verdict(self.job.out, ledger)
+            yield 1
+
+    def read(self, path: Path, kind: str | None) -> FileRecord:
+        Here.decoded += 1
+        return read_record(path, self.job.limits, kind)
+
+
+def settings(archive: Archive, out: Path, **changes: Any) -> IngestConfig:
+    told = {"source": "phantom", "archive": archive.root, "out": out, "images_per_shard": 2}
+    return IngestConfig(**{**told, **changes})
+
+
 @pytest.fixture(scope="session")
-def ingest_into(ray_cluster: None) -> Callable[..., Manifest]:
-    """Ingest an archive with two files a shard."""
+def ingest_here() -> Callable[..., Manifest]:
+    """Ingest an archive without Ray and without a child, two files a shard."""
+    return lambda *words, **changes: ingest_with(settings(*words, **changes), Here)
 
-    def run(archive: Archive, out: Path, **changes: Any) -> Manifest:
-        settings = {"source": "phantom", "archive": archive.root, "out": out}
-        return ingest(IngestConfig(**{**settings, "images_per_shard": 2, **changes}))
 
-    return run
+@pytest.fixture(scope="session")
+def ingest_on_ray(ray_cluster: None) -> Callable[..., Manifest]:
+    """Ingest an archive as a user does, two files a shard."""
+    return lambda *words, **changes: ingest(settings(*words, **changes))
+
+
+@pytest.fixture
+def decoded() -> Callable[[], int]:
+    """Files decoded by ``ingest_here`` since the test began."""
+    start = Here.decoded
+    return lambda: Here.decoded - start
 
 
 @dataclass(frozen=True)
@@ -156,7 +221,7 @@ class Ingested:
 
 @pytest.fixture(scope="session")
 def ingested(
-    tmp_path_factory: pytest.TempPathFactory, ingest_into: Callable[..., Manifest]
+    tmp_path_factory: pytest.TempPathFactory, ingest_on_ray: Callable[..., Manifest]
 ) -> Ingested:
     root = tmp_path_factory.mktemp("faults")
     archive = Archive(root / "archive")
@@ -170,9 +235,11 @@ def ingested(
     archive.box(second, -5, 20, 30, 40)
     archive.box(second, 100, 20, 130, 40)
     archive.box("1.2.3.999.1", 10, 20, 30, 40)
-    manifest = ingest_into(archive, root / "table")
+    manifest = ingest_on_ray(archive, root / "table", workers=2)
     refused = pq.read_table(root / "table" / "quarantine.parquet").to_pylist()
     shards = [pq.read_table(path) for path in sorted((root / "table" / "images").glob("part-*"))]
     rows = {row["source_path"]: row for row in pa.concat_tables(shards).to_pylist()}
-    reasons = {record["source_path"].removeprefix("images/"): record["reason"] for record in refused}
+    reasons = {
+        record["source_path"].removeprefix("images/"): record["reason"] for record in refused
+    }
     return Ingested(archive, root / "table", manifest, reasons, rows)

@@ -163,7 +163,7 @@ def _pairing(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _centre_inside(coords: Sequence[float], box: Sequence[float] | None) -> bool:
+def _centre_inside(coords: Sequence[float], box: Sequence[int] | None) -> bool:
     if not box:
         return True
     x, y = (coords[0] + coords[2]) / 2, (coords[1] + coords[3]) / 2

@@ -1,6 +1,6 @@
 """One task's work: a chunk of files becomes one shard and its ledger. Knows nothing of Ray."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from mgray.config import fingerprint
 from mgray.dicom.child import DecodeChild
 from mgray.dicom.limits import Limits
+from mgray.dicom.record import FileRecord
 from mgray.errors import Rejected
 from mgray.ingest.attempts import MOST_DEATHS, SUFFIX, Attempts
 from mgray.ingest.files import sha256_of
@@ -26,6 +27,8 @@ from mgray.ingest.ledger import (
 )
 from mgray.ingest.row import RowMaker, hash_row
 from mgray.ingest.shards import open_shard, rewrite_shard, row_group
+
+Reader = Callable[[Path, str | None], FileRecord]
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,14 @@ class ChunkWorker:
 
     A file that cannot be used becomes a quarantine record, never an exception. A chunk that is
     finished already, by an earlier attempt of the same task, is left as it is.
+
+    Args:
+        job: The archive and the table's folder.
+        read: Decodes a file, told its kind; a ``DecodeChild`` of the worker's own if not given.
     """
 
-    def __init__(self, job: Job) -> None:
-        self.job, self.child = job, DecodeChild(job.limits)
+    def __init__(self, job: Job, read: Reader | None = None) -> None:
+        self.job, self.read = job, read or DecodeChild(job.limits).read
 
     def ingest(self, chunk: Chunk) -> Ledger:
         """Write the shard of a chunk, then its ledger."""
@@ -95,7 +102,7 @@ class ChunkWorker:
         return Entry(file.path, file.size, file.mtime_ns, **seen)
 
     def _row(self, file: FileState, path: Path, shard: pq.ParquetWriter) -> dict[str, Any]:
-        record = self.child.read(path, file.labels.get("image_kind"))
+        record = self.read(path, file.labels.get("image_kind"))
         uid = record.identity.sop_instance_uid
         labels = {**file.labels, **self.job.by_uid.get(uid, {})}
         row, notes = self.job.rows.row(file.path, record, labels)

@@ -1,0 +1,111 @@
+"""One ingest from config to manifest, whoever runs the work; knows nothing of Ray."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from mgray.errors import DataError, NotFoundError, TooManyRejectedError
+from mgray.ingest.config import IngestConfig
+from mgray.ingest.ledger import state_of
+from mgray.ingest.manifest import Manifest
+from mgray.ingest.pseudonym import Pseudonyms, load_key
+from mgray.ingest.row import RowMaker
+from mgray.ingest.update import Runner, finish, update_table
+from mgray.ingest.worker import Job
+from mgray.schema import TABLE_VERSION
+from mgray.sources.csv_table import CsvSource
+from mgray.sources.phantom import PhantomSource
+from mgray.sources.samples import SamplesSource
+from mgray.sources.source import Catalog, Source
+
+log = logging.getLogger(__name__)
+
+
+def ingest_with(
+    config: IngestConfig, start: Callable[[Job], AbstractContextManager[Runner]]
+) -> Manifest:
+    """Bring the table in ``config.out`` up to date with the archive.
+
+    Args:
+        config: What to ingest.
+        start: Gives what runs the work, for the time of the work.
+
+    Returns:
+        What the table holds.
+
+    Raises:
+        NotFoundError: The archive or its tables are missing, or it lists no file.
+        ConfigError: A table of the archive cannot be understood.
+        DataError: Files were lost, a patient is in two splits, or the table cannot be written.
+        TooManyRejectedError: After all is written, if more than ``max_rejected`` were refused.
+    """
+    with without_paths():
+        return _ingest(config, start)
+
+
+@contextmanager
+def without_paths() -> Iterator[None]:
+    """Turn faults of the file system into errors that name no path; dashboards show them."""
+    try:
+        yield
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else type(error).__name__
+        raise DataError(f"the table cannot be read or written: {why}") from None
+
+
+def _ingest(
+    config: IngestConfig, start: Callable[[Job], AbstractContextManager[Runner]]
+) -> Manifest:
+    source = _source(config)
+    catalog = source.catalog(config.archive)
+    if not catalog.rows:
+        raise NotFoundError(f"{str(config.archive)!r} lists no file: is it the archive's folder?")
+    config.out.mkdir(parents=True, exist_ok=True)
+    job = _job(config, source, catalog)
+    files = [
+        state_of(job.archive, row.path, row.labels)
+        for row in sorted(catalog.rows, key=lambda row: row.path)
+    ]
+    with start(job) as runner:
+        ledgers = update_table(job, files, config.images_per_shard, runner)
+    manifest = finish(job, source, catalog, ledgers)
+    _report(manifest, config)
+    return manifest
+
+
+def _source(config: IngestConfig) -> Source:
+    match config.source:
+        case "phantom":
+            return PhantomSource()
+        case "samples":
+            return SamplesSource()
+        case "csv":
+            return CsvSource(config.csv)
+
+
+def _job(config: IngestConfig, source: Source, catalog: Catalog) -> Job:
+    ids = Pseudonyms(load_key(config.out), source.name)
+    stamp = [TABLE_VERSION, source.adapter_version, str(config.split_seed), ids.check()]
+    return Job(
+        archive=config.archive.resolve(),
+        out=config.out.resolve(),
+        stamp="-".join(stamp),
+        limits=config.limits,
+        rows=RowMaker(ids, source.licence_tag, source.adapter_version, config.split_seed),
+        by_uid=catalog.by_uid,
+    )
+
+
+def _report(manifest: Manifest, config: IngestConfig) -> None:
+    for warning in manifest.warnings:
+        log.info("warning: %d %s", warning.count, warning.text)
+    log.info(
+        "%d files: %d images of %d patients, %d pairs, %d refused",
+        manifest.files, manifest.rows, manifest.patients, manifest.pairs, manifest.quarantined,
+    )  # fmt: skip
+    if config.max_rejected is not None and manifest.quarantined > config.max_rejected:
+        raise TooManyRejectedError(
+            f"{manifest.quarantined} of {manifest.files} files were refused, more than "
+            f"max_rejected={config.max_rejected}: see quarantine.parquet for reasons, or allow more"
+        )

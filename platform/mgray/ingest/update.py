@@ -1,0 +1,128 @@
+"""The state of a table's folder, step by step towards the archive's; knows nothing of Ray.
+
+Each pass looks at what lies in the folder and does the next thing that is missing, so an
+interrupted run continues and a finished one is left alone.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, Protocol, runtime_checkable
+
+from mgray.config import fingerprint
+from mgray.errors import DataError
+from mgray.ingest import manifest as manifests
+from mgray.ingest.attempts import forget
+from mgray.ingest.files import write_text
+from mgray.ingest.ledger import (
+    Chunk,
+    FileState,
+    Ledger,
+    load_ledgers,
+    split_into_chunks,
+    still_true,
+    sweep,
+)
+from mgray.ingest.manifest import Manifest
+from mgray.ingest.settle import check_patients, settle
+from mgray.ingest.shards import write_quarantine
+from mgray.ingest.worker import Job
+from mgray.progress import Bar
+from mgray.sources.source import Catalog, Source
+
+PASSES: Final = (
+    6  # ingest, drop lost duplicates, ingest these, settle, look again, and one to spare
+)
+
+
+@runtime_checkable
+class Runner(Protocol):
+    """Runs the two kinds of work, somewhere."""
+
+    def ingest(self, chunks: Sequence[Chunk]) -> Iterator[int]:
+        """Turn chunks into shards; yield how many files each was, as it ends."""
+
+    def settle(self, ledgers: Sequence[Ledger]) -> Iterator[int]:
+        """Make shards say what their settled ledgers say; yield 1 for each."""
+
+
+def update_table(
+    job: Job, files: Sequence[FileState], images_per_shard: int, runner: Runner
+) -> list[Ledger]:
+    """Do what is missing until nothing is.
+
+    Args:
+        job: The archive and the table's folder.
+        files: All files of the archive, by path.
+        images_per_shard: Size of new chunks.
+        runner: Does the work.
+
+    Returns:
+        The settled ledgers of all shards.
+
+    Raises:
+        DataError: The archive changes meanwhile.
+    """
+    for _ in range(PASSES):
+        kept = _kept(job, files)
+        done = {entry.path for ledger in kept for entry in ledger.entries}
+        pending = [file for file in files if file.path not in done]
+        verdict = settle(kept)
+        if not (pending or verdict.lost or verdict.changed):
+            forget(job.out / "ledger")
+            return kept
+        (job.out / manifests.FILE).unlink(missing_ok=True)
+        if pending:
+            chunks = split_into_chunks(pending, images_per_shard, job.rows.ids.shard)
+            _watch(runner.ingest(chunks), Bar("ingest", len(pending), "files"))
+        elif verdict.lost:
+            sweep(job.out, [ledger for ledger in kept if ledger not in verdict.lost])
+        else:
+            _watch(runner.settle(verdict.changed), Bar("settle", len(verdict.changed), "shards"))
+    raise DataError("the archive changes while it is ingested: run the same command again")
+
+
+def finish(job: Job, source: Source, catalog: Catalog, ledgers: Sequence[Ledger]) -> Manifest:
+    """Check and count; write quarantine and manifest unless they say so already.
+
+    Raises:
+        DataError: Files were lost, or a patient is in two splits.
+    """
+    check_patients(ledgers)
+    entries = [entry for ledger in ledgers for entry in ledger.entries]
+    ids = job.rows.ids
+    notices = [*catalog.notices, *manifests.label_notices(catalog.by_uid, entries, ids)]
+    told = {
+        "name": source.name,
+        "licence_tag": source.licence_tag,
+        "adapter_version": source.adapter_version,
+    }
+    manifest = manifests.build_manifest(ledgers, told, notices)
+    manifests.check_counts(manifest, [row.path for row in catalog.rows], ledgers)
+    before = manifests.read_manifest(job.out)
+    if before is not None and before.model_copy(update={"versions": manifest.versions}) == manifest:
+        return before
+    write_quarantine(job.out / "quarantine.parquet", manifests.quarantine_records(ledgers, ids))
+    write_text(job.out / manifests.FILE, manifest.model_dump_json(indent=2))
+    return manifest
+
+
+def _watch(counts: Iterator[int], bar: Bar) -> None:
+    with bar:
+        for count in counts:
+            bar.advance(count)
+
+
+def _kept(job: Job, files: Sequence[FileState]) -> list[Ledger]:
+    """Ledgers that still tell the truth; everything else in the folder is swept away."""
+    by_path = {file.path: file for file in files}
+    labels = {job.rows.ids.image(uid): labels for uid, labels in job.by_uid.items()}
+    limits = fingerprint(job.limits)
+    kept = [
+        ledger
+        for ledger in load_ledgers(job.out, job.stamp)
+        if (ledger.limits == limits or not any(entry.reason for entry in ledger.entries))
+        and still_true(ledger, by_path, labels, job.archive)
+    ]
+    if len(kept) < len(list((job.out / "ledger").glob("*.json"))):
+        (job.out / manifests.FILE).unlink(missing_ok=True)
+    sweep(job.out, kept)
+    return kept

@@ -1,0 +1,94 @@
+import os
+from dataclasses import replace
+
+import pytest
+
+from mgray.ingest.ledger import (
+    MISSING,
+    Chunk,
+    Entry,
+    FileState,
+    Ledger,
+    hash_labels,
+    load_ledger,
+    load_ledgers,
+    save_ledger,
+    shard_path,
+    split_into_chunks,
+    state_of,
+    still_true,
+    sweep,
+)
+
+KEY = "0" * 20
+LEDGER = Ledger(KEY, "stamp", "limits", 4, "s", (Entry("a", 1, 1, "s", "l", notes={"x": 1}),))
+
+
+@pytest.fixture
+def out(tmp_path):
+    shard_path(tmp_path, KEY).parent.mkdir()
+    shard_path(tmp_path, KEY).write_bytes(b"1234")
+    save_ledger(tmp_path, LEDGER)
+    return tmp_path
+
+
+def test_ledger_is_read_as_written(out):
+    assert load_ledgers(out, "stamp") == [LEDGER]
+
+
+def test_ledger_of_other_settings_does_not_hold(out):
+    assert load_ledger(out, KEY, "other") is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"entries": [{}]}', "{"])
+def test_damaged_ledger_does_not_hold(out, text):
+    (out / "ledger" / f"{KEY}.json").write_text(text)
+    assert load_ledger(out, KEY, "stamp") is None
+
+
+def test_ledger_without_its_shard_does_not_hold(out):
+    shard_path(out, KEY).unlink()
+    assert load_ledger(out, KEY, "stamp") is None
+
+
+def test_sweep_keeps_what_counts_and_foreign_files(out):
+    kept = {path for path in out.rglob("*") if path.is_file()}
+    foreign = out / "images" / "part-of-something.parquet"
+    for path in (foreign, shard_path(out, "1" * 20), out / "images" / ".part.tmp"):
+        path.write_bytes(b"")
+    sweep(out, [LEDGER])
+    assert {path for path in out.rglob("*") if path.is_file()} == kept | {foreign}
+
+
+def test_chunks_and_names_depend_on_the_files_only():
+    files = [FileState(name, 1, 1) for name in "abcde"]
+    cut = split_into_chunks(files, 2, str)
+    moved = split_into_chunks([replace(file, mtime_ns=9) for file in files], 2, str)
+    assert [len(chunk.files) for chunk in cut] == [2, 2, 1]
+    assert [chunk.key for chunk in cut] == [chunk.key for chunk in moved]
+    assert split_into_chunks(files[2:], 2, str) == cut[1:]
+
+
+def test_chunk_is_named_by_its_files():
+    (chunk,) = split_into_chunks([FileState("a", 1, 1)], 2, str.upper)
+    assert chunk == Chunk("1 A", (FileState("a", 1, 1),))
+
+
+@pytest.mark.parametrize("path", ["../a", "/etc/passwd", "folder", "gone", "nul\0", "pipe"])
+def test_anything_but_a_file_below_the_archive_is_missing(tmp_path, path):
+    (tmp_path / "a").write_text("x")
+    archive = tmp_path / "archive"
+    (archive / "folder").mkdir(parents=True)
+    os.mkfifo(archive / "pipe")
+    assert state_of(archive, path, {}).size == MISSING
+
+
+def test_new_labels_by_path_or_by_object_make_a_shard_stale(tmp_path):
+    told = hash_labels({"view": "CC", "cancer": 1})
+    ledger = replace(LEDGER, entries=(Entry("a", 1, 1, "s", told, image_id="i"),))
+    file = {"a": FileState("a", 1, 1, {"view": "CC"})}
+    assert still_true(ledger, file, {"i": {"cancer": 1}}, tmp_path)
+    assert not still_true(ledger, file, {"i": {"cancer": 0}}, tmp_path)
+    assert not still_true(
+        ledger, {"a": replace(file["a"], labels={})}, {"i": {"cancer": 1}}, tmp_path
+    )

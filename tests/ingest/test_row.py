@@ -1,0 +1,143 @@
+import pytest
+
+from mgray.data.splits import assign_split
+from mgray.dicom.record import FileRecord, Identity
+from mgray.errors import Rejected
+from mgray.ingest.row import RowMaker, clip, hash_row
+
+
+@pytest.fixture
+def maker(ids):
+    return RowMaker(ids, "CC0", "1", split_seed=0)
+
+
+def record(study="1.2.4", patient="anna", **columns):
+    seen = {
+        "laterality": "L",
+        "laterality_source": "tag",
+        "view": "CC",
+        "view_modifiers": [],
+        "image_kind": "ffdm",
+        "kind_evidence": "default",
+        "rows": 100,
+        "columns": 50,
+        "breast_box": [0, 0, 40, 100],
+        "qc_flags": ["monochrome1"],
+    }
+    return FileRecord(Identity("1.2.3", study, patient), {**seen, **columns})
+
+
+def box(*coords, **more):
+    return {"shape": "box", "coords": [float(edge) for edge in coords], "finding_id": None, **more}
+
+
+@pytest.mark.parametrize(
+    ("coords", "kept"),
+    [
+        ([1, 2, 3, 4], [1, 2, 3, 4]),
+        ([-5, 2, 3, 400], [0, 2, 3, 100]),
+        ([50, 2, 60, 4], None),
+        ([3, 2, 1, 4], None),
+        ([-9, -9, -1, -1], None),
+    ],
+)
+def test_box_is_clipped_to_the_image_or_dropped(coords, kept):
+    assert clip([float(edge) for edge in coords], 50, 100) == kept
+
+
+def test_table_wins_over_header_and_the_contradiction_is_noted(maker):
+    row, notes = maker.row("a.dcm", record(), {"laterality": "R", "image_kind": "film"})
+    assert (row["laterality"], row["laterality_source"]) == ("R", "table")
+    assert (row["image_kind"], row["kind_evidence"]) == ("film", "table")
+    assert notes == {"laterality_contradicted": 1, "image_kind_contradicted": 1}
+
+
+def test_header_stands_where_the_table_is_silent(maker):
+    row, notes = maker.row("a.dcm", record(), {})
+    assert (row["laterality"], row["laterality_source"], row["kind_evidence"], notes) == (
+        "L", "tag", "default", {},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["laterality", "view"])
+def test_unknown_side_or_view_is_refused(maker, name):
+    with pytest.raises(Rejected, match=f"{name} is neither in the table nor the header"):
+        maker.row("a.dcm", record(**{name: None}), {})
+
+
+def test_unknown_exam_is_refused(maker):
+    with pytest.raises(Rejected, match="exam is neither"):
+        maker.row("a.dcm", record(study=""), {})
+
+
+def test_ids_are_pseudonyms_of_the_table_first(maker, ids):
+    row, _ = maker.row("a.dcm", record(), {"patient_id": "bea", "exam_id": "7"})
+    assert (row["patient_id"], row["exam_id"]) == (ids.patient("bea"), ids.exam("7"))
+    assert row["image_id"] == ids.image("1.2.3")
+
+
+def test_patient_without_id_is_known_by_the_exam(maker):
+    one, other = (maker.row("a.dcm", record(study=uid, patient=""), {})[0] for uid in "12")
+    assert one["patient_id"] != other["patient_id"]
+
+
+def test_split_is_the_hash_of_the_raw_patient(maker):
+    row, _ = maker.row("a.dcm", record(patient="carla"), {})
+    assert row["split"] == assign_split("carla", 0)
+
+
+def test_official_split_is_used_and_kept(maker):
+    told = {row["split"] for row in (official(maker, name) for name in ("train", "val", "test"))}
+    assert told == {"train", "val", "test"}
+    assert official(maker, "val")["split_official"] == "val"
+
+
+def official(maker, name):
+    return maker.row("a.dcm", record(), {"split_official": name})[0]
+
+
+def test_ffdm_and_sm_of_one_breast_share_the_pair_key(maker):
+    ffdm, _ = maker.row("a.dcm", record(), {})
+    sm, _ = maker.row("b.dcm", record(image_kind="synthetic_2d"), {})
+    assert ffdm["pair_key"] == sm["pair_key"]
+    assert (ffdm["pair_role"], sm["pair_role"]) == ("ffdm", "synthetic_2d")
+
+
+def test_another_view_or_modifier_has_another_pair_key(maker):
+    plain, other, displaced = (
+        maker.row("a.dcm", record(**changes), {})[0]["pair_key"]
+        for changes in ({}, {"view": "MLO"}, {"view_modifiers": ["implant_displaced"]})
+    )
+    assert len({plain, other, displaced}) == 3
+
+
+@pytest.mark.parametrize("changes", [{"image_kind": "film"}, {"qc_flags": ["spot_or_mag"]}])
+def test_film_and_spot_views_are_no_partners(maker, changes):
+    assert maker.row("a.dcm", record(**changes), {})[0]["pair_role"] == "none"
+
+
+def test_flags_of_boxes_join_those_of_the_file(maker):
+    labels = {"annotations": [box(-1, 2, 3, 4), box(90, 2, 99, 4), box(42, 2, 48, 4)]}
+    row, notes = maker.row("a.dcm", record(), labels)
+    codes = ["box_clipped", "box_outside_breast", "box_outside_image"]
+    assert row["qc_flags"] == [*codes, "monochrome1"]
+    assert notes == dict.fromkeys(codes, 1)
+    assert [one["clipped"] for one in row["annotations"]] == [True, False]
+
+
+def test_finding_keeps_one_pseudonym_over_images_and_unnamed_ones_differ(maker, ids):
+    labels = {"annotations": [box(1, 2, 3, 4, finding_id="x"), box(1, 2, 3, 4), box(1, 2, 3, 4)]}
+    row, _ = maker.row("a.dcm", record(), labels)
+    names = [one["finding_id"] for one in row["annotations"]]
+    assert (names[0], len(set(names))) == (ids.finding("x"), 3)
+
+
+def test_licence_of_the_table_travels_with_the_row(maker):
+    told, default = ({"licence_tag": "CC-BY-3.0"}, {})
+    assert maker.row("a.dcm", record(), told)[0]["licence_tag"] == "CC-BY-3.0"
+    assert maker.row("a.dcm", record(), default)[0]["licence_tag"] == "CC0"
+
+
+def test_row_hash_sees_every_column_but_the_coded_pixels():
+    assert hash_row({"a": 1, "pixels": b"x"}) == hash_row({"a": 1, "pixels": b"y"})
+    assert hash_row({"a": 1}) != hash_row({"a": 2})

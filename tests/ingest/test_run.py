@@ -1,0 +1,46 @@
+import pytest
+
+from mgray.data.table import ImageTable
+from mgray.errors import ConfigError, MgrayError, NotFoundError, TooManyRejectedError
+
+
+def test_too_many_refused_is_an_error_after_all_is_written(archive, ingest_here, tmp_path):
+    archive.image("m.dcm", 1)
+    archive.put("bad.dcm", b"text")
+    with pytest.raises(TooManyRejectedError, match="1 of 2 files were refused") as error:
+        ingest_here(archive, tmp_path / "table", max_rejected=0)
+    assert error.value.exit_code == 3
+    assert len(ImageTable.open(tmp_path / "table")) == 1
+
+
+def test_csv_archive_with_only_paths_lives_from_headers(archive, ingest_here, tmp_path):
+    archive.image("a.dcm", 1)
+    (archive.root / "catalog.csv").write_text("path\nimages/a.dcm\nimages/gone.dcm\n../x.dcm\n")
+    manifest = ingest_here(archive, tmp_path / "table", source="csv")
+    assert manifest.quarantined_by_reason == {"unreadable": 2}
+    assert manifest.rows_by_kind == {"ffdm": 1}
+
+
+def test_missing_archive_is_one_line(archive, ingest_here, tmp_path):
+    archive.root = tmp_path / "nowhere"
+    with pytest.raises(NotFoundError, match="nowhere"):
+        ingest_here(archive, tmp_path / "table")
+
+
+def test_empty_archive_is_one_line(archive, ingest_here, tmp_path):
+    archive.tables()
+    with pytest.raises(NotFoundError, match="lists no file"):
+        ingest_here(archive, tmp_path / "table")
+
+
+def test_out_that_is_a_file_is_one_line(archive, ingest_here, tmp_path):
+    archive.image("a.dcm", 1)
+    (tmp_path / "table").write_text("")
+    with pytest.raises(MgrayError, match="cannot be read or written: File exists"):
+        ingest_here(archive, tmp_path / "table")
+
+
+def test_misspelt_column_is_found_before_anything_is_decoded(archive, ingest_here, tmp_path):
+    (archive.root / "catalog.csv").write_text("path,latarality\nimages/a.dcm,L\n")
+    with pytest.raises(ConfigError, match="did you mean 'laterality'"):
+        ingest_here(archive, tmp_path / "table", source="csv")

@@ -1,0 +1,85 @@
+import itertools
+
+import pytest
+
+from mgray.errors import DataError
+from mgray.ingest.ledger import Entry, Ledger
+from mgray.ingest.settle import check_patients, settle
+
+
+def entry(path, image_id, **changes):
+    told = {"patient_id": "p-1", "split": "train", "pair_key": "k", "pair_role": "ffdm"}
+    return Entry(path, 1, 1, "s", "l", image_id=image_id, **{**told, **changes})
+
+
+def ledgers(*entries):
+    """One ledger for each entry."""
+    return [Ledger(one.path, "stamp", "limits", 1, "s", (one,)) for one in entries]
+
+
+def judged(*entries):
+    return {
+        one.path: (one.reason, one.partner)
+        for ledger in settle(ledgers(*entries)).settled
+        for one in ledger.entries
+    }
+
+
+FFDM, SM = entry("a", "1"), entry("b", "2", pair_role="synthetic_2d")
+
+
+def test_pair_is_not_flagged():
+    assert judged(FFDM, SM) == {"a": (None, None), "b": (None, None)}
+
+
+@pytest.mark.parametrize("alone", [FFDM, SM])
+def test_image_without_partner_is_flagged(alone):
+    assert judged(alone) == {alone.path: (None, "missing_partner")}
+
+
+def test_two_ffdm_of_one_view_are_ambiguous_with_their_sm():
+    flags = {flag for _, flag in judged(FFDM, SM, entry("c", "3")).values()}
+    assert flags == {"ambiguous_pair"}
+
+
+def test_image_that_cannot_pair_is_not_flagged():
+    assert judged(entry("a", "1", pair_role="none")) == {"a": (None, None)}
+
+
+def test_first_path_wins_whatever_the_order():
+    copies = [entry("a", "1"), entry("b", "1"), entry("c", "1")]
+    for order in itertools.permutations(copies):
+        assert {path for path, (reason, _) in judged(*order).items() if not reason} == {"a"}
+
+
+def test_duplicate_is_no_second_partner():
+    assert judged(FFDM, SM, entry("c", "1"))["b"] == (None, None)
+
+
+def test_refused_file_is_no_partner_and_stays_refused():
+    refused = Entry("b", 1, 1, "s", "l", reason="empty")
+    assert judged(FFDM, refused) == {"a": (None, "missing_partner"), "b": ("empty", None)}
+
+
+def test_settled_table_needs_nothing():
+    verdict = settle(settle(ledgers(FFDM, entry("c", "1"), entry("d", "9"))).settled)
+    assert (verdict.changed, verdict.lost) == ([], [])
+
+
+def test_only_shards_that_change_are_named():
+    verdict = settle(ledgers(FFDM, SM, entry("c", "3", pair_key="other")))
+    assert [ledger.key for ledger in verdict.changed] == ["c"]
+
+
+def test_duplicate_that_now_counts_is_lost_until_decoded_again():
+    dropped = entry("b", "1", reason="duplicate")
+    assert [ledger.key for ledger in settle(ledgers(dropped)).lost] == ["b"]
+
+
+def test_patient_in_two_splits_is_named_by_pseudonym():
+    with pytest.raises(DataError, match="patient p-1 is in the splits train and test"):
+        check_patients(ledgers(FFDM, entry("b", "2", split="test")))
+
+
+def test_refused_files_have_no_split():
+    check_patients(ledgers(FFDM, Entry("b", 1, 1, "s", "l", reason="empty", patient_id="p-1")))

@@ -1,0 +1,72 @@
+from functools import partial
+
+import pytest
+
+from mgray.dicom.limits import Limits
+from mgray.dicom.record import read_record
+from mgray.errors import Rejected
+from mgray.ingest.attempts import MOST_DEATHS, SUFFIX, Attempts
+from mgray.ingest.ledger import load_ledger, split_into_chunks, state_of
+from mgray.ingest.row import RowMaker
+from mgray.ingest.worker import ChunkWorker, Job
+
+
+@pytest.fixture
+def job(archive, tmp_path, ids):
+    rows = RowMaker(ids, "CC0", "1", 0)
+    return Job(archive.root, tmp_path / "table", "stamp", Limits(), rows, {})
+
+
+def chunk_of(job, *paths):
+    files = [state_of(job.archive, path, {}) for path in paths]
+    return split_into_chunks(files, 9, job.rows.ids.shard)[0]
+
+
+def refuse(path, kind):
+    raise Rejected("bad_pixels", "12 bits")
+
+
+def fail(path, kind):
+    raise AssertionError("a finished chunk is read again")
+
+
+def test_refusal_is_an_entry_with_reason_detail_and_hash(archive, job):
+    path = archive.put("a.dcm", b"abc")
+    (entry,) = ChunkWorker(job, refuse).ingest(chunk_of(job, path)).entries
+    assert (entry.reason, entry.detail, entry.sha256[:8]) == ("bad_pixels", "12 bits", "ba7816bf")
+
+
+def test_missing_file_is_unreadable(job):
+    (entry,) = ChunkWorker(job, refuse).ingest(chunk_of(job, "images/gone.dcm")).entries
+    assert (entry.reason, entry.sha256) == ("unreadable", None)
+
+
+def test_finished_chunk_is_left_as_it_is(archive, job):
+    chunk = chunk_of(job, archive.put("a.dcm", b"abc"))
+    first = ChunkWorker(job, refuse).ingest(chunk)
+    assert ChunkWorker(job, fail).ingest(chunk) == first == load_ledger(job.out, chunk.key, "stamp")
+
+
+def test_kind_of_the_table_reaches_the_decoder(archive, job):
+    told = []
+    file = state_of(job.archive, archive.put("a.dcm", b"abc"), {"image_kind": "film"})
+    (chunk,) = split_into_chunks([file], 1, job.rows.ids.shard)
+    ChunkWorker(job, lambda path, kind: told.append(kind) or refuse(path, kind)).ingest(chunk)
+    assert told == ["film"]
+
+
+def test_file_that_kills_its_worker_is_refused_and_its_neighbour_kept(archive, job):
+    archive.image("b.dcm", 1)
+    chunk = chunk_of(job, archive.put("a.dcm", b"poison"), "images/b.dcm")
+    note = job.out / "ledger" / f"{chunk.key}{SUFFIX}"
+    for _ in range(MOST_DEATHS):
+        Attempts(note).begin(0)  # and dies
+    read = partial(read_only, job.archive / "images" / "b.dcm")
+    poison, neighbour = ChunkWorker(job, read).ingest(chunk).entries
+    assert (poison.reason, neighbour.reason) == ("decoder_died", None)
+    assert not note.exists()
+
+
+def read_only(expected, path, kind):
+    assert path == expected
+    return read_record(path, kind=kind)

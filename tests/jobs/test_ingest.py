@@ -1,0 +1,79 @@
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mgray.dicom.example import example_file
+
+ROOT = Path(__file__).parents[2]
+
+
+def job(*words: object) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m jobs.ingest`` as a user does."""
+    path = f"{ROOT}{os.pathsep}{ROOT / 'platform'}"
+    command = [sys.executable, "-m", "jobs.ingest", *map(str, words)]
+    env = os.environ | {"PYTHONPATH": path}
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def archive(tmp_path):
+    import numpy as np
+
+    pixels = np.arange(4096, dtype=np.uint16).reshape(64, 64)
+    (tmp_path / "a.dcm").write_bytes(example_file(pixels, PatientID="Jane^Doe"))
+    (tmp_path / "diary.dcm").write_bytes(b"dear diary")
+    (tmp_path / "catalog.csv").write_text("path\na.dcm\ndiary.dcm\n")
+    return tmp_path
+
+
+def test_help_is_fast_and_names_the_keys():
+    start = time.process_time()
+    done = min((timed("--help") for _ in range(2)), key=lambda pair: pair[0])
+    assert time.process_time() >= start
+    assert done[0] < 0.5
+    assert "max_rejected" in done[1]
+
+
+def timed(*words: str) -> tuple[float, str]:
+    """Processor seconds of a job, and what it said: a busy machine does not change them."""
+    before = os.times()
+    text = job(*words).stdout
+    after = os.times()
+    used = after.children_user + after.children_system
+    return used - before.children_user - before.children_system, text
+
+
+@pytest.mark.ray
+def test_job_ingests_says_so_and_names_nobody(archive):
+    done = job("csv", f"archive={archive}", f"out={archive / 'table'}", "workers=1")
+    assert done.returncode == 0, done.stderr
+    assert "2 files: 1 images of 1 patients, 0 pairs, 1 refused" in done.stderr
+    assert (archive / "table" / "manifest.json").is_file()
+    for secret in ("Jane", "diary", "a.dcm"):
+        assert secret not in done.stdout + done.stderr
+
+
+@pytest.mark.ray
+def test_too_many_refused_exits_with_3(archive):
+    words = ("csv", f"archive={archive}", f"out={archive / 'table'}", "max_rejected=0", "workers=1")
+    done = job(*words)
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1].startswith("error: 1 of 2 files were refused")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["csv", "archive=nowhere", "out=OUT"], "error: no archive folder 'nowhere'"),
+        (["csv", "archive=nowhere"], "error: out is missing"),
+        (["csv", "archiv=x", "out=OUT"], "error: unknown key 'archiv': did you mean 'archive'?"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(tmp_path, words, message):
+    done = job(*(word.replace("OUT", str(tmp_path / "table")) for word in words))
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert done.stderr.startswith(message)
