@@ -1,8 +1,8 @@
 """An archive of phantom exams: DICOM files, ``annotations.csv`` and ``exams.csv``.
 
 An exam's rows are kept in ``out/exams/<hash>.json``, written after its images; an exam with that
-file and its images is complete and is not made again. The two tables are written last, so an archive with tables
-is complete.
+file and its images is complete and is not made again. The two tables are written last, so an
+archive with tables is complete.
 """
 
 import csv
