@@ -129,7 +129,7 @@ def _by_model(predictions: pa.Table, split: str) -> dict[str, dict[str, Row]]:
 
 
 def _rows(table: ImageTable, numbers: Sequence[int]) -> list[Row]:
-    rows: list[Row] = table.index.select(_COLUMNS).take(list(numbers)).to_pylist()
+    rows: list[Row] = table.index.select(_COLUMNS).take(pa.array(numbers, pa.int64())).to_pylist()
     return rows
 
 

@@ -93,6 +93,7 @@ def build_facts(
             for name, values in main["models"].items()
         },
         **{key: value for key, value in main.items() if key != "models"},
+        "val": {key: value for key, value in summaries["val"].items() if key != "models"},
         "complementarity": complementarity(cases, limits),
         "counts": _counts(table, splits),
         "served": None,

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from mgray.metrics.bootstrap import group_patients, percentile_band
 from mgray.metrics.config import BootstrapConfig
@@ -43,6 +44,7 @@ STAGES: Final = {
     "fused": "III · fused",
     "upper_bound": "UB · SM + FFDM",
 }
+BANDED: Final = ("sm", "fused")  # what the report is about; five bands would hide each other
 BAND_REPLICATES: Final = 1000
 REACH: Final = 2.0  # false positives per image shown
 STYLE: Final = Path(__file__).parent / "templates" / "report.mplstyle"
@@ -79,19 +81,18 @@ def froc_drawing(cases: Cases, config: BootstrapConfig) -> Drawing:
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
         return Drawing(
             _svg(figure),
-            f"FROC. Lines: exact curves. Bands: pointwise 95 % of {few.replicates:,} patient"
-            " resamples. FAUC-1 is the area over the shaded part of the axis.",
+            f"FROC. Lines: exact curves. Bands (SM, fused): pointwise 95 % of"
+            f" {few.replicates:,} patient resamples. FAUC-1 is the area over the shaded part of the axis.",
         )
 
 
 def curves_drawing(run: Path) -> Drawing | None:
-    """Training and validation loss of every stage, and stage II's similarity; None without any."""
+    """Training and validation loss of every stage, stage II's similarity; None without any."""
     rows = {stage: read_metrics(run / "stages" / stage / "metrics.jsonl") for stage in STAGES}
     present = [stage for stage in STAGES if rows[stage]]
     if not present:
         return None
-    panels = [(stage, "loss") for stage in present if stage != "student"]
-    panels += [("student", "similarity")] if "student" in present else []
+    panels = [(stage, "similarity" if stage == "student" else "loss") for stage in present]
     with mpl.rc_context(fname=STYLE):
         columns = min(3, len(panels))
         count = -(-len(panels) // columns)
@@ -152,11 +153,13 @@ def _froc_line(
     )
     dash = (0, (4, 2)) if model == "untrained" else "-"
     axes.plot(*ends, color=COLOURS[model], label=NAMES[model], linestyle=dash, linewidth=1.6)
+    if model not in BANDED:
+        return
     grid = np.linspace(0, REACH, 81)
     patients = group_patients(ids[keep].tolist(), part.positive)
     band = percentile_band(curve_statistic(part, grid), patients, config)
     if band is not None:
-        axes.fill_between(grid, *band, color=COLOURS[model], alpha=0.10, linewidth=0)
+        axes.fill_between(grid, *band, color=COLOURS[model], alpha=0.16, linewidth=0)
 
 
 def _froc_frame(axes: Axes, title: str) -> None:
@@ -164,9 +167,7 @@ def _froc_frame(axes: Axes, title: str) -> None:
     axes.axvspan(0, 1, ymax=0.018, color="#b9c1cc", linewidth=0)
 
 
-def _learning_curve(
-    axes: Axes, rows: Sequence[Mapping[str, float]], name: str, colour: str
-) -> None:
+def _learning_curve(axes: Axes, rows: Sequence[Row], name: str, colour: str) -> None:
     for key, style in (
         (name, {"linewidth": 1.0, "alpha": 0.65}),
         (f"val_{name}", {"marker": "o", "markersize": 4}),
@@ -174,9 +175,12 @@ def _learning_curve(
         points = [(row["step"], row[key]) for row in rows if row.get(key) is not None]
         if points:
             axes.plot(*zip(*points, strict=True), color=colour, **style)
-    if name == "loss":
-        values = [row[name] for row in rows if row.get(name) is not None]
-        axes.set_yscale("log" if values and min(values) > 0 else "linear")
+    values = [row[name] for row in rows if row.get(name) is not None]
+    if name == "loss" and values and min(values) > 0:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("step")
 
 

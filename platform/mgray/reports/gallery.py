@@ -32,10 +32,10 @@ TITLES: Final = {
 SHOWN: Final = {"ffdm": ("ffdm",), "sm": ("sm", "fused")}  # models drawn on each image
 
 _WHERE: Final[dict[tuple[bool | None, bool | None], str]] = {
-    (True, True): "shows in both",
-    (True, False): "shows in FFDM only",
-    (False, True): "shows in SM only",
-    (False, False): "shows in neither",
+    (True, True): "visible in both",
+    (True, False): "visible in FFDM only",
+    (False, True): "visible in SM only",
+    (False, False): "visible in neither",
 }
 
 
@@ -95,7 +95,7 @@ def caption(row: Mapping[str, Any], other: Mapping[str, Any], density: str | Non
     for lesion in lesions(row):
         kind = " ".join(lesion["categories"] or []).replace("_", " ") or "finding"
         where = _WHERE.get((lesion["visible"], shows.get(lesion["finding_id"])), "")
-        words.append(f"{kind} {where}".strip())
+        words.append(f"{kind}, {where}" if where else kind)
     return " · ".join(words)
 
 

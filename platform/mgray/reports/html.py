@@ -76,6 +76,7 @@ def render(page: Page) -> str:
         colours=COLOURS,
         table_2=table_2(page.facts),
         columns=COLUMNS,
+        gaps={column: gap(page.facts, column) for column in COLUMNS},
         paper_gaps={column: paper_gap(column) for column in COLUMNS},
         paper_outcomes=OUTCOMES,
         sums=SUMS,
@@ -104,7 +105,15 @@ def table_2(facts: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
     return rows
 
 
-def number(value: float | None, digits: int = 3) -> str:
+def gap(facts: dict[str, Any], column: str) -> float | None:
+    """Our share of the gap closed in one column of the table."""
+    split, _, plus = column.partition("_")
+    held = facts["val"] if split == "val" else facts if facts["split"] == split else {}
+    value: float | None = held.get("gap_closed_plus" if plus else "gap_closed")
+    return value
+
+
+def number(value: float | int | None, digits: int = 3) -> str:
     """A number for people; a dash where there is none."""
     return DASH if value is None else f"{value:.{digits}f}"
 

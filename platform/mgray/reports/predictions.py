@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -49,24 +50,20 @@ def collect_predictions(config: EvaluateConfig, predict: Predict | None = None) 
     """
     splits: list[str] = sorted({"val", config.split})
     names = run_models(config)
-    config.out.mkdir(parents=True, exist_ok=True)
-    parts = [_part(config, name, splits, predict or _ray_predict) for name in names]
-    table = pa.concat_tables(parts)
+    parts = config.out / "predictions"
+    parts.mkdir(parents=True, exist_ok=True)
+    data, found = _table_fingerprint(config.data, splits), []
+    for name in names:
+        folder = config.run / "models" / name
+        path = parts / f"{name}-{_fingerprint(folder, data)}.parquet"
+        if path.is_file():
+            log.info("%s: predictions are done", name)
+        else:
+            rows = (predict or _ray_predict)(folder, config.data, splits, name)
+            _write(rows.cast(PREDICTION), path)
+        found.append(pq.read_table(path, schema=PREDICTION))
+    table = pa.concat_tables(found)
     _write(table, config.out / FILE)
-    return table
-
-
-def _part(config: EvaluateConfig, name: str, splits: Sequence[str], predict: Predict) -> pa.Table:
-    folder = config.run / "models" / name
-    path = (
-        config.out / "predictions" / f"{name}-{_fingerprint(folder, config.data, splits)}.parquet"
-    )
-    if path.is_file():
-        log.info("%s: predictions are done", name)
-        return pq.read_table(path, schema=PREDICTION)
-    table = predict(folder, config.data, splits, name).cast(PREDICTION)
-    path.parent.mkdir(exist_ok=True)
-    _write(table, path)
     return table
 
 
@@ -76,18 +73,25 @@ def _ray_predict(folder: Path, data: Path, splits: Sequence[str], model: str) ->
     return predict_table(folder, data, splits, model)
 
 
-def _fingerprint(folder: Path, data: Path, splits: Sequence[str]) -> str:
+def _fingerprint(folder: Path, table: str) -> str:
     meta = read_meta(folder).model_dump(mode="json", exclude={"thresholds", "notes"})
+    facts = json.dumps([model_sha256(folder), meta, table], sort_keys=True)
+    return hashlib.sha256(facts.encode()).hexdigest()[:12]
+
+
+def _table_fingerprint(data: Path, splits: Sequence[str]) -> str:
     shards = sorted((data / "images").glob("part-*.parquet"))
-    facts = [model_sha256(folder), meta, [[s.name, _digest(s)] for s in shards], [*splits]]
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+    facts = [[shard.name, _footer(shard)] for shard in shards]
+    return hashlib.sha256(json.dumps([facts, [*splits]]).encode()).hexdigest()
 
 
-def _digest(shard: Path) -> str:
-    """Of the footer, which holds every column chunk's size and statistics, and the file's size."""
-    footer = pq.read_metadata(shard)
-    facts = f"{shard.stat().st_size} {footer.num_rows} {footer.to_dict()['row_groups']}"
-    return hashlib.sha256(facts.encode()).hexdigest()
+def _footer(shard: Path) -> str:
+    """Hash a shard's Parquet footer, which holds size and statistics of every column chunk."""
+    with shard.open("rb") as file:
+        file.seek(-8, os.SEEK_END)
+        length = int.from_bytes(file.read(4), "little")
+        file.seek(-8 - length, os.SEEK_END)
+        return hashlib.sha256(file.read(length)).hexdigest()
 
 
 def _write(table: pa.Table, path: Path) -> None:

@@ -1,0 +1,77 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mgray.data.table import ImageTable
+from mgray.errors import DataError
+from mgray.metrics.config import HitConfig
+from mgray.reports.cases import Cases, build_cases, lesions, visibility
+from mgray.schema import PREDICTION
+
+HIT = HitConfig(min_radius_px=10)
+
+
+def predicted(world: object) -> pa.Table:
+    parts = [world.predict(None, None, ["test", "val"], model) for model in ("sm", "ffdm")]
+    return pa.concat_tables(parts)
+
+
+def cases_of(world: object, predictions: pa.Table | None = None, split: str = "test") -> Cases:
+    table = ImageTable.open(world.config.data)
+    found = predicted(world) if predictions is None else predictions
+    return build_cases(table, found, split, HIT)
+
+
+def test_only_the_asked_split_is_measured(world: object) -> None:
+    assert len(cases_of(world).pairs) == 10
+    assert len(cases_of(world, split="val").pairs) == 4
+
+
+def test_each_model_is_measured_on_its_own_image(world: object) -> None:
+    assert cases_of(world).kinds == {"sm": "sm", "ffdm": "ffdm"}
+
+
+def test_only_malignant_marks_count(world: object) -> None:
+    scores = cases_of(world).outcomes["sm"].lesion_scores
+    assert scores.tolist() == [0.9, -np.inf, -np.inf, 0.9, -np.inf, -np.inf]
+
+
+def test_pairs_with_a_malignant_box_are_positive(world: object) -> None:
+    assert cases_of(world).positive.tolist() == [True] * 6 + [False] * 4
+
+
+def test_patients_are_positive_by_any_of_their_pairs(world: object) -> None:
+    assert cases_of(world).patients.positive.tolist() == [True, True, True, False, False]
+
+
+def test_a_pair_without_a_prediction_of_every_model_is_left_out(world: object) -> None:
+    rows = [
+        row
+        for row in predicted(world).to_pylist()
+        if (row["model"], row["pair_key"]) != ("sm", "test0")
+    ]
+    cases = cases_of(world, pa.Table.from_pylist(rows, schema=PREDICTION))
+    assert len(cases.pairs) == 9
+    assert cases.left_out["no prediction"] == 1
+
+
+def test_a_prediction_on_a_foreign_image_is_an_error(world: object) -> None:
+    rows = predicted(world).to_pylist()
+    for row in rows:
+        row["image_id"] = "other"
+    with pytest.raises(DataError, match="not its pair's"):
+        cases_of(world, pa.Table.from_pylist(rows, schema=PREDICTION))
+
+
+def test_a_split_without_pairs_is_an_error(world: object) -> None:
+    with pytest.raises(DataError, match="split train has no pair"):
+        cases_of(world, split="train")
+
+
+def test_visibility_joins_the_two_images_of_a_finding(world: object) -> None:
+    assert visibility(cases_of(world), "sm") == ["ffdm"] * 6
+
+
+def test_a_benign_box_is_no_lesion() -> None:
+    row = {"annotations": [{"pathology": "benign", "shape": "box", "coords": [0, 0, 1, 1]}]}
+    assert lesions(row) == []

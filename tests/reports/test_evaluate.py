@@ -1,0 +1,134 @@
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from mgray.config import replace
+from mgray.errors import DataError, NotFoundError, SchemaError
+from mgray.models.folder import load_model, read_meta
+from mgray.reports.evaluate import evaluate
+
+
+@pytest.fixture
+def report(evaluated: object) -> dict[str, object]:
+    return read(evaluated)
+
+
+@pytest.fixture
+def page(evaluated: object) -> str:
+    return (evaluated.config.out / "report.html").read_text()
+
+
+def read(world: object) -> dict[str, object]:
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    text = (world.config.out / "report.json").read_text()
+    return json.loads(text, parse_constant=refuse)  # NaN and Infinity are not JSON
+
+
+def test_the_report_has_the_promised_keys(report: dict) -> None:
+    forms = {"fauc_1", "fauc_1_ci95", "fauc_1_plus", "fauc_1_plus_ci95"}
+    assert all(forms <= facts.keys() for facts in report["models"].values())
+    assert set(report["models"]) == {"untrained", "sm", "ffdm", "fused", "upper_bound"}
+    promised = {"gap_closed", "gap_closed_ci95", "served", "complementarity", "config", "versions"}
+    assert promised | {"seeds", "counts", "rule", "verdict"} <= report.keys()
+
+
+def test_the_report_holds_the_known_numbers(report: dict) -> None:
+    assert report["models"]["sm"]["fauc_1"] == pytest.approx(1 / 3)
+    assert report["gap_closed"] == pytest.approx(0.5)
+    assert report["counts"]["test"]["positive_pairs"] == 6
+    assert report["counts"]["val"]["images"] == {"ffdm": 4, "synthetic_2d": 4}
+    assert report["complementarity"]["buckets"]["missed_in_sm_only"] == 2
+
+
+def test_the_report_says_its_rule_and_frame(report: dict) -> None:
+    assert "max(half the finding's diagonal, 10 px), measured in the dicom frame" in report["rule"]
+
+
+def test_a_second_run_gives_the_same_bytes(evaluated: object, page: str) -> None:
+    assert evaluate(evaluated.config, evaluated.predict).read_text() == page
+
+
+def test_nothing_private_is_written(evaluated: object, page: str) -> None:
+    texts = page + (evaluated.config.out / "report.json").read_text()
+    visible = re.sub(r"base64,[A-Za-z0-9+/=]+", "", texts)
+    for secret in ("PRIVATE", "patient 0", "test0/", str(evaluated.config.out), str(Path.home())):
+        assert secret not in visible
+
+
+class Links(HTMLParser):
+    """Collect what a browser would load, and tags left open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag not in {"script", "link", "iframe"}
+        names = ("src", "href", "xlink:href")
+        self.loads += [value or "" for name, value in attrs if name in names]
+
+
+def test_the_page_loads_nothing(page: str) -> None:
+    links = Links()
+    links.feed(page)
+    assert links.loads
+    assert all(link.startswith(("data:", "#")) for link in links.loads)
+
+
+def test_the_page_shows_verdict_table_curves_and_pictures(page: str) -> None:
+    for words in ("FAUC-1 beside the paper", "Missed in SM only", "Learning curves", "told apart"):
+        assert words in page
+    assert page.count("data:image/jpeg") == 2 * (1 + 2 + 1 + 1 + 2)
+
+
+def test_thresholds_are_written_into_the_model_folders(evaluated: object, report: dict) -> None:
+    meta = read_meta(evaluated.config.run / "models" / "sm")
+    assert meta.thresholds["fppi_1"] == report["models"]["sm"]["threshold"] == 0.8
+
+
+def test_a_report_of_some_models_leaves_the_rest_out(world: object) -> None:
+    evaluate(replace(world.config, {"models": ["sm"], "gallery": 0}), world.predict)
+    report = read(world)
+    assert report["gap_closed"] is None
+    assert report["complementarity"] is None
+    assert "not compared" in report["verdict"]
+
+
+def test_validation_can_be_reported_alone(world: object) -> None:
+    evaluate(replace(world.config, {"split": "val", "audit_pairs": 0}), world.predict)
+    report = read(world)
+    assert report["split"] == "val"
+    assert report["alignment"]["pairs"] == 0
+
+
+def test_what_the_endpoint_answered_is_shown(world: object, tmp_path: Path) -> None:
+    served = [
+        {"what": "phantom SM", "seconds": 0.83, "answer": {
+            "detections": [{"label": "malignant", "score": 0.9}], "threshold": 0.5,
+            "timing_ms": {"decode": 64, "detect": 511, "total": 580}}},
+    ]  # fmt: skip
+    (tmp_path / "served.json").write_text(json.dumps(served))
+    page = evaluate(replace(world.config, {"served": tmp_path / "served.json"}), world.predict)
+    assert read(world)["served"] == served
+    assert "0.83 s" in page.read_text()
+
+
+def test_a_missing_served_file_is_one_line(world: object, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="served: no file"):
+        evaluate(replace(world.config, {"served": tmp_path / "none.json"}), world.predict)
+
+
+def test_a_broken_served_file_is_one_line(world: object, tmp_path: Path) -> None:
+    (tmp_path / "served.json").write_text("{")
+    with pytest.raises(DataError, match="is not JSON"):
+        evaluate(replace(world.config, {"served": tmp_path / "served.json"}), world.predict)
+
+
+def test_models_with_new_thresholds_keep_their_checksums(evaluated: object) -> None:
+    with pytest.raises(SchemaError, match="does not fit"):  # checksums pass; the toy weights do not
+        load_model(evaluated.config.run / "models" / "sm")

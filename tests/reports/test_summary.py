@@ -1,0 +1,141 @@
+import json
+
+import numpy as np
+import pytest
+
+from mgray.config import replace
+from mgray.data.table import ImageTable
+from mgray.reports.cases import Cases, build_cases
+from mgray.reports.predictions import collect_predictions
+from mgray.reports.summary import (
+    bucket_members,
+    complementarity,
+    operating_facts,
+    strict,
+    summarise_split,
+    thresholds,
+    verdict,
+)
+
+EXPECTED = {"untrained": 0, "sm": 1 / 3, "ffdm": 1 / 2, "fused": 1 / 2, "upper_bound": 2 / 3}
+
+
+@pytest.fixture
+def splits(world: object) -> dict[str, Cases]:
+    predictions = collect_predictions(world.config, world.predict)
+    table = ImageTable.open(world.config.data)
+    return {s: build_cases(table, predictions, s, world.config.hit) for s in ("val", "test")}
+
+
+@pytest.fixture
+def limits(splits: dict[str, Cases], world: object) -> dict[str, float]:
+    return thresholds(splits["val"], world.config)
+
+
+def test_thresholds_come_from_validation(limits: dict[str, float]) -> None:
+    assert limits == {
+        "untrained": np.nextafter(0.1, 1),
+        "sm": 0.8,
+        "ffdm": 0.8,
+        "fused": 0.9,
+        "upper_bound": 0.9,
+    }
+
+
+def test_positive_validation_images_can_give_the_threshold(
+    splits: dict[str, Cases], world: object
+) -> None:
+    config = replace(world.config, {"froc.operating_images": "positive"})
+    assert thresholds(splits["val"], config)["sm"] == 0.9
+
+
+def test_every_model_gets_its_known_area(splits: dict[str, Cases], world: object) -> None:
+    models = summarise_split(splits["test"], world.config)["models"]
+    assert {m: facts["fauc_1"] for m, facts in models.items()} == pytest.approx(EXPECTED)
+    assert {m: facts["fauc_1_plus"] for m, facts in models.items()} == pytest.approx(EXPECTED)
+
+
+@pytest.mark.parametrize("method", ["percentile", "bca"])
+def test_intervals_hold_the_value(splits: dict[str, Cases], world: object, method: str) -> None:
+    config = replace(world.config, {"bootstrap.method": method})
+    facts = summarise_split(splits["test"], config)["models"]["sm"]
+    low, high = facts["fauc_1_ci95"]
+    assert low < facts["fauc_1"] <= high
+
+
+def test_half_the_gap_is_closed(splits: dict[str, Cases], world: object) -> None:
+    facts = summarise_split(splits["test"], world.config)
+    assert facts["gap_closed"] == pytest.approx(0.5)
+    assert facts["gap_closed_undefined_share"] >= 0
+
+
+def test_without_replicates_there_are_values_but_no_intervals(
+    splits: dict[str, Cases], world: object
+) -> None:
+    facts = summarise_split(splits["test"], replace(world.config, {"bootstrap.replicates": 0}))
+    assert facts["models"]["sm"]["fauc_1"] == pytest.approx(1 / 3)
+    assert facts["models"]["sm"]["fauc_1_ci95"] is None
+
+
+def test_differences_are_of_the_same_patients(splits: dict[str, Cases], world: object) -> None:
+    rows = summarise_split(splits["test"], world.config)["differences"]
+    found = {(row["name"], row["form"]): row for row in rows}
+    assert found["fused_minus_sm", "fauc_1"]["value"] == pytest.approx(1 / 6)
+    low, high = found["upper_bound_minus_fused", "fauc_1"]["ci95"]
+    assert 0 <= low <= high  # the upper bound finds whatever fused finds
+
+
+def test_false_positives_are_told_apart_by_healthy_and_positive_images(
+    splits: dict[str, Cases], limits: dict[str, float]
+) -> None:
+    facts = operating_facts(splits["test"], limits)["sm"]
+    assert facts["fppi_healthy"] == pytest.approx(0.25)
+    assert facts["fppi_positive"] == 0
+    assert facts["sensitivity_at_threshold"] == pytest.approx(1 / 3)
+    assert facts["sensitivity_by_visibility"]["ffdm"]["lesions"] == 6
+
+
+def test_buckets_hold_the_known_pairs(splits: dict[str, Cases], limits: dict[str, float]) -> None:
+    members = bucket_members(splits["test"], limits)
+    assert {name: pairs.tolist() for name, pairs in members.items()} == {
+        "missed_in_ffdm_only": [3],
+        "missed_in_sm_only": [1, 2],
+        "false_in_ffdm_only": [6],
+        "false_in_sm_only": [7],
+    }
+
+
+def test_the_outcome_table_adds_up_to_the_positive_pairs(
+    splits: dict[str, Cases], limits: dict[str, float]
+) -> None:
+    facts = complementarity(splits["test"], limits)
+    assert sum(facts["outcomes"].values()) == facts["positive_pairs"] == 6
+    assert facts["outcome_sums"]["recovered_found_by_ffdm"] == 1
+    assert facts["annotated_in_one_image_only"] == 0
+
+
+def test_strict_values_survive_strict_json() -> None:
+    messy = {"a": np.float64("nan"), "b": (np.int64(3), float("inf")), "c": np.array([1.5])}
+    assert json.loads(json.dumps(strict(messy), allow_nan=False)) == {
+        "a": None,
+        "b": [3, None],
+        "c": [1.5],
+    }
+
+
+@pytest.mark.parametrize(
+    ("interval", "words"),
+    [
+        ((0.01, 0.2), "beats SM: +0.100"),
+        ((-0.2, -0.01), "is worse than SM"),
+        ((-0.01, 0.2), "cannot be told apart from SM"),
+        (None, "no interval was computed"),
+    ],
+)
+def test_the_verdict_follows_the_interval(interval: object, words: str) -> None:
+    difference = {"name": "fused_minus_sm", "form": "fauc_1", "value": 0.1, "ci95": interval}
+    assert words in verdict({"differences": [difference]})
+
+
+def test_the_verdict_says_when_nothing_was_compared() -> None:
+    assert "not compared" in verdict({"differences": []})
