@@ -3,7 +3,7 @@ from effdet.config.model_config import efficientdet_model_param_dict, get_effici
 
 from mgray.config import replace
 from mgray.errors import ConfigError
-from mgray.models.config import ARCHITECTURES, DetectorConfig
+from mgray.models.config import ARCHITECTURES, DetectorConfig, LossConfig
 
 KNOWN = [n for n in ARCHITECTURES if n in efficientdet_model_param_dict]
 
@@ -37,6 +37,14 @@ def test_d7x_has_six_levels() -> None:
 def test_an_unknown_name_is_told_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"name='efficientdet_light0'.*'efficientdet_lite0'"):
         replace(DetectorConfig(), {"name": "efficientdet_light0"})
+
+
+@pytest.mark.parametrize(
+    "change", [{"alpha_positive": 1.1}, {"gamma_negative": -1}, {"huber_delta": 0}]
+)
+def test_a_loss_that_makes_no_sense_is_refused(change: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="Input should be"):
+        replace(LossConfig(), change)
 
 
 def test_the_config_knows_its_architecture() -> None:
