@@ -17,12 +17,12 @@ COARSE_MM = 7.0
 SPOT_MM = 0.45
 SHARPNESS = 40.0
 """of the weighting over slices; large is a maximum"""
-FINE_GAIN = 3.2
-COARSE_GAIN = 3.6
+FINE_GAIN = 4.2
+COARSE_GAIN = 3.0
 SPOT_GAIN = 1.6
 SPOT_SD = 2.0
 """noise sd above which a spot counts as a calcification"""
-MOTTLE_GAIN = 0.2
+MOTTLE_GAIN = 0.8
 
 
 def sm_grey(tomo: Tomosynthesis, shape: Shape, size: tuple[int, int]) -> Image:
@@ -40,7 +40,7 @@ def sm_grey(tomo: Tomosynthesis, shape: Shape, size: tuple[int, int]) -> Image:
     fine, coarse, spots = _bands(tomo, step)
     noise = 1.3 * float(np.median(np.abs(spots[::3, ::3][shape.distance_mm[::3, ::3] > 5]))) + 1e-6
     lifted = np.where(spots > SPOT_SD * noise, spots - 0.6 * SPOT_SD * noise, 0)
-    signal = boost(tomo.central, step, 0.35, 0.35)
+    signal = boost(tomo.central, step, 1.2, 0.35)
     signal += FINE_GAIN * fine + COARSE_GAIN * coarse + SPOT_GAIN * lifted
     signal += MOTTLE_GAIN * (spots - 1.5 * noise)
     grey = grey_levels(np.asarray(signal, np.float32), inner_tissue(shape))

@@ -100,11 +100,11 @@ def _texture(breast: Breast, shape: Shape) -> _Texture:
             cv2.remap(field, rows, columns, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         )
 
+    grain = white_noise(own, lattice)  # serves both webs: their bands hardly overlap
+
     def web(period_mm: float, stretch: float, coherence: float) -> Volume:
-        field = correlated_slices(
-            white_noise(own, lattice), lattice, band(period_mm, 0.55),
-            stretch=stretch, coherence=coherence,
-        )  # fmt: skip
+        octaves = band(period_mm, 0.55)
+        field = correlated_slices(grain, lattice, octaves, stretch=stretch, coherence=coherence)
         return np.stack([warped(slice_) for slice_ in field])
 
     parenchyma = correlated_slices(noise, lattice, power_law(1.42, 45.0), stretch=1.55)
