@@ -13,8 +13,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import Field
 from ray import serve
-from ray.exceptions import RayActorError
-from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
+from ray.exceptions import ObjectLostError, RayActorError, WorkerCrashedError
+from ray.serve import Deployment
+from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 from starlette.middleware import Middleware
 
@@ -26,6 +27,9 @@ from serve.answers import Answer, Refusal
 from serve.counts import CountRequests, count_refusal, observe, render
 from serve.intake import MEDIA_TYPES, read_image
 from serve.problems import Problem, handlers, responses
+
+Handle = DeploymentHandle[Any]
+_REPLICA_LOST: Final = (RayActorError, WorkerCrashedError, ObjectLostError, RayServeException)
 
 
 class Args(Config):
@@ -78,13 +82,6 @@ api = FastAPI(
 )
 
 
-@serve.deployment(
-    max_ongoing_requests=128,
-    ray_actor_options={"num_cpus": 0.1},
-    health_check_period_s=5,
-    health_check_timeout_s=10,
-    graceful_shutdown_timeout_s=10,
-)
 @serve.ingress(api)
 class Endpoint:
     """HTTP; one replica, as it holds the counters.
@@ -95,7 +92,7 @@ class Endpoint:
         args: Limits.
     """
 
-    def __init__(self, decoder: DeploymentHandle, detector: DeploymentHandle, args: Args) -> None:
+    def __init__(self, decoder: Handle, detector: Handle, args: Args) -> None:
         self.decoder, self.detector, self.args = decoder, detector, args
 
     @api.post("/v1/detect", openapi_extra=_BODY, responses=responses(400, 413, 415, 422, 503, 504))
@@ -124,7 +121,7 @@ class Endpoint:
         name = serve.get_replica_context().app_name
         status = await asyncio.to_thread(serve.status)
         for deployment in status.applications[name].deployments.values():
-            if not deployment.replica_states.get("RUNNING"):
+            if not any(state == "RUNNING" for state in deployment.replica_states):
                 raise Problem("unavailable")
         return "ok\n"
 
@@ -142,8 +139,17 @@ class Endpoint:
             raise Problem("busy") from None
         except TimeoutError:
             raise Problem("deadline") from None
-        except (RayActorError, DeploymentUnavailableError):
+        except _REPLICA_LOST:
             raise Problem("unavailable") from None
+
+
+ENDPOINT: Final[Deployment] = serve.deployment(
+    max_ongoing_requests=128,
+    ray_actor_options={"num_cpus": 0.1},
+    health_check_period_s=5,
+    health_check_timeout_s=10,
+    graceful_shutdown_timeout_s=10,
+)(Endpoint)
 
 
 def build(args: Args) -> serve.Application:
@@ -156,8 +162,8 @@ def build(args: Args) -> serve.Application:
     from mgray.config import build as build_config
     from mgray.data.transforms import PreprocessConfig
     from mgray.models.folder import read_meta
-    from serve.decoder import Decoder
-    from serve.detector import Detector
+    from serve.decoder import DECODER
+    from serve.detector import DETECTOR
 
     folder = Path(args.model).resolve()
     meta = read_meta(folder)
@@ -171,10 +177,10 @@ def build(args: Args) -> serve.Application:
         "max_batch_size": args.max_batch_size,
         "batch_wait_timeout_s": args.batch_wait_timeout_s,
     }
-    return Endpoint.bind(
-        Decoder.options(max_queued_requests=args.max_queued_requests).bind(
+    return ENDPOINT.bind(
+        DECODER.options(max_queued_requests=args.max_queued_requests).bind(
             meta.inputs[0], preprocess, limits
         ),
-        Detector.options(user_config=batching).bind(folder, args.device, args.batch_size),
+        DETECTOR.options(user_config=batching).bind(folder, args.device, args.batch_size),
         args,
     )

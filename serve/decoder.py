@@ -4,9 +4,12 @@ Refusals are values, not exceptions: an exception's text ends in logs.
 """
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from ray import serve
+from ray.serve import Deployment
 
 from mgray.data.transforms import PreprocessConfig
 from mgray.dicom.child import DecodeChild
@@ -26,15 +29,6 @@ class Decoded:
     decode_ms: float
 
 
-# A small CPU share, so that all deployments start on two cores; config.yaml has production's.
-@serve.deployment(
-    max_ongoing_requests=1,
-    ray_actor_options={"num_cpus": 0.4},
-    autoscaling_config={"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": 2},
-    health_check_period_s=5,
-    health_check_timeout_s=10,
-    graceful_shutdown_timeout_s=10,
-)
 class Decoder:
     """Decode one file at a time, in a child process that may die.
 
@@ -47,6 +41,8 @@ class Decoder:
     def __init__(self, kind: str, preprocess: PreprocessConfig, limits: Limits) -> None:
         self.kind, self.preprocess = kind, preprocess
         self.child = DecodeChild(limits)
+        with suppress(Rejected):
+            self.child.read(b"no DICOM")  # starts the process before the first request does
 
     def __call__(self, body: bytes) -> Decoded | Refusal:
         """Decode one file."""
@@ -64,3 +60,14 @@ class Decoder:
 
     def __del__(self) -> None:
         self.child.close()
+
+
+# A small CPU share, so that all deployments start on two cores; config.yaml has production's.
+DECODER: Final[Deployment] = serve.deployment(
+    max_ongoing_requests=1,
+    ray_actor_options={"num_cpus": 0.4},
+    autoscaling_config={"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": 2},
+    health_check_period_s=5,
+    health_check_timeout_s=10,
+    graceful_shutdown_timeout_s=10,
+)(Decoder)

@@ -4,10 +4,11 @@ import asyncio
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from ray import serve
+from ray.serve import Deployment
 
 from mgray.data.transforms import Geometry
 from mgray.inference.predictor import Detection, Predictor
@@ -16,17 +17,9 @@ from mgray.models.folder import model_sha256
 from serve.answers import Answer, Found, ModelFacts, Refusal, Timing
 from serve.decoder import Decoded
 
-OPERATING_POINT = "fppi_1"  # of the model folder's thresholds
+OPERATING_POINT: Final = "fppi_1"  # of the model folder's thresholds
 
 
-@serve.deployment(
-    max_ongoing_requests=16,
-    ray_actor_options={"num_cpus": 0.5},
-    autoscaling_config={"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": 4},
-    health_check_period_s=5,
-    health_check_timeout_s=10,
-    graceful_shutdown_timeout_s=10,
-)
 class Detector:
     """Answer prepared images.
 
@@ -44,8 +37,9 @@ class Detector:
 
     def reconfigure(self, settings: Mapping[str, Any]) -> None:
         """Take other batching settings without a restart."""
-        self._detect.set_max_batch_size(settings["max_batch_size"])
-        self._detect.set_batch_wait_timeout_s(settings["batch_wait_timeout_s"])
+        batcher: Any = self._detect  # serve.batch adds the setters
+        batcher.set_max_batch_size(settings["max_batch_size"])
+        batcher.set_batch_wait_timeout_s(settings["batch_wait_timeout_s"])
 
     async def __call__(self, decoded: Decoded | Refusal) -> Answer | Refusal:
         """Detect on one image; a refusal passes through."""
@@ -71,5 +65,15 @@ class Detector:
         config = self.predictor.preprocess
         size = (config.net_height, config.net_width)
         plane = np.zeros(size, np.float32)
-        planes = dict.fromkeys(self.predictor.meta.inputs, plane)
+        planes = {str(kind): plane for kind in self.predictor.meta.inputs}
         return Prepared(planes, Geometry((1.0, 1.0), (0.0, 0.0), size), *size)
+
+
+DETECTOR: Final[Deployment] = serve.deployment(
+    max_ongoing_requests=16,
+    ray_actor_options={"num_cpus": 0.5},
+    autoscaling_config={"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": 4},
+    health_check_period_s=5,
+    health_check_timeout_s=10,
+    graceful_shutdown_timeout_s=10,
+)(Detector)

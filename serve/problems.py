@@ -4,14 +4,14 @@ References:
     RFC 9457.
 """
 
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.types import ExceptionHandler
 
 from mgray.errors import REJECT_REASONS
 
@@ -36,6 +36,7 @@ _TITLES: Final = {
     **{code: (_STATUS_OF_REASON.get(code, 422), title) for code, title in REJECT_REASONS.items()},
 }
 RETRY_AFTER_S: Final = 1
+Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
 
 class ProblemBody(BaseModel, use_attribute_docstrings=True):
@@ -93,7 +94,7 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def handlers() -> dict[type[Exception] | int, ExceptionHandler]:
+def handlers() -> dict[int | type[Exception], Handler]:
     """Exception handlers for the application."""
     return {
         Problem: _problem,
@@ -103,20 +104,18 @@ def handlers() -> dict[type[Exception] | int, ExceptionHandler]:
     }
 
 
-async def _problem(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, Problem)
+async def _problem(request: Request, error: Problem) -> Response:
     return error.response()
 
 
-async def _http_exception(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
+async def _http_exception(request: Request, error: HTTPException) -> Response:
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "internal")
     return Problem(code).response()
 
 
-async def _disconnect(request: Request, error: Exception) -> JSONResponse:
+async def _disconnect(request: Request, error: ClientDisconnect) -> Response:
     return Problem("incomplete").response()
 
 
-async def _failure(request: Request, error: Exception) -> JSONResponse:
+async def _failure(request: Request, error: Exception) -> Response:
     return Problem("internal").response()

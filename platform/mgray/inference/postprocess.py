@@ -18,11 +18,11 @@ from mgray.models.boxes import decode_boxes
 class PostprocessConfig(Config):
     """How many boxes survive, and how much they may overlap."""
 
-    candidates: int = Field(5000, ge=1)
+    candidates: int = Field(default=5000, ge=1)
     """Best (anchor, class) scores of one image that enter non-maximum suppression."""
-    nms_iou: float = Field(0.5, gt=0, le=1)
+    nms_iou: float = Field(default=0.5, gt=0, le=1)
     """Of two boxes of one class that overlap more than this, the lower score goes."""
-    keep: int = Field(100, ge=1)
+    keep: int = Field(default=100, ge=1)
     """Most boxes kept of one image, all classes together."""
 
 
@@ -75,7 +75,7 @@ def _suppress(
 ) -> Int[Tensor, " kept"]:
     """Positions that survive within their class, rising; the input is sorted by falling rank."""
     kept = []
-    for label in classes.unique():
+    for label in range(int(classes.max()) + 1):
         members = (classes == label).nonzero().squeeze(1)
         kept.append(members[nms(boxes[members], ranks[members], iou)])
     return torch.cat(kept).sort().values
