@@ -125,11 +125,28 @@ def test_flags_of_boxes_join_those_of_the_file(maker):
     assert [one["clipped"] for one in row["annotations"]] == [True, False]
 
 
-def test_finding_keeps_one_pseudonym_over_images_and_unnamed_ones_differ(maker, ids):
-    labels = {"annotations": [box(1, 2, 3, 4, finding_id="x"), box(1, 2, 3, 4), box(1, 2, 3, 4)]}
-    row, _ = maker.row("a.dcm", record(), labels)
-    names = [one["finding_id"] for one in row["annotations"]]
-    assert (names[0], len(set(names))) == (ids.finding("x"), 3)
+def finding_ids(maker, uid="1.2.3", study="1.2.4", **labels):
+    boxes = [box(1, 2, 3, 4, finding_id="L1"), box(1, 2, 3, 4), box(1, 2, 3, 4)]
+    seen = FileRecord(Identity(uid, study, "anna"), record().columns)
+    row, _ = maker.row("a.dcm", seen, {"annotations": boxes, **labels})
+    return [one["finding_id"] for one in row["annotations"]]
+
+
+def test_finding_has_one_id_in_all_images_of_its_breast(maker):
+    assert finding_ids(maker, uid="1.2.3.1")[0] == finding_ids(maker, uid="1.2.3.2")[0]
+
+
+def test_equal_numbers_in_other_breasts_are_other_findings(maker):
+    told = {
+        finding_ids(maker)[0],
+        finding_ids(maker, laterality="R")[0],
+        finding_ids(maker, study="9")[0],
+    }
+    assert len(told) == 3
+
+
+def test_unnamed_findings_are_each_their_own(maker):
+    assert len(set(finding_ids(maker) + finding_ids(maker, uid="1.2.3.2"))) == 5
 
 
 def test_licence_of_the_table_travels_with_the_row(maker):

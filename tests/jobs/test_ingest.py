@@ -1,9 +1,9 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mgray.dicom.example import example_file
@@ -19,10 +19,9 @@ def job(*words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 
 
-@pytest.fixture
-def archive(tmp_path):
-    import numpy as np
-
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    tmp_path = tmp_path_factory.mktemp("archive")
     pixels = np.arange(4096, dtype=np.uint16).reshape(64, 64)
     (tmp_path / "a.dcm").write_bytes(example_file(pixels, PatientID="Jane^Doe"))
     (tmp_path / "diary.dcm").write_bytes(b"dear diary")
@@ -31,11 +30,9 @@ def archive(tmp_path):
 
 
 def test_help_is_fast_and_names_the_keys():
-    start = time.process_time()
-    done = min((timed("--help") for _ in range(2)), key=lambda pair: pair[0])
-    assert time.process_time() >= start
-    assert done[0] < 0.5
-    assert "max_rejected" in done[1]
+    seconds, text = min(timed("--help") for _ in range(3))
+    assert seconds < 0.5
+    assert "max_rejected" in text
 
 
 def timed(*words: str) -> tuple[float, str]:
@@ -47,22 +44,31 @@ def timed(*words: str) -> tuple[float, str]:
     return used - before.children_user - before.children_system, text
 
 
-@pytest.mark.ray
-def test_job_ingests_says_so_and_names_nobody(archive):
-    done = job("csv", f"archive={archive}", f"out={archive / 'table'}", "workers=1")
-    assert done.returncode == 0, done.stderr
-    assert "2 files: 1 images of 1 patients, 0 pairs, 1 refused" in done.stderr
-    assert (archive / "table" / "manifest.json").is_file()
-    for secret in ("Jane", "diary", "a.dcm"):
-        assert secret not in done.stdout + done.stderr
-
-
-@pytest.mark.ray
-def test_too_many_refused_exits_with_3(archive):
+@pytest.fixture(scope="module")
+def refused(archive):
+    """One run on a Ray of its own that refuses more than it may."""
     words = ("csv", f"archive={archive}", f"out={archive / 'table'}", "max_rejected=0", "workers=1")
-    done = job(*words)
-    assert done.returncode == 3
-    assert done.stderr.splitlines()[-1].startswith("error: 1 of 2 files were refused")
+    return job(*words)
+
+
+@pytest.mark.ray
+def test_too_many_refused_exits_with_3_and_says_why_last(refused):
+    assert refused.returncode == 3
+    assert refused.stderr.splitlines()[-1].startswith("error: 1 of 2 files were refused")
+
+
+@pytest.mark.ray
+def test_job_says_what_it_did_and_names_nobody(refused):
+    assert "2 files: 1 images of 1 patients, 0 pairs, 1 refused" in refused.stderr
+    for secret in ("Jane", "diary", "a.dcm"):
+        assert secret not in refused.stdout + refused.stderr
+
+
+@pytest.mark.ray
+def test_the_table_is_whole_though_files_were_refused(archive, refused):
+    done = job("csv", f"archive={archive}", f"out={archive / 'table'}")
+    assert (done.returncode, "ingest:" in done.stderr) == (0, False)
+    assert (archive / "table" / "manifest.json").is_file()
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,8 @@ class RowMaker:
         row |= {name: labels.get(name) for name in COPIED}
         row |= self._what_is_seen(seen, labels)
         row |= self._identity(path, record, labels)
-        boxes, flags, notes = self._findings(record, labels.get("annotations") or ())
+        breast = f"{row['exam_id']} {row['laterality']}"
+        boxes, flags, notes = self._findings(breast, record, labels.get("annotations") or ())
         row["annotations"] = boxes
         row["qc_flags"] = sorted({*(seen.get("qc_flags") or ()), *flags})
         row |= _pairing(row)
@@ -103,9 +104,9 @@ class RowMaker:
         }
 
     def _findings(
-        self, record: FileRecord, annotations: Sequence[Mapping[str, Any]]
+        self, breast: str, record: FileRecord, annotations: Sequence[Mapping[str, Any]]
     ) -> tuple[list[dict[str, Any]], set[str], dict[str, int]]:
-        """Clip boxes to the image; drop those wholly outside."""
+        """Clip boxes to the image; drop those wholly outside. Ids are unique within a breast."""
         width, height = record.columns["columns"], record.columns["rows"]
         kept: list[dict[str, Any]] = []
         flags: set[str] = set()
@@ -125,7 +126,7 @@ class RowMaker:
             if coords is not None:
                 raw_id = annotation.get("finding_id")
                 unnamed = f"{record.identity.sop_instance_uid} #{number}"
-                finding_id = self.ids.finding(raw_id or unnamed)
+                finding_id = self.ids.finding(f"{breast} {raw_id}" if raw_id else unnamed)
                 changes = {"finding_id": finding_id, "coords": coords, "clipped": clipped}
                 kept.append({**annotation, **changes})
         return kept, flags, {code: count for code, count in notes.items() if count}
