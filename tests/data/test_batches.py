@@ -96,6 +96,12 @@ def test_another_epoch_is_augmented_otherwise(table: ImageTable, pairs: list[Pai
     assert not torch.equal(first.images["sm"], second.images["sm"])
 
 
+def test_one_pair_at_two_positions_is_augmented_twice(table: ImageTable, pairs: list[Pair]) -> None:
+    found = epoch_of(table, pairs, replace(CONFIG, {"sampler.mode": "sequential"}))
+    assert found[0].pair_indices[0] == found[3].pair_indices[1] == 0
+    assert not torch.equal(found[0].images["sm"][0], found[3].images["sm"][1])
+
+
 def test_without_augmentation_epochs_are_alike(table: ImageTable, pairs: list[Pair]) -> None:
     config = replace(CONFIG, {"sampler.mode": "sequential", "augment.enabled": False})
     assert digest(epoch_of(table, pairs, config)) == digest(epoch_of(table, pairs, config, epoch=1))
@@ -138,11 +144,18 @@ def test_weights_are_one_unless_the_mode_is_weighted(table: ImageTable, pairs: l
 
 
 def test_weights_balance_the_global_batch(table: ImageTable, pairs: list[Pair]) -> None:
-    config = replace(CONFIG, {"sampler.mode": "weighted"})
-    ranks = [epoch_of(table, pairs, config, rank=rank, world=2)[0] for rank in (0, 1)]
-    weights = torch.cat([batch.weights for batch in ranks])
-    positive = torch.cat([batch.positive for batch in ranks])
+    config = replace(CONFIG, {"sampler.mode": "weighted", "global_batch_size": 12})
+    batch = epoch_of(table, pairs, config)[0]
+    weights, positive = batch.weights, batch.positive
     assert weights[positive].sum() == pytest.approx(float(weights[~positive].sum()))
+
+
+def test_every_rank_has_the_weights_of_its_own_pairs(table: ImageTable, pairs: list[Pair]) -> None:
+    config = replace(CONFIG, {"sampler.mode": "weighted", "global_batch_size": 12})
+    for step, whole in enumerate(epoch_of(table, pairs, config)):
+        for rank in (0, 1):
+            mine = epoch_of(table, pairs, config, rank=rank, world=2)[step]
+            assert torch.equal(mine.weights, whole.weights[rank::2])
 
 
 def test_a_damaged_shard_stops_the_epoch(

@@ -62,6 +62,12 @@ def test_a_finding_named_in_one_image_is_a_target_in_both(make_row: Any, make_fi
     assert sample.boxes["sm"].tolist() == [list(map(float, BOX))]
 
 
+def test_each_image_keeps_its_own_box_of_a_finding(make_row: Any, make_finding: Any) -> None:
+    sample = sample_of(make_row, sm=[make_finding(BOX)], ffdm=[make_finding((1, 1, 9, 9))])
+    assert sample.boxes["sm"].tolist() == [list(map(float, BOX))]
+    assert sample.boxes["ffdm"].tolist() == [[1, 1, 9, 9]]
+
+
 def test_findings_without_id_are_kept_apart(make_row: Any, make_finding: Any) -> None:
     found = [make_finding(BOX, finding_id=None), make_finding((1, 1, 9, 9), finding_id=None)]
     assert len(sample_of(make_row, sm=found).labels) == 2

@@ -42,7 +42,7 @@ def weighted_box(image: torch.Tensor) -> np.ndarray:
 
 @pytest.mark.parametrize("face", ["right", "left", "unknown"])
 @pytest.mark.parametrize("fit", ["letterbox", "stretch"])
-@pytest.mark.parametrize("size", [(256, 192), (128, 96), (64, 64), (40, 32)])
+@pytest.mark.parametrize("size", [(256, 192), (128, 96), (192, 96), (64, 64), (40, 32)])
 def test_a_bright_square_lands_in_its_mapped_box(
     make_row: Any, face: str, fit: str, size: tuple[int, int]
 ) -> None:
