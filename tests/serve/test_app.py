@@ -17,6 +17,7 @@ from mgray.models.folder import WEIGHTS, load_model, model_sha256, read_meta, sa
 from serve.app import Args, build
 
 pytestmark = pytest.mark.ray
+CT = "1.2.840.10008.5.1.4.1.1.2"
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +143,7 @@ def test_a_streamed_body_is_cut_off_at_the_limit(client):
 
 
 def test_a_ct_is_422(detect, make_dicom):
-    body = make_dicom(Modality="CT", SOPClassUID="1.2.840.10008.5.1.4.1.1.2")
+    body = make_dicom(Modality="CT", SOPClassUID=CT)
     assert problem(detect(body)) == (422, "wrong_modality")
 
 
@@ -182,7 +183,7 @@ def test_a_refusal_does_not_hurt_the_next_request(detect, good, make_dicom):
 def test_no_answer_holds_a_value_of_the_header(detect, make_dicom):
     marked = {"PatientName": "MARKER^A", "PatientID": "MARKER-B", "StudyDescription": "MARKER C"}
     good = detect(make_dicom(**marked))
-    bad = detect(make_dicom(**marked, Modality="CT"))
+    bad = detect(make_dicom(**marked, Modality="CT", SOPClassUID=CT))
     assert (good.status_code, bad.status_code) == (200, 422)
     assert "MARKER" not in good.text + bad.text + str(good.headers) + str(bad.headers)
 
