@@ -148,7 +148,8 @@ def _gland(breast: Breast, shape: Shape, texture: _Texture) -> Volume:
     web = lobes * (0.30 * texture.septa + 0.10 * texture.strands)
     inner = (shape.filling > 0.5) & (shape.pectoral < 0.1)
     sample = np.zeros_like(inner)
-    sample[:, ::12, ::12] = True
+    step = max(1, round(2.5 / shape.grid_mm))  # about 2.5 mm: enough points at every resolution
+    sample[:, ::step, ::step] = True
     sample &= inner
     threshold = _threshold(
         (raw[sample], slope[sample], web[sample]), breast.gland_fraction, kind.softness
