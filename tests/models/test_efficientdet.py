@@ -54,7 +54,8 @@ def test_gradients_equal_effdets_in_training_mode(
         new_detector(0, name="tf_efficientdet_lite0"),
     )
     ours.load_state_dict(map_effdet(theirs.state_dict()))
-    sum(part.square().mean() for part in their_outputs(theirs, image)).backward()
+    same_layout = image.contiguous(memory_format=torch.channels_last)
+    sum(part.square().mean() for part in their_outputs(theirs, same_layout)).backward()
     sum(part.square().mean() for part in ours(image).flat()).backward()
     expected = map_effdet({name: p.grad for name, p in theirs.named_parameters()})
     for name, parameter in ours.named_parameters():
