@@ -7,6 +7,7 @@ from mgray.metrics.bootstrap import (
     bca_interval,
     group_patients,
     jackknife,
+    percentile_band,
     percentile_interval,
     replicate,
     resamples,
@@ -118,3 +119,21 @@ def test_bca_falls_back_where_every_replicate_is_on_one_side() -> None:
 
 def test_bca_of_an_undefined_statistic_is_none() -> None:
     assert bca_interval(np.array([1.0, 2]), 1.5, np.array([np.nan, 1])) is None
+
+
+def test_a_band_holds_the_middle_95_percent_of_every_point() -> None:
+    def ramp(weights: Weights) -> np.ndarray:
+        return weights[:, :1] * np.array([[1.0, 2.0]])
+
+    band = percentile_band(ramp, PATIENTS, SHORT)
+    assert band is not None
+    assert band.shape == (2, 2)
+    np.testing.assert_allclose(band[:, 1], 2 * band[:, 0])
+
+
+def test_a_band_with_an_undefined_replicate_is_none() -> None:
+    def undefined(weights: Weights) -> np.ndarray:
+        return np.full((len(weights), 2), np.nan)
+
+    assert percentile_band(undefined, PATIENTS, SHORT) is None
+    assert percentile_band(undefined, PATIENTS, BootstrapConfig(replicates=0)) is None

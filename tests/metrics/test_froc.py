@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from mgray.metrics.config import Interpolation
 from mgray.metrics.froc import (
+    curve_statistic,
     fauc,
     fauc_statistic,
     froc,
@@ -215,3 +216,13 @@ def test_the_operating_threshold_is_above_all_scores_where_the_first_is_too_many
 
 def test_a_model_without_marks_has_the_threshold_zero() -> None:
     assert operating_threshold(outcomes([(MISS, 0)], [], 1)) == 0.0
+
+
+@given(any_outcomes())
+def test_a_curve_at_given_false_positives_is_its_highest_point_there(data: Outcomes) -> None:
+    grid = np.array([0.0, 0.3, 1.0])
+    values = curve_statistic(data, grid)(np.ones((1, data.images)))[0]
+    curve = froc(data)
+    at_zero = curve.sensitivity[curve.fppi == 0].max()
+    assert values[0] == pytest.approx(at_zero)
+    assert (np.diff(values) >= -1e-12).all()

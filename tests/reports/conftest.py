@@ -1,7 +1,7 @@
 """A made-up run whose every number is known: ten test pairs, four val pairs, five models."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,17 @@ def evaluated(folders: Path) -> World:
     return world
 
 
+@pytest.fixture
+def changed_table(tmp_path: Path) -> Callable[[Callable[[Row], None]], Path]:
+    """Write the table anew with a change made to every row."""
+
+    def write(change: Callable[[Row], None]) -> Path:
+        write_table(tmp_path / "changed", change)
+        return tmp_path / "changed"
+
+    return write
+
+
 def make_world(folders: Path, out: Path) -> World:
     config = EvaluateConfig(
         run=folders / "run",
@@ -89,13 +100,15 @@ def make_world(folders: Path, out: Path) -> World:
     return World(config, [])
 
 
-def write_table(folder: Path) -> None:
+def write_table(folder: Path, change: Callable[[Row], None] = lambda row: None) -> None:
     rows = [
         image(split, number, kind)
         for split, count in PAIRS.items()
         for number in range(count)
         for kind in SIZES
     ]
+    for row in rows:
+        change(row)
     (folder / "images").mkdir(parents=True)
     table = pa.Table.from_pylist(rows, schema=IMAGE)
     pq.write_table(table, folder / "images" / "part-00000.parquet", write_page_checksum=True)

@@ -132,3 +132,52 @@ def test_a_broken_served_file_is_one_line(world: object, tmp_path: Path) -> None
 def test_models_with_new_thresholds_keep_their_checksums(evaluated: object) -> None:
     with pytest.raises(SchemaError, match="does not fit"):  # checksums pass; the toy weights do not
         load_model(evaluated.config.run / "models" / "sm")
+
+
+def test_another_operating_point_is_not_written_as_one_false_positive_per_image(
+    world: object,
+) -> None:
+    folder = world.config.run / "models" / "fused"
+    before = read_meta(folder).thresholds
+    evaluate(
+        replace(world.config, {"froc.operating_fppi": 0.5, "models": ["fused"], "gallery": 0}),
+        world.predict,
+    )
+    assert read_meta(folder).thresholds == before
+
+
+def test_the_reports_configs_name_no_folder(report: dict) -> None:
+    assert not {"run", "data", "out", "served"} & report["config"].keys()
+    assert report["training"]["config"] == {"seed": 5}
+    assert report["training"]["record"]["versions"] == {"torch": "9.9"}
+
+
+def test_the_report_counts_patients_and_pairs_of_every_split(report: dict) -> None:
+    test, train = report["counts"]["test"], report["counts"]["train"]
+    assert (test["patients"], test["measured_patients"], test["positive_patients"]) == (5, 5, 3)
+    assert train == {"images": {}, "patients": 0}
+    assert test["left_out"] == {"no prediction": 0, "malignant without a box": 0}
+
+
+def test_the_alignment_of_the_pairs_is_in_the_report(report: dict) -> None:
+    assert report["alignment"]["pairs"] == 10
+    assert report["alignment"]["dice_median"] > 0.9
+
+
+def test_what_is_not_measured_is_null_not_zero(report: dict) -> None:
+    assert report["served"] is None
+    assert report["latency"] is None
+
+
+def test_a_second_report_predicts_nothing_anew(world: object) -> None:
+    short = {"gallery": 0, "audit_pairs": 0, "models": ["sm"], "bootstrap.replicates": 10}
+    evaluate(replace(world.config, short), world.predict)
+    evaluate(replace(world.config, {**short, "bootstrap.seed": 9}), world.predict)
+    assert world.calls == ["sm"]
+    assert read(world)["seeds"]["bootstrap"] == 9
+
+
+def test_the_radius_rule_changes_the_answer(world: object) -> None:
+    short = {"gallery": 0, "audit_pairs": 0, "models": ["sm"], "bootstrap.replicates": 0}
+    evaluate(replace(world.config, {**short, "hit.min_radius_px": 1000}), world.predict)
+    assert read(world)["models"]["sm"]["fauc_1"] > 1 / 3  # now far marks reach a lesion

@@ -1,3 +1,4 @@
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -46,3 +47,36 @@ def test_the_audit_says_its_medians_and_failures() -> None:
 
 def test_an_empty_audit_has_no_drawing() -> None:
     assert audit_drawing(Audit(np.zeros(0), np.zeros(0), 2)) is None
+
+
+def bands(world: object, *models: str) -> int:
+    """How many filled areas a FROC figure of these models has."""
+    parts = [world.predict(None, None, ["test"], model) for model in models]
+    cases = build_cases(
+        ImageTable.open(world.config.data), pa.concat_tables(parts), "test", world.config.hit
+    )
+    return froc_drawing(cases, world.config.bootstrap).svg.count("FillBetweenPolyCollection")
+
+
+def test_only_sm_and_fused_get_a_band(world: object) -> None:
+    assert bands(world, "sm", "ffdm", "fused") == 4  # two panels
+    assert bands(world, "ffdm", "upper_bound") == 0
+
+
+def test_a_drawing_is_the_same_every_time(world: object) -> None:
+    drawings = [curves_drawing(world.config.run) for _ in range(2)]
+    assert drawings[0] == drawings[1]
+
+
+def test_drawings_name_no_date_and_no_local_font(world: object) -> None:
+    drawing = curves_drawing(world.config.run)
+    assert drawing is not None
+    assert "dc:date" not in drawing.svg
+    assert "DejaVu" not in drawing.svg
+
+
+def test_a_constant_negative_loss_is_drawn_without_a_logarithm(tmp_path: Path) -> None:
+    folder = tmp_path / "stages" / "sm"
+    folder.mkdir(parents=True)
+    (folder / "metrics.jsonl").write_text('{"step": 1, "loss": -0.5}\n{"step": 2, "loss": -0.5}\n')
+    assert curves_drawing(tmp_path) is not None

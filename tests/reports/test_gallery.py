@@ -96,3 +96,20 @@ def test_a_caption_says_density_type_and_where_a_finding_shows() -> None:
 
 def test_a_caption_of_nothing_known_is_empty() -> None:
     assert caption({"annotations": []}, {"annotations": []}, None) == ""
+
+
+def test_another_seed_may_draw_other_positives(world: object) -> None:
+    first = [build(world, seed)[-1].pictures for seed in range(4)]
+    assert any(pictures != first[0] for pictures in first[1:])
+
+
+def test_a_score_at_the_top_edge_stays_inside() -> None:
+    marks = ImageMarks(NONE, np.array([[1.0, 0, 11, 22]]), np.array([0.5]))
+    svg = side_svg(read_black(), NONE, {"sm": marks})
+    assert 'y="3.0" font-size="3">.50</text>' in svg
+
+
+def test_fused_scores_stand_below_their_box() -> None:
+    marks = ImageMarks(NONE, np.array([[1.0, 10, 11, 22]]), np.array([1.0]))
+    svg = side_svg(read_black(), NONE, {"fused": marks})
+    assert 'y="25.0" font-size="3">1.00</text>' in svg

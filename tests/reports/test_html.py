@@ -1,6 +1,11 @@
+import json
+from dataclasses import replace
+
 import pytest
 
-from mgray.reports.html import interval, number, share, signed, table_2
+from mgray.reports.figures import Drawing
+from mgray.reports.gallery import Gallery, Picture
+from mgray.reports.html import Page, gap, interval, number, render, share, signed, table_2
 
 
 @pytest.mark.parametrize(
@@ -34,3 +39,81 @@ def test_a_report_on_validation_leaves_the_test_columns_empty() -> None:
     assert row["test"]["value"] is None
     assert row["val"]["value"] == 0.5
     assert row["val"]["paper"] is None
+
+
+@pytest.mark.parametrize(
+    ("value", "pair", "undefined", "words"),
+    [
+        (0.5, [0.2, 0.9], 0.0, "(20 % to 90 %)"),
+        (0.5, None, 0.3, "no finite interval"),
+        (None, None, 0.9, "upper bound not above SM"),
+        (None, None, None, ""),
+    ],
+)
+def test_the_gap_says_why_it_has_no_interval(
+    value: float | None, pair: list[float] | None, undefined: float | None, words: str
+) -> None:
+    facts = {
+        "split": "test",
+        "gap_closed": value,
+        "gap_closed_ci95": pair,
+        "gap_closed_undefined_share": undefined,
+    }
+    assert gap(facts, "test") == {"value": value, "words": words}
+
+
+@pytest.fixture
+def page(evaluated: object) -> Page:
+    """The evaluated run's facts, with the smallest figures."""
+    facts = json.loads((evaluated.config.out / "report.json").read_text())
+    return Page(facts, Drawing("<svg></svg>", "froc caption"), None, None, [])
+
+
+def test_a_page_without_optional_parts_says_so(page: Page) -> None:
+    text = render(page)
+    assert "The run folder holds no metrics." in text
+    assert "No endpoint has been asked yet." in text
+    assert "Are the pairs aligned?" not in text
+    assert "<h2>Pictures</h2>" not in text
+
+
+def test_an_empty_bucket_says_none(page: Page) -> None:
+    text = render(replace(page, galleries=[Gallery("Missed in SM only", 0, [])]))
+    assert "Missed in SM only · 0 pairs" in text
+    assert '<p class="empty">None.</p>' in text
+
+
+def test_words_from_data_are_escaped(page: Page) -> None:
+    picture = Picture(("<svg></svg>", "<svg></svg>"), "<script>alert(1)</script>")
+    text = render(replace(page, galleries=[Gallery("Bucket", 1, [picture])]))
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_latency_is_shown_once_measured(page: Page) -> None:
+    facts = {**page.facts, "latency": {"p50": 12.5, "p99": 30.25}}
+    text = render(replace(page, facts=facts))
+    assert "<td>p99</td><td>30.25</td>" in text
+
+
+def test_a_served_answer_without_a_threshold_has_a_dash(page: Page) -> None:
+    facts = {**page.facts, "served": [{"what": "film", "answer": {"detections": []}}]}
+    text = render(replace(page, facts=facts))
+    assert "<td>film</td><td>0</td><td>\N{EN DASH}</td>" in text
+
+
+def test_the_page_names_every_model_and_setting(page: Page) -> None:
+    text = render(page)
+    for words in (
+        "Untrained",
+        "Upper bound",
+        "bootstrap.replicates",
+        "hit.profile",
+        "froc caption",
+    ):
+        assert words in text
+
+
+def test_the_eight_outcomes_are_a_table(page: Page) -> None:
+    text = render(page)
+    assert text.count(">missed</td>") == text.count(">found</td>") == 12

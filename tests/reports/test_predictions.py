@@ -1,3 +1,8 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -61,3 +66,51 @@ def test_another_preprocessing_asks_for_new_predictions(world: object) -> None:
     collect_predictions(config, world.predict)
     update_meta(folder, meta)
     assert world.calls == ["sm", "sm"]
+
+
+def test_another_table_asks_for_new_predictions(
+    world: object, changed_table: Callable[..., Path]
+) -> None:
+    def relabel(row: dict[str, Any]) -> None:
+        row["density"] = "d"
+
+    config = replace(world.config, {"models": ["sm"]})
+    collect_predictions(config, world.predict)
+    collect_predictions(replace(config, {"data": changed_table(relabel)}), world.predict)
+    assert world.calls == ["sm", "sm"]
+
+
+def test_another_split_asks_for_new_predictions(world: object) -> None:
+    config = replace(world.config, {"models": ["sm"]})
+    collect_predictions(config, world.predict)
+    only_val = collect_predictions(replace(config, {"split": "val"}), world.predict)
+    assert world.calls == ["sm", "sm"]
+    assert set(only_val["split"].to_pylist()) == {"val"}
+
+
+def test_an_interrupted_model_leaves_the_finished_ones(world: object) -> None:
+    def fail_late(folder: Path, data: Path, splits: list[str], model: str) -> object:
+        if model == "fused":
+            raise KeyboardInterrupt
+        return world.predict(folder, data, splits, model)
+
+    with pytest.raises(KeyboardInterrupt):
+        collect_predictions(world.config, fail_late)
+    assert not (world.config.out / "predictions.parquet").exists()
+    collect_predictions(world.config, world.predict)
+    assert world.calls == ["untrained", "sm", "ffdm", "fused", "upper_bound"]
+
+
+def test_only_whole_files_are_left_behind(world: object) -> None:
+    collect_predictions(world.config, world.predict)
+    files = [path.name for path in world.config.out.rglob("*") if path.is_file()]
+    assert len(files) == 6
+    assert not any(name.startswith(".") for name in files)
+
+
+def test_predictions_of_another_schema_are_refused(world: object) -> None:
+    def predict_less(*_: object) -> pa.Table:
+        return pa.table({"model": ["sm"]})
+
+    with pytest.raises(ValueError, match="field names"):
+        collect_predictions(world.config, predict_less)

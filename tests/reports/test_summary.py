@@ -139,3 +139,60 @@ def test_the_verdict_follows_the_interval(interval: object, words: str) -> None:
 
 def test_the_verdict_says_when_nothing_was_compared() -> None:
     assert "not compared" in verdict({"differences": []})
+
+
+def test_image_level_areas_count_images_not_lesions(
+    splits: dict[str, Cases], world: object
+) -> None:
+    facts = summarise_split(splits["test"], world.config)["models"]["ffdm"]
+    assert facts["fauc_1_images"] == pytest.approx(1 / 2)  # one lesion an image: the same here
+    assert facts["max_fpi"] == pytest.approx(2.1)
+    assert facts["lesions"] == 6
+
+
+def test_the_gap_on_positive_images_is_reported_too(
+    splits: dict[str, Cases], world: object
+) -> None:
+    facts = summarise_split(splits["test"], world.config)
+    assert facts["gap_closed_plus"] == pytest.approx(0.5)
+    assert "gap_closed_plus_ci95" in facts
+
+
+def test_the_same_seed_gives_the_same_intervals(splits: dict[str, Cases], world: object) -> None:
+    def interval(seed: int) -> object:
+        config = replace(world.config, {"bootstrap.seed": seed, "bootstrap.replicates": 50})
+        return summarise_split(splits["test"], config)["models"]["sm"]["fauc_1_plus_ci95"]
+
+    assert interval(1) == interval(1)
+
+
+def test_a_model_without_a_false_positive_at_its_threshold_has_none_anywhere(
+    splits: dict[str, Cases], limits: dict[str, float]
+) -> None:
+    facts = operating_facts(splits["test"], limits)["upper_bound"]
+    assert (facts["fppi_at_threshold"], facts["fppi_healthy"], facts["fppi_positive"]) == (0, 0, 0)
+    assert facts["image_sensitivity_at_threshold"] == pytest.approx(4 / 6)
+
+
+def test_without_ffdm_there_are_no_buckets(splits: dict[str, Cases], world: object) -> None:
+    predictions = collect_predictions(replace(world.config, {"models": ["sm"]}), world.predict)
+    table = ImageTable.open(world.config.data)
+    cases = build_cases(table, predictions, "test", world.config.hit)
+    assert complementarity(cases, {"sm": 0.5}) is None
+    assert bucket_members(cases, {"sm": 0.5}) == {}
+
+
+def test_without_fused_there_are_buckets_but_no_outcome_table(world: object) -> None:
+    config = replace(world.config, {"models": ["sm", "ffdm"]})
+    table = ImageTable.open(config.data)
+    cases = build_cases(table, collect_predictions(config, world.predict), "test", config.hit)
+    facts = complementarity(cases, {"sm": 0.5, "ffdm": 0.5})
+    assert facts["buckets"]["missed_in_sm_only"] == 2
+    assert "outcomes" not in facts
+
+
+def test_the_interpolation_reaches_the_areas(splits: dict[str, Cases], world: object) -> None:
+    step = replace(world.config, {"froc.interpolation": "exact_step"})
+    models = summarise_split(splits["test"], step)["models"]
+    assert models["sm"]["fauc_1"] == pytest.approx(1 / 3)
+    assert models["sm"]["max_fpi"] == pytest.approx(2.1)

@@ -81,8 +81,9 @@ def froc_drawing(cases: Cases, config: BootstrapConfig) -> Drawing:
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
         return Drawing(
             _svg(figure),
-            f"FROC. Lines: exact curves. Bands (SM, fused): pointwise 95 % of"
-            f" {few.replicates:,} patient resamples. FAUC-1 is the area over the shaded part of the axis.",
+            "FROC. Lines: exact curves. Bands (SM, fused): pointwise 95 % of"
+            f" {few.replicates:,} patient resamples. FAUC-1 is the area over the shaded part"
+            " of the axis.",
         )
 
 

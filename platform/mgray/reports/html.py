@@ -105,12 +105,19 @@ def table_2(facts: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
     return rows
 
 
-def gap(facts: dict[str, Any], column: str) -> float | None:
-    """Our share of the gap closed in one column of the table."""
+def gap(facts: dict[str, Any], column: str) -> dict[str, Any]:
+    """Our share of the gap closed in one column of the table, and its interval in words."""
     split, _, plus = column.partition("_")
     held = facts["val"] if split == "val" else facts if facts["split"] == split else {}
-    value: float | None = held.get("gap_closed_plus" if plus else "gap_closed")
-    return value
+    name = "gap_closed_plus" if plus else "gap_closed"
+    value, pair = held.get(name), held.get(f"{name}_ci95")
+    if pair is not None:
+        words = f"({share(pair[0])} to {share(pair[1])})"
+    elif held.get(f"{name}_undefined_share") is None:
+        words = ""
+    else:
+        words = "upper bound not above SM" if value is None else "no finite interval"
+    return {"value": value, "words": words}
 
 
 def number(value: float | int | None, digits: int = 3) -> str:
