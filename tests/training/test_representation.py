@@ -54,7 +54,7 @@ def test_projections_keep_the_shape(kind: str, inputs: int) -> None:
     maps = torch.randn(1, 64, 5, 3)
     assert len(projections) == 5
     assert all(project(maps).shape == maps.shape for project in projections)
-    assert all(list(p.parameters())[0].shape == (64, inputs, 3, 3) for p in projections)
+    assert all(p.weight.shape == (64, inputs, 3, 3) for p in projections)
 
 
 def test_h_after_towers_predicts_what_the_detector_predicts() -> None:

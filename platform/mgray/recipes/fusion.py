@@ -136,6 +136,7 @@ def run_fusion(config: FusionRun, use_ray: bool = True, stages: Collection[str] 
         ConfigError: ``out`` holds a run of another config.
     """
     config = config.model_copy(update={"data": config.data.resolve(), "out": config.out.resolve()})
+    ImageTable.open(config.data)  # a wrong folder fails here, before any worker starts
     wanted = [stage for stage in build_stages(config) if stage.name in {"untrained", *stages}]
     run_stages(wanted, config, config.out, use_ray=use_ray and config.train.workers > 0)
     return config.out / MODELS

@@ -1,0 +1,40 @@
+"""What the command line says; training itself is tested in tests/training."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_job(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "jobs.train", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_help_names_the_recipes() -> None:
+    done = run_job("--help")
+    assert done.returncode == 0
+    assert "fusion.smoke" in done.stdout
+    assert "fusion.base" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "error: no recipe given: expected fusion.base, fusion.smoke or a saved .yaml"),
+        (("fusion.smok",), "error: unknown recipe 'fusion.smok': did you mean 'fusion.smoke'?"),
+        (("fusion.smoke", "traim.workers=1"), "error: unknown key 'traim.workers'"),
+        (("fusion.smoke", "data=/nowhere"), "error: no image table in '/nowhere'"),
+    ],
+)
+def test_a_wrong_word_is_one_clear_line(
+    words: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    done = run_job(*words, *([f"out={tmp_path / 'run'}"] if len(words) > 1 else []))
+    assert done.returncode == 2
+    assert done.stderr.startswith(message)
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
