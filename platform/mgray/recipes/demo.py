@@ -6,26 +6,21 @@ that is done is reused; after a failure or Ctrl-C the same command continues.
 
 import json
 import logging
-import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml
 
 from mgray.config import Config
 from mgray.errors import MgrayError
+from mgray.recipes.endpoint import endpoint
 
 log = logging.getLogger(__name__)
-
-READY_WITHIN_S = 120.0
 
 
 class DemoConfig(Config):
@@ -61,7 +56,7 @@ def run_demo(config: DemoConfig) -> None:
         log.info("\n[%d/%d] %s", number, len(jobs) + 1, title)
         _run(words)
     log.info("\n[%d/%d] serve the fused model and ask it", len(jobs) + 1, len(jobs) + 1)
-    with _endpoint(out / "train" / "models" / "fused", out, config.port) as address:
+    with endpoint(out / "train" / "models" / "fused", out, config.port) as address:
         _write_json(out / "served.json", _ask(address, out))
         _run(_evaluate(out))
         minutes = (time.monotonic() - started) / 60
@@ -114,42 +109,6 @@ def _run(words: list[str]) -> None:
         )
 
 
-@contextmanager
-def _endpoint(model: Path, out: Path, port: int) -> Iterator[str]:
-    port = _free_port(port)
-    application = {"name": "detect", "import_path": "serve.app:build", "route_prefix": "/"}
-    options = {
-        "http_options": {"host": "127.0.0.1", "port": port},
-        "applications": [application | {"args": {"model": str(model)}}],
-    }
-    (out / "serve.yaml").write_text(yaml.safe_dump(options))
-    command = [str(Path(sys.executable).with_name("serve")), "run", str(out / "serve.yaml")]
-    with (out / "serve.log").open("wb") as sink:
-        server = subprocess.Popen(command, stdout=sink, stderr=sink, start_new_session=True)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        _wait_until_ready(server, address)
-        yield address
-    finally:
-        server.send_signal(signal.SIGINT)
-        try:
-            server.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-
-
-def _wait_until_ready(server: "subprocess.Popen[bytes]", address: str) -> None:
-    deadline = time.monotonic() + READY_WITHIN_S
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            if httpx.get(f"{address}/readyz", timeout=5).status_code == httpx.codes.OK:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.5)
-    raise MgrayError("the endpoint did not become ready: see serve.log in the demo's folder")
-
-
 def _ask(address: str, out: Path) -> list[dict[str, Any]]:
     """Post one phantom SM and one real mammogram; return what was answered."""
     answers = []
@@ -181,14 +140,6 @@ def _real(out: Path) -> Path:
 
 def _write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, indent=2, allow_nan=False))
-
-
-def _free_port(port: int) -> int:
-    for candidate in range(port, port + 100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", candidate)) != 0:
-                return candidate
-    raise MgrayError(f"no free port in {port}-{port + 99}: give port=NUMBER")
 
 
 def _wait_for_ctrl_c() -> None:

@@ -1,0 +1,74 @@
+"""A running endpoint for as long as a ``with`` block: ``serve run`` as a child process."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import httpx
+import yaml
+
+from mgray.errors import MgrayError
+
+READY_WITHIN_S: Final = 120.0
+STOPPED_WITHIN_S: Final = 30.0
+
+
+@contextmanager
+def endpoint(model: Path, folder: Path, port: int = 8000) -> Iterator[str]:
+    """Serve a model and yield the address, e.g. ``http://127.0.0.1:8000``.
+
+    Args:
+        model: Model folder.
+        folder: Gets ``serve.yaml`` and ``serve.log``.
+        port: Or the next free one.
+
+    Raises:
+        MgrayError: No free port, or no answer within two minutes.
+    """
+    port = _free_port(port)
+    application = {"name": "detect", "import_path": "serve.app:build", "route_prefix": "/"}
+    options = {
+        "http_options": {"host": "127.0.0.1", "port": port},
+        "applications": [application | {"args": {"model": str(model)}}],
+    }
+    (folder / "serve.yaml").write_text(yaml.safe_dump(options))
+    command = [str(Path(sys.executable).with_name("serve")), "run", str(folder / "serve.yaml")]
+    with (folder / "serve.log").open("wb") as sink:
+        server = subprocess.Popen(command, stdout=sink, stderr=sink, start_new_session=True)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait_until_ready(server, address, folder / "serve.log")
+        yield address
+    finally:
+        server.send_signal(signal.SIGINT)
+        try:
+            server.wait(timeout=STOPPED_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+
+
+def _wait_until_ready(server: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
+    deadline = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            if httpx.get(f"{address}/readyz", timeout=5).status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.5)
+    raise MgrayError(f"the endpoint did not become ready: see {str(log)!r}")
+
+
+def _free_port(port: int) -> int:
+    for candidate in range(port, port + 100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", candidate)) != 0:
+                return candidate
+    raise MgrayError(f"no free port in {port}-{port + 99}: give port=NUMBER")
