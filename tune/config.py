@@ -18,9 +18,9 @@ class SweepConfig(Config):
     """Image table, as jobs.ingest writes it."""
     out: Path
     """Folder of trials and results."""
-    samples: int = Field(1, ge=1)
+    samples: int = Field(default=1, ge=1)
     """Draws from the space; a grid is run this many times."""
-    concurrent: int = Field(1, ge=1)
+    concurrent: int = Field(default=1, ge=1)
     """Trials at a time; each takes train.workers x train.cpus_per_worker CPUs (or GPUs)."""
     seed: int = 0
     """Of the draws."""

@@ -112,9 +112,11 @@ def judge(run: Path, data: Path) -> dict[str, float]:
 
 def predict_here(folder: Path, data: Path, splits: Sequence[str], model: str) -> pa.Table:
     """Predict in this process: a trial must not wait for CPUs that other trials hold."""
-    from mgray.inference.batch import predict_in_process
+    from mgray.inference.batch import PairPredictor, build_tasks, collect
 
-    return predict_in_process(folder, data, splits, model)
+    tasks = build_tasks(data, splits)
+    predictor = PairPredictor(folder, data)
+    return collect([predictor(task) for task in tasks], model)
 
 
 def _table(results: tune.ResultGrid) -> pd.DataFrame:
@@ -125,7 +127,7 @@ def _table(results: tune.ResultGrid) -> pd.DataFrame:
             METRIC: (result.metrics or {}).get(METRIC),
             "error": _last_line(result.error),
         }
-        for result in results
+        for result in (results[number] for number in range(len(results)))
     ]
     return pd.DataFrame(rows).sort_values(METRIC, ascending=False, na_position="last")
 

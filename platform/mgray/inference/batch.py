@@ -12,7 +12,7 @@ from typing import Any, Final
 import pyarrow as pa
 import ray
 
-from mgray.data.pairs import Pair, build_pairs
+from mgray.data.pairs import build_pairs
 from mgray.data.table import ImageTable
 from mgray.errors import NotFoundError
 from mgray.inference.predictor import Predictor
@@ -43,22 +43,39 @@ def predict_table(
         NotFoundError: No model, no table, or no pair in these splits.
     """
     read_meta(folder)
-    pairs = [pair for pair in build_pairs(ImageTable.open(data)) if pair.split in splits]
-    if not pairs:
-        raise NotFoundError(f"no pair in split {' or '.join(splits)} of {str(data)!r}")
+    tasks = build_tasks(data, splits)
     found: list[pa.Table] = []
-    with Bar(f"predict {model}", len(pairs), "pairs") as bar:
-        for rows in _stream(folder, data, pairs, workers).iter_batches(
+    with Bar(f"predict {model}", sum(len(task) for task in tasks), "pairs") as bar:
+        for rows in _stream(folder, data, tasks, workers).iter_batches(
             batch_size=None, batch_format="pyarrow"
         ):
             found.append(rows)
             bar.advance(len(rows))
-    named = pa.concat_tables(found).sort_by("pair_key")
-    columns = {
-        "model": pa.array([model] * len(named)),
-        **dict(zip(named.column_names, named.columns, strict=True)),
-    }
-    return pa.table(columns).select(PREDICTION.names).cast(PREDICTION)
+    return collect(found, model)
+
+
+def build_tasks(data: Path, splits: Sequence[str]) -> list[pa.Table]:
+    """List the pairs of some splits, a few to a task.
+
+    Raises:
+        NotFoundError: No table, or no pair in these splits.
+    """
+    pairs = [pair for pair in build_pairs(ImageTable.open(data)) if pair.split in splits]
+    if not pairs:
+        raise NotFoundError(f"no pair in split {' or '.join(splits)} of {str(data)!r}")
+    rows = [{"pair_key": pair.pair_key, **pair.rows} for pair in pairs]
+    return [
+        pa.Table.from_pylist(rows[start : start + PAIRS_PER_TASK], schema=_TASK)
+        for start in range(0, len(rows), PAIRS_PER_TASK)
+    ]
+
+
+def collect(found: Sequence[pa.Table], model: str) -> pa.Table:
+    """Put the tasks' answers, in any order, into one table of ``schema.PREDICTION``."""
+    rows = pa.concat_tables(found).sort_by("pair_key")
+    columns = dict(zip(rows.column_names, rows.columns, strict=True))
+    named = pa.table({"model": pa.array([model] * len(rows)), **columns})
+    return named.select(PREDICTION.names).cast(PREDICTION)
 
 
 class PairPredictor:
@@ -91,15 +108,10 @@ class PairPredictor:
         }
 
 
-def _stream(folder: Path, data: Path, pairs: Sequence[Pair], workers: int) -> ray.data.Dataset:
+def _stream(folder: Path, data: Path, tasks: list[pa.Table], workers: int) -> ray.data.Dataset:
     """Plan the work; it runs while the result is read."""
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     ray.data.DataContext.get_current().enable_progress_bars = False
-    rows = [{"pair_key": pair.pair_key, **pair.rows} for pair in pairs]
-    tasks = [
-        pa.Table.from_pylist(rows[start : start + PAIRS_PER_TASK], schema=_TASK)
-        for start in range(0, len(rows), PAIRS_PER_TASK)
-    ]
     return ray.data.from_arrow(tasks).map_batches(
         PairPredictor,
         fn_constructor_args=(folder.resolve(), data.resolve()),

@@ -91,13 +91,13 @@ class DetectorConfig(Config):
 
     name: str = "efficientdet_lite0"
     """A key of ``ARCHITECTURES``; input size is free, sides divisible by 128 (256 for d7x)."""
-    classes: int = Field(2, ge=1)
+    classes: int = Field(default=2, ge=1)
     """Class logits per anchor: 0 benign, 1 malignant (P1-A8)."""
     weights: str = "imagenet"
     """``imagenet`` (backbone), ``coco`` (all), ``none``, or the path of an effdet checkpoint."""
-    drop_path: float = Field(0.0, ge=0, lt=1)
+    drop_path: float = Field(default=0.0, ge=0, lt=1)
     """Chance to skip a residual block while training; drawn from Torch's global generator."""
-    norm_momentum: float = Field(0.01, gt=0, le=1)
+    norm_momentum: float = Field(default=0.01, gt=0, le=1)
     """Step of running statistics in neck and heads; 0.01 needs 500 steps, short runs want 0.1."""
 
     @field_validator("name")
@@ -117,17 +117,17 @@ class DetectorConfig(Config):
 class LossConfig(Config):
     """Focal loss and box loss."""
 
-    alpha_positive: float = Field(0.9, ge=0, le=1)
+    alpha_positive: float = Field(default=0.9, ge=0, le=1)
     """Weight of positive anchors; negatives weigh one minus this. The paper's best is 0.9."""
-    gamma_positive: float = Field(2.5, ge=0)
+    gamma_positive: float = Field(default=2.5, ge=0)
     """Focusing of positive anchors, the paper's gamma_1."""
-    gamma_negative: float = Field(2.5, ge=0)
+    gamma_negative: float = Field(default=2.5, ge=0)
     """Focusing of negative anchors, the paper's gamma_0."""
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of a label moved half-way to 0.5."""
-    box_weight: float = Field(50.0, ge=0)
+    box_weight: float = Field(default=50.0, ge=0)
     """Weight of the box loss against the class loss (P1-A14)."""
-    huber_delta: float = Field(0.1, gt=0)
+    huber_delta: float = Field(default=0.1, gt=0)
     """Delta at which the box loss turns from square to linear."""
 
 

