@@ -1,5 +1,6 @@
 """A running endpoint for as long as a ``with`` block: ``serve run`` as a child process."""
 
+import logging
 import os
 import signal
 import socket
@@ -30,9 +31,14 @@ def endpoint(model: Path, folder: Path, port: int = 8000) -> Iterator[str]:
         port: Or the next free one.
 
     Raises:
+        NotFoundError: No model folder, or no weights in it.
         MgrayError: No free port, or no answer within two minutes.
     """
-    port = _free_port(port)
+    from mgray.models.folder import read_meta
+
+    read_meta(model)  # serve run would only log what is wrong with it
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for each request
+    port = free_port(port)
     application = {"name": "detect", "import_path": "serve.app:build", "route_prefix": "/"}
     options = {
         "http_options": {"host": "127.0.0.1", "port": port},
@@ -44,7 +50,7 @@ def endpoint(model: Path, folder: Path, port: int = 8000) -> Iterator[str]:
         server = subprocess.Popen(command, stdout=sink, stderr=sink, start_new_session=True)
     try:
         address = f"http://127.0.0.1:{port}"
-        _wait_until_ready(server, address, folder / "serve.log")
+        wait_until_ready(server, address, folder / "serve.log")
         yield address
     finally:
         server.send_signal(signal.SIGINT)
@@ -54,7 +60,12 @@ def endpoint(model: Path, folder: Path, port: int = 8000) -> Iterator[str]:
             os.killpg(server.pid, signal.SIGKILL)
 
 
-def _wait_until_ready(server: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
+def wait_until_ready(server: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
+    """Wait for an answer of ``/readyz``.
+
+    Raises:
+        MgrayError: The server ended, or two minutes are over.
+    """
     deadline = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline and server.poll() is None:
         try:
@@ -66,7 +77,12 @@ def _wait_until_ready(server: "subprocess.Popen[bytes]", address: str, log: Path
     raise MgrayError(f"the endpoint did not become ready: see {str(log)!r}")
 
 
-def _free_port(port: int) -> int:
+def free_port(port: int) -> int:
+    """Return this port, or the first after it on which nobody listens.
+
+    Raises:
+        MgrayError: A hundred are taken.
+    """
     for candidate in range(port, port + 100):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", candidate)) != 0:

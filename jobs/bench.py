@@ -1,0 +1,23 @@
+"""Measure ingest, training step, endpoint and --help against the bare work; about 5 minutes.
+
+    python -m jobs.bench [which=[ingest,train,serve,help] exams=24 repeats=3]
+
+Prints medians with their range, ratios of paired turns and peak memory; writes out/bench.json. On
+a machine that does other work the figures mean little.
+
+Keys:
+"""
+
+from mgray.cli import main
+from mgray.recipes.bench.config import BenchConfig
+
+
+def run(config: BenchConfig) -> None:
+    """Measure, and print the tables."""
+    from mgray.recipes.bench.run import run_bench
+
+    print(run_bench(config))
+
+
+if __name__ == "__main__":
+    main(__doc__, BenchConfig, run)

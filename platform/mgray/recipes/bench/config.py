@@ -1,0 +1,38 @@
+"""What the bench measures and how often; light, so that ``--help`` is quick."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from mgray.config import Config
+
+Part = Literal["ingest", "train", "serve", "help"]
+
+
+class BenchConfig(Config):
+    """One bench."""
+
+    out: Path = Path("runs/bench")
+    """Folder of bench.json and of the jobs' words, bench.log and serve.log."""
+    which: tuple[Part, ...] = ("ingest", "train", "serve", "help")
+    """Parts to run, e.g. which=[ingest,serve]; peak memory comes with those that need the job."""
+    exams: int = Field(default=24, ge=8)
+    """Virtual exams, eight images each, that are ingested, trained on and served."""
+    repeats: int = Field(default=3, ge=1)
+    """Turns that mgray and the bare way take."""
+    steps: int = Field(default=12, ge=4, multiple_of=4)
+    """Training steps timed in each turn."""
+    requests: int = Field(default=50, ge=1)
+    """Images asked about in each turn."""
+    workers: int = Field(default=2, ge=1)
+    """Processes of the phantoms, of the ingest and of the bare codec loop; exams / 4 at most."""
+    seed: int = 1
+    """Of phantoms, weights and sampling."""
+
+    @field_validator("workers")
+    @classmethod
+    def _fills_shards(cls, workers: int, info: Any) -> int:  # beartype cannot check ValidationInfo
+        if workers * 4 > info.data.get("exams", workers * 4):
+            raise ValueError("expected at most a quarter of exams: each worker fills two shards")
+        return workers

@@ -1,0 +1,47 @@
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mgray.errors import MgrayError, NotFoundError
+from mgray.recipes.endpoint import endpoint, free_port, wait_until_ready
+
+
+@pytest.fixture
+def busy() -> Iterator[int]:
+    """A port somebody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def test_a_free_port_is_taken_as_it_is() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    assert free_port(port) == port
+
+
+def test_the_next_port_is_taken_if_somebody_listens(busy: int) -> None:
+    assert busy < free_port(busy) < busy + 100
+
+
+def test_a_missing_model_is_one_clear_line_before_anything_starts(tmp_path: Path) -> None:
+    with (
+        pytest.raises(NotFoundError, match="no model folder"),
+        endpoint(tmp_path / "nowhere", tmp_path),
+    ):
+        pytest.fail("nothing is served")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("code", ["", "import sys; sys.exit(3)"])
+def test_a_server_that_ends_is_told_with_its_log(code: str, tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", code]) as server:
+        server.wait()
+        with pytest.raises(MgrayError, match=r"did not become ready: see .*serve\.log"):
+            wait_until_ready(server, "http://127.0.0.1:1", tmp_path / "serve.log")
