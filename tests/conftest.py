@@ -45,7 +45,7 @@ def phantom_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from mgray.phantom.config import PhantomConfig
 
     folder = tmp_path_factory.mktemp("phantom") / "archive"
-    small = {"height": 256, "width": 208, "pixel_mm": 0.56, "finding_share": 0.9}
+    small = {"height": 256, "width": 208, "pixel_mm": 0.5, "finding_share": 0.9}
     write_archive(PhantomConfig(out=folder, exams=10, seed=3, workers=1, **small))
     return folder
 

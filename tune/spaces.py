@@ -3,6 +3,7 @@
 A key ``point`` holds whole settings, for grids over several keys at once.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -42,3 +43,9 @@ def flatten(sample: Space) -> Space:
     """Open the key ``point``, so that a sample is dotted keys only."""
     rest = {key: value for key, value in sample.items() if key != "point"}
     return {**sample.get("point", {}), **rest}
+
+
+def count_points(space: Space) -> int:
+    """How many trials one pass over a space's grids takes; 1 where there is none."""
+    grids = [value["grid_search"] for value in space.values() if isinstance(value, dict)]
+    return math.prod(len(grid) for grid in grids)

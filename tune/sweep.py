@@ -9,6 +9,7 @@ table of results is printed and written to out/results.csv. Keys of the sweep it
 """
 
 import logging
+import os
 from typing import Any
 
 from mgray.cli import field_help, guard, parse
@@ -26,6 +27,7 @@ def run(words: list[str]) -> None:
 
     if config.space not in SPACES:
         raise ConfigError(f"unknown space {config.space!r}: expected {' or '.join(SPACES)}")
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # our bar and table instead of Ray's
     from tune.trials import search
 
     table = search(config, parse_overrides(rest))

@@ -13,11 +13,12 @@ from ray import tune
 from mgray.config import replace
 from mgray.data.table import ImageTable
 from mgray.metrics.config import BootstrapConfig
+from mgray.progress import Bar
 from mgray.recipes.catalog import load_recipe
-from mgray.recipes.fusion import FusionRun, run_fusion
+from mgray.recipes.fusion import FusionRun, check_data, run_fusion
 from mgray.reports.config import EvaluateConfig
 from tune.config import SweepConfig
-from tune.spaces import SPACES, flatten
+from tune.spaces import SPACES, count_points, flatten
 
 STAGE: Final = "sm"
 METRIC: Final = "fauc_1_plus"
@@ -41,7 +42,7 @@ def search(config: SweepConfig, changes: Mapping[str, Any]) -> pd.DataFrame:
     from mgray.training.worker import start_ray
 
     out = config.out.resolve()
-    ImageTable.open(config.data)
+    check_data(config.data)
     base = load_recipe(config.recipe, {**changes, "data": str(config.data.resolve())})
     start_ray()
     results = _tuner(config, base, out).fit()
@@ -65,8 +66,40 @@ def _tuner(config: SweepConfig, base: FusionRun, out: Path) -> tune.Tuner:
             max_concurrent_trials=config.concurrent,
             search_alg=_search_algorithm(config),
         ),
-        run_config=tune.RunConfig(name=NAME, storage_path=str(out), verbose=0),
+        run_config=tune.RunConfig(
+            name=NAME, storage_path=str(out), verbose=0, callbacks=[TrialsDone(config)]
+        ),
     )
+
+
+class TrialsDone(tune.Callback):
+    """A bar of finished trials with its ETA.
+
+    Args:
+        config: Tells how many trials there will be.
+    """
+
+    def __init__(self, config: SweepConfig) -> None:
+        self.total = config.samples * count_points(SPACES[config.space]())
+
+    def setup(
+        self,
+        stop: Any = None,
+        num_samples: int | None = None,
+        total_num_samples: int | None = None,
+        **info: Any,
+    ) -> None:
+        """Start the clock."""
+        self.bar = Bar("sweep", self.total, "trials").__enter__()
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+        """Count one."""
+        best = max(t.last_result.get(METRIC, 0.0) for t in trials)
+        self.bar.advance(note=f"best {METRIC} {best:.3f}")
+
+    def on_experiment_end(self, trials: list[Any], **_: Any) -> None:
+        """Stop the clock."""
+        self.bar.__exit__(None, None, None)
 
 
 def _search_algorithm(config: SweepConfig) -> Any:
@@ -129,7 +162,9 @@ def _table(results: tune.ResultGrid) -> pd.DataFrame:
         }
         for result in (results[number] for number in range(len(results)))
     ]
-    return pd.DataFrame(rows).sort_values(METRIC, ascending=False, na_position="last")
+    keys = sorted(set(rows[0]) - {"fauc_1", METRIC, "error"})  # equal scores stand in one order
+    falling = [False] + [True] * len(keys)
+    return pd.DataFrame(rows).sort_values([METRIC, *keys], ascending=falling, na_position="last")
 
 
 def _last_line(error: BaseException | None) -> str:

@@ -5,7 +5,7 @@ from ray.tune.search.sample import Domain
 
 from mgray.config import replace
 from mgray.recipes.fusion import smoke
-from tune.spaces import SPACES, flatten
+from tune.spaces import SPACES, count_points, flatten
 
 
 @pytest.mark.parametrize("name", SPACES)
@@ -40,3 +40,8 @@ def test_focal_holds_the_papers_best():
 
 def test_flatten_opens_points():
     assert flatten({"point": {"a.b": 1}, "c": 2}) == {"a.b": 1, "c": 2}
+
+
+@pytest.mark.parametrize(("name", "points"), [("two_point", 2), ("focal", 1)])
+def test_points_of_a_space_are_counted(name, points):
+    assert count_points(SPACES[name]()) == points

@@ -22,8 +22,10 @@ from pydantic import model_validator
 
 from mgray.config import Config, fingerprint, replace
 from mgray.data.batches import DataConfig
+from mgray.data.pairs import build_pairs
 from mgray.data.table import ImageTable
 from mgray.data.transforms import PreprocessConfig
+from mgray.errors import DataError
 from mgray.models.config import DetectorConfig, FusionConfig, LossConfig
 from mgray.models.efficientdet import EfficientDet, build_detector
 from mgray.models.folder import ModelMeta, load_model, save_model
@@ -136,10 +138,25 @@ def run_fusion(config: FusionRun, use_ray: bool = True, stages: Collection[str] 
         ConfigError: ``out`` holds a run of another config.
     """
     config = config.model_copy(update={"data": config.data.resolve(), "out": config.out.resolve()})
-    ImageTable.open(config.data)  # a wrong folder fails here, before any worker starts
+    check_data(config.data)
     wanted = [stage for stage in build_stages(config) if stage.name in {"untrained", *stages}]
     run_stages(wanted, config, config.out, use_ray=use_ray and config.train.workers > 0)
     return config.out / MODELS
+
+
+def check_data(data: Path) -> None:
+    """Fail in one line, before any worker starts, if a table cannot train anything.
+
+    Raises:
+        NotFoundError: No image table.
+        DataError: A split without a pair, or no malignant pair to learn from.
+    """
+    pairs = build_pairs(ImageTable.open(data))
+    for split in ("train", "val"):
+        if not any(pair.split == split for pair in pairs):
+            raise DataError(f"split {split} of the table has no FFDM-SM pair: ingest more exams")
+    if not any(pair.malignant for pair in pairs if pair.split == "train"):
+        raise DataError("no training pair is malignant: a detector has nothing to learn from")
 
 
 def build_stages(config: FusionRun) -> list[Stage]:
