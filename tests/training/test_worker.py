@@ -1,7 +1,8 @@
-"""The same loop inside Ray Train: two DDP workers, one global batch, deaths included."""
+"""The loop inside Ray Train: one run by two DDP workers, one of which is killed on the way."""
 
 import os
 import signal
+from dataclasses import replace as change
 from pathlib import Path
 
 import pytest
@@ -22,71 +23,84 @@ from mgray.training.worker import train_on_ray
 pytestmark = pytest.mark.ray
 
 
-@pytest.fixture
-def fused(tiny: FusionRun, finished: Path, tmp_path: Path) -> FusionRun:
+def stage_three(config: FusionRun, finished: Path, out: Path) -> Stage:
     """Stage III in a folder of its own, batch norms fixed so that shares of a batch add up."""
-    (tmp_path / "models").mkdir()
+    (out / "models").mkdir(parents=True)
     for name in ("sm", "student"):
-        (tmp_path / "models" / name).symlink_to(finished / "models" / name)
-    changes = {"out": tmp_path, "train.batch_norm": "eval", "train.workers": 2}
-    return replace(tiny, changes | {"train.cpus_per_worker": 0.5})
+        (out / "models" / name).symlink_to(finished / "models" / name)
+    changes = {"out": out, "train.batch_norm": "eval", "train.workers": 2, "train.steps.fused": 3}
+    return build_stages(replace(config, {**changes, "train.cpus_per_worker": 0.5}))[4]
 
 
-def stage_three(config: FusionRun) -> Stage:
-    return build_stages(config)[4]
+def marker_of(stage: Stage) -> Path:
+    return stage.loop.folder / "died"
 
 
-def test_two_workers_learn_what_one_learns(ray_cluster: None, fused: FusionRun) -> None:
-    stage = stage_three(fused)
-    train_on_ray(stage)
-    shared = [
-        row["loss"] for row in read_rows(stage.loop.folder / "metrics.jsonl") if "loss" in row
-    ]
-    b = load_model(stage.model)[0].get_submodule("trunk_b").state_dict()
-    student = load_model(fused.out / "models" / "student")[0].get_submodule("trunk").state_dict()
-    assert all(torch.equal(b[key], value) for key, value in student.items())
-    assert len(list((stage.loop.folder / "checkpoints").glob("step_*"))) == 2
+def with_a_death(stage: Stage) -> Stage:
+    """The same stage, but the first forward pass after the first resume state kills its worker."""
 
-    alone_folder = fused.out / "alone"
-    alone_folder.mkdir()
-    (alone_folder / "models").symlink_to(fused.out / "models")
-    alone = stage_three(replace(fused, {"out": alone_folder}))
-    stage.model.rename(fused.out / "models" / "by_two")
-    train_stage(alone, LocalPort(alone.loop.folder))
-    single = [
-        row["loss"] for row in read_rows(alone.loop.folder / "metrics.jsonl") if "loss" in row
-    ]
-    assert shared == pytest.approx(single, rel=1e-4)
-
-
-def test_a_killed_worker_costs_one_interval(ray_cluster: None, fused: FusionRun) -> None:
-    stage = stage_three(replace(fused, {"train.steps.fused": 3}))
-    marker = fused.out / "died"
-
-    def build_and_die() -> Task:
+    def build() -> Task:
         task = stage.build()
         forward = task.forward
 
         def dying(batch: Batch) -> dict[str, Tensor]:
-            resumed = (stage.loop.folder / "checkpoints" / "step_0000001").exists()
-            if resumed and not marker.exists():
-                marker.touch()
+            kept = (stage.loop.folder / "checkpoints" / "step_0000001").exists()
+            if kept and not marker_of(stage).exists():
+                marker_of(stage).touch()
                 os.kill(os.getpid(), signal.SIGKILL)
             return forward(batch)
 
         task.forward = dying  # type: ignore[method-assign]  # a fault put in by hand
         return task
 
-    train_on_ray(Stage(stage.name, build_and_die, stage.export, stage.feed, stage.loop))
-    assert marker.exists()
-    steps = [r["step"] for r in read_rows(stage.loop.folder / "metrics.jsonl") if "loss" in r]
-    assert steps == [1, 2, 3]
-    assert stage.model.is_dir()
+    return change(stage, build=build)
+
+
+@pytest.fixture(scope="module")
+def shared(
+    ray_cluster: None, tiny: FusionRun, finished: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Stage:
+    """Stage III after two workers ran it, one of which was killed."""
+    stage = stage_three(tiny, finished, tmp_path_factory.mktemp("shared"))
+    train_on_ray(with_a_death(stage))
+    return stage
+
+
+def losses(stage: Stage) -> list[tuple[int, float]]:
+    rows = read_rows(stage.loop.folder / "metrics.jsonl")
+    return [(row["step"], row["loss"]) for row in rows if "loss" in row]
+
+
+def test_a_killed_worker_is_replaced_and_the_stage_ends(shared: Stage) -> None:
+    assert marker_of(shared).exists()
+    assert shared.model.is_dir()
+
+
+def test_two_workers_and_a_death_give_the_losses_of_one_process(
+    shared: Stage, tiny: FusionRun, finished: Path, tmp_path: Path
+) -> None:
+    alone = stage_three(tiny, finished, tmp_path)
+    train_stage(alone, LocalPort(alone.loop.folder))
+    assert [step for step, _ in losses(shared)] == [1, 2, 3]
+    assert dict(losses(shared)) == pytest.approx(dict(losses(alone)), rel=1e-4)
+
+
+def test_ddp_leaves_b_bit_identical(shared: Stage, finished: Path) -> None:
+    b = load_model(shared.model)[0].get_submodule("trunk_b").state_dict()
+    student = load_model(finished / "models" / "student")[0].get_submodule("trunk").state_dict()
+    assert all(torch.equal(b[key], value) for key, value in student.items())
+
+
+def test_ray_keeps_the_newest_two_states(shared: Stage) -> None:
+    folders = sorted((shared.loop.folder / "checkpoints").glob("step_*"))
+    assert [folder.name for folder in folders] == ["step_0000002", "step_0000003"]
 
 
 def test_what_a_worker_says_reaches_the_user_as_one_line(
-    ray_cluster: None, fused: FusionRun, tmp_path: Path
+    ray_cluster: None, tiny: FusionRun, finished: Path, tmp_path: Path
 ) -> None:
-    changes = {"data": tmp_path / "nowhere", "train.max_failures": 0}
-    with pytest.raises(MgrayError, match="no image table in"):
-        train_on_ray(stage_three(replace(fused, changes)))
+    stage = stage_three(tiny, finished, tmp_path / "run")
+    feed = change(stage.feed, table=tmp_path / "nowhere")
+    loop = change(stage.loop, train=replace(stage.loop.train, {"max_failures": 0}))
+    with pytest.raises(MgrayError, match=r"^no image table in [^\n]*$"):
+        train_on_ray(change(stage, feed=feed, loop=loop))
