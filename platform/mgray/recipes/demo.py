@@ -26,8 +26,9 @@ log = logging.getLogger(__name__)
 FINDINGS: Final = (
     "finding_share=0.7",
     "malignant_share=0.6",
-    "lesions.fine_calcifications=0.5",
-)  # many lesions, so that few exams teach something; fine grains do not show at the smoke's scale
+    "contrast=2.0",
+    "lesions.fine_calcifications=0.0",
+)  # easier than life, so that minutes on two cores teach something; the README says so
 PSEUDONYM_KEY: Final = "phantoms have no identity to protect"
 
 
