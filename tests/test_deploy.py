@@ -33,7 +33,7 @@ def test_the_served_application_of_kuberay_is_ours():
     from ray.serve.schema import ServeDeploySchema
 
     service = yaml.safe_load((ROOT / "deploy" / "kuberay" / "rayservice.yaml").read_text())
-    config = ServeDeploySchema.parse_obj(yaml.safe_load(service["spec"]["serveConfigV2"]))
+    config = ServeDeploySchema(**yaml.safe_load(service["spec"]["serveConfigV2"]))
     assert config.applications[0].import_path == "serve.app:build"
 
 

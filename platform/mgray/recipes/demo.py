@@ -136,7 +136,7 @@ def _run(words: list[str]) -> None:
 def _ask(address: str, out: Path) -> list[dict[str, Any]]:
     """Post one phantom SM and one real mammogram; return what was answered."""
     answers = []
-    for what, path in (("phantom SM", _phantom_sm(out)), ("real mammogram (film)", _real(out))):
+    for what, path in (("phantom SM", phantom_sm(out)), ("real mammogram (film)", _real(out))):
         start = time.monotonic()
         headers = {"Content-Type": "application/dicom"}
         reply = httpx.post(
@@ -150,7 +150,8 @@ def _ask(address: str, out: Path) -> list[dict[str, Any]]:
     return answers
 
 
-def _phantom_sm(out: Path) -> Path:
+def phantom_sm(out: Path) -> Path:
+    """The first SM of the demo's archive."""
     import csv
 
     with (out / "archive" / "exams.csv").open() as table:

@@ -54,8 +54,8 @@ class PhantomSource:
         images = archive / "images"
         if not images.is_dir():
             raise NotFoundError(
-                f"{str(archive)!r} holds no folder images: "
-                "make it with python -m jobs.phantom out=DIR"
+                f"archive {str(archive)!r} holds no folder images: "
+                "make one with python -m jobs.phantom out=DIR"
             )
         findings = _findings(archive / "annotations.csv")
         labels = {uid: {"annotations": boxes} for uid, boxes in findings.items()}
