@@ -27,7 +27,7 @@ def test_a_pair_names_the_row_of_each_kind(make_pair_rows: Any, write_table: Any
 def test_an_image_without_partner_is_left_out_and_counted(
     make_pair_rows: Any, write_table: Any, keep: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)
     rows = [*make_pair_rows("a"), make_pair_rows("b")[keep]]
     assert [pair.pair_key for pair in pairs_of(rows, write_table)] == ["a"]
     assert "1 pairs, 1 images without exactly one partner" in caplog.text

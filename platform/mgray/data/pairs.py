@@ -42,7 +42,7 @@ def build_pairs(table: ImageTable) -> list[Pair]:
     """Pair the images of a table.
 
     A key with no FFDM, no SM, or more than one of either is left out; how many images that cost
-    is logged.
+    is logged at DEBUG.
 
     Returns:
         Sorted by ``pair_key``.
@@ -62,7 +62,7 @@ def build_pairs(table: ImageTable) -> list[Pair]:
         if sorted(kind for kind, _ in members) == ["ffdm", "sm"]
     }
     left_out = len(rows) - 2 * len(complete)
-    log.info("%d pairs, %d images without exactly one partner left out", len(complete), left_out)
+    log.debug("%d pairs, %d images without exactly one partner left out", len(complete), left_out)
     return [_pair(key, numbers, rows) for key, numbers in complete.items()]
 
 

@@ -13,6 +13,7 @@ References:
     docs/PAPERS.md 1.3 to 1.5; ``P1-A...`` are its open questions.
 """
 
+import logging
 from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
@@ -36,6 +37,8 @@ from mgray.training.loop import LoopConfig
 from mgray.training.run import run_stages
 from mgray.training.stages import MODELS, STAGES, Stage
 from mgray.training.task import DetectionTask, DistillationTask, Task
+
+log = logging.getLogger(__name__)
 
 Kind = Literal["sm", "ffdm"]
 TRAINED: Final = ("sm", "ffdm", "student", "fused", "upper_bound")
@@ -154,7 +157,9 @@ def check_data(data: Path) -> None:
         NotFoundError: No image table.
         DataError: A split without a pair, or no malignant pair to learn from.
     """
-    pairs = build_pairs(ImageTable.open(data))
+    table = ImageTable.open(data)
+    pairs = build_pairs(table)
+    log.info("data: %d images, %d pairs of FFDM and SM", len(table), len(pairs))
     for split in ("train", "val"):
         if not any(pair.split == split for pair in pairs):
             raise DataError(f"split {split} of the table has no FFDM-SM pair: ingest more exams")
