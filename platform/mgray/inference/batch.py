@@ -4,6 +4,7 @@ Ray Data carries row numbers only; each worker reads its images from the table b
 """
 
 import logging
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 import ray
+from ray.util.annotations import RayDeprecationWarning
 
 from mgray.data.pairs import build_pairs
 from mgray.data.table import ImageTable
@@ -112,13 +114,16 @@ def _stream(folder: Path, data: Path, tasks: list[pa.Table], workers: int) -> ra
     """Plan the work; it runs while the result is read."""
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     ray.data.DataContext.get_current().enable_progress_bars = False
-    return ray.data.from_arrow(tasks).map_batches(
-        PairPredictor,
-        fn_constructor_args=(folder.resolve(), data.resolve()),
-        batch_size=None,
-        batch_format="pyarrow",
-        compute=ray.data.ActorPoolStrategy(size=min(workers, len(tasks))),
-        num_cpus=0.5,  # a predictor uses one core, but a pool must also start on a small machine
-        max_restarts=2,
-        max_task_retries=2,  # Ray's default is without end
-    )
+    with warnings.catch_warnings():
+        # Ray 2.60 calls the last two deprecated and has no other way to say them yet.
+        warnings.simplefilter("ignore", RayDeprecationWarning)
+        return ray.data.from_arrow(tasks).map_batches(
+            PairPredictor,
+            fn_constructor_args=(folder.resolve(), data.resolve()),
+            batch_size=None,
+            batch_format="pyarrow",
+            compute=ray.data.ActorPoolStrategy(size=min(workers, len(tasks))),
+            num_cpus=0.5,  # a predictor uses one core; a pool must also start on a small machine
+            max_restarts=2,
+            max_task_retries=2,  # Ray's default is without end
+        )
