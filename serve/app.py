@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+import click
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import Field
@@ -21,8 +22,9 @@ from starlette.middleware import Middleware
 
 from mgray import __version__
 from mgray.config import Config
+from mgray.config import build as build_config
 from mgray.dicom.limits import Limits
-from mgray.errors import ConfigError
+from mgray.errors import ConfigError, MgrayError
 from serve.answers import Answer, Refusal
 from serve.counts import CountRequests, count_refusal, observe, render
 from serve.intake import MEDIA_TYPES, read_image
@@ -152,14 +154,26 @@ ENDPOINT: Final[Deployment] = serve.deployment(
 )(Endpoint)
 
 
-def build(args: Args) -> serve.Application:
+def build(args: dict[str, Any]) -> serve.Application:
     """Assemble the application; nothing is loaded before Ray starts the replicas.
+
+    Args:
+        args: The fields of ``Args``, as text or typed.
 
     Raises:
         NotFoundError: No such model folder, or no weights in it.
-        ConfigError: A model that needs two images.
+        ConfigError: A key or value that ``Args`` refuses, or a model that needs two images.
+        ClickException: Any of these, in one line, on the command line of ``serve run``.
     """
-    from mgray.config import build as build_config
+    try:
+        return _assemble(build_config(Args, args))
+    except MgrayError as error:
+        if click.get_current_context(silent=True) is None:
+            raise
+        raise click.ClickException(str(error)) from None
+
+
+def _assemble(args: Args) -> serve.Application:
     from mgray.data.transforms import PreprocessConfig
     from mgray.models.folder import read_meta
     from serve.decoder import DECODER

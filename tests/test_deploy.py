@@ -23,6 +23,14 @@ def test_kuberay_files_name_kind_and_version(name):
     assert file["kind"].lower() == name
 
 
+@pytest.mark.parametrize("name", ["raycluster", "rayjob", "rayservice"])
+def test_every_kuberay_cluster_has_a_token(name):
+    spec = yaml.safe_load((ROOT / "deploy" / "kuberay" / f"{name}.yaml").read_text())["spec"]
+    cluster = spec.get("rayClusterSpec") or spec.get("rayClusterConfig") or spec
+    assert cluster["authOptions"] == {"mode": "token"}
+    assert cluster["workerGroupSpecs"]
+
+
 def test_every_start_command_turns_authentication_on():
     cluster = yaml.safe_load((ROOT / "cluster.yaml").read_text())
     starts = cluster["head_start_ray_commands"] + cluster["worker_start_ray_commands"]

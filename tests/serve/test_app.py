@@ -3,8 +3,11 @@
 import io
 import json
 import random
+import subprocess
+import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pydicom
@@ -14,7 +17,7 @@ from mgray.dicom.record import read_record
 from mgray.errors import ConfigError, NotFoundError
 from mgray.inference.predictor import Predictor
 from mgray.models.folder import WEIGHTS, load_model, model_sha256, read_meta, save_model
-from serve.app import Args, build
+from serve.app import build
 
 pytestmark = pytest.mark.ray
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -259,9 +262,24 @@ def test_a_model_that_needs_two_images_is_refused(tmp_path, model_folder):
     both = meta.model_copy(update={"kind": "upper_bound", "inputs": ("sm", "ffdm")})
     save_model(tmp_path / "both", model, both)
     with pytest.raises(ConfigError, match="takes sm and ffdm: serve fused or sm"):
-        build(Args(model=str(tmp_path / "both")))
+        build({"model": str(tmp_path / "both")})
 
 
 def test_a_missing_model_is_refused_before_anything_starts(tmp_path):
     with pytest.raises(NotFoundError, match="no model folder"):
-        build(Args(model=str(tmp_path / "none")))
+        build({"model": str(tmp_path / "none")})
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("model=/nowhere", "Error: no model folder '/nowhere'"),
+        ("modle=/nowhere", "Error: unknown key 'modle': did you mean 'model'?"),
+    ],
+)
+def test_serve_run_says_in_one_line_what_is_wrong(word, says):
+    command = [Path(sys.executable).with_name("serve"), "run", "serve.app:build", word]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert "Traceback" not in ran.stderr
+    assert ran.stderr.strip().splitlines()[-1].startswith(says)
