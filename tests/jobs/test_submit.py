@@ -51,7 +51,7 @@ def head_command(port: int, folder: str) -> str:
 def dashboard() -> Iterator[str]:
     """Address of a real head node's dashboard, started as cluster.yaml starts it."""
     port = free_port()
-    with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as short:
+    with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp", ignore_cleanup_errors=True) as short:
         quiet = subprocess.DEVNULL
         head = subprocess.Popen(
             ["bash", "-c", f"{head_command(port, short)} & trap 'kill $!' TERM; wait; wait"],
