@@ -3,7 +3,8 @@
 Example: python -m jobs.phantom out=archive exams=24 seed=1 finding_share=0.8
 
 Per exam four views (L/R, CC/MLO), each as FFDM and as synthetic 2D of the same virtual breast.
-Run the same command again to continue an interrupted archive; a larger ``exams`` adds to it.
+Run the same command again to continue an interrupted archive; a larger ``exams`` adds to it, a
+smaller one removes the surplus.
 """
 
 from mgray.cli import main

@@ -1,8 +1,10 @@
-"""What several rooms' tests share: one local Ray cluster."""
+"""What several rooms' tests share: one local Ray cluster, tables, and how one is finished."""
 
+import hashlib
+import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,21 @@ def ray_cluster() -> Iterator[None]:
         )
         yield
         ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def finish_table() -> Callable[[Path], Path]:
+    """Write the manifest of shards that a test wrote by hand; returns the table's folder."""
+
+    def finish(folder: Path) -> Path:
+        shards = sorted((folder / "images").glob("part-*.parquet"))
+        told = [{"file": shard.name, "bytes": shard.stat().st_size} for shard in shards]
+        content = hashlib.sha256(b"".join(shard.read_bytes() for shard in shards)).hexdigest()
+        manifest = {"shards": told, "content_sha256": content}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        return folder
+
+    return finish
 
 
 @pytest.fixture(scope="session")

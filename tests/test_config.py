@@ -88,8 +88,17 @@ def test_not_a_number_is_refused():
         ("a=true", True),
         ("a=null", None),
         ("a=[1, 2]", [1, 2]),
+        ("a=[1e-3, no]", [1e-3, "no"]),
+        ("a='3'", "3"),
         ("a=x=y", "x=y"),
         ("a=", ""),
+        ("a=no", "no"),
+        ("a=2024-01-01", "2024-01-01"),
+        ("a=007", "007"),
+        ("a=[x", "[x"),
+        ("a=@x", "@x"),
+        ("a=*x", "*x"),
+        ("a=b: c", "b: c"),
     ],
 )
 def test_override_values_mean_what_they_say(word, value):
@@ -103,6 +112,24 @@ def test_word_without_equals_is_refused():
 
 def test_nest_opens_dotted_keys():
     assert nest({"a.b": 1, "a.c": 2, "d": 3}) == {"a": {"b": 1, "c": 2}, "d": 3}
+
+
+@pytest.mark.parametrize("words", [["a=5", "a.b=3"], ["a.b=3", "a=5"]])
+def test_a_key_and_its_part_together_are_one_clear_line(words):
+    with pytest.raises(ConfigError, match="give one of both"):
+        nest(parse_overrides(words))
+
+
+@pytest.mark.parametrize("name", ["20240101", "2024-01-01", "no", "on", "007", "[x", "a: b"])
+def test_a_folder_may_have_any_name(name):
+    assert build(Run, parse_overrides([f"out={name}"])).out == Path(name)
+
+
+@pytest.mark.parametrize("name", ["true", "1.50", "[x]"])
+def test_a_name_that_means_something_else_gets_a_remedy(name):
+    with pytest.raises(ConfigError, match=r"expected a path: put \./ before a name"):
+        build(Run, parse_overrides([f"out={name}"]))
+    assert build(Run, parse_overrides([f"out=./{name}"])).out == Path(name)
 
 
 def test_leaf_keys_are_dotted():

@@ -8,12 +8,13 @@ tests.
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from mgray.errors import ConfigError, NotFoundError
 
@@ -26,6 +27,14 @@ class Config(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _number_may_name_a_path(cls, value: Any, info: Any) -> Any:
+        """Take ``out=20240101`` as a name: the notation reads it as a whole number."""
+        kind = cls.model_fields[info.field_name or ""].annotation
+        named = Path in (kind, *get_args(kind)) and type(value) is int
+        return str(value) if named else value
 
 
 def replace(config: C, changes: Mapping[str, Any]) -> C:
@@ -62,11 +71,17 @@ def build(cls: type[C], data: Mapping[str, Any]) -> C:
             raise ConfigError(f"{key} is missing{hint}: give {key}=VALUE") from None
         if first["type"] == "extra_forbidden":
             raise ConfigError(_unknown(key, leaf_keys(cls))) from None
+        if first["type"] == "path_type":
+            value = first.get("input")
+            raise ConfigError(f"{key}={value!r}: expected a path: put ./ before a name") from None
         raise ConfigError(f"{key}={first.get('input')!r}: {first['msg']}") from None
 
 
 def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
-    """Read ``key=value`` words; values are YAML, so ``true`` and ``[1, 2]`` mean what they say.
+    """Read ``key=value`` words; ``true``, ``3e-4`` and ``[1, 2]`` mean what they say.
+
+    Values are YAML 1.2 scalars, quoted text or ``[...]`` and ``{...}``; anything else is text as it
+    stands, so that ``no``, ``2024-01-01`` and ``a: b`` may be names.
 
     Raises:
         ConfigError: A word without ``=``.
@@ -81,13 +96,21 @@ def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
 
 
 def nest(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn dotted keys into nested dicts."""
+    """Turn dotted keys into nested dicts.
+
+    Raises:
+        ConfigError: A key is given both as a whole and in part.
+    """
     data: dict[str, Any] = {}
     for key, value in changes.items():
         *parents, leaf = key.split(".")
         room = data
         for name in parents:
             room = room.setdefault(name, {})
+            if not isinstance(room, dict):
+                raise ConfigError(f"{key} is a part of a key that is also given: give one of both")
+        if leaf in room:
+            raise ConfigError(f"{key} is given, and a part of it too: give one of both")
         room[leaf] = value
     return data
 
@@ -133,14 +156,32 @@ def load_yaml(cls: type[C], path: Path) -> C:
     return build(cls, data)
 
 
+class _Core(yaml.SafeLoader):
+    """YAML 1.2's core scalars: to 1.1, which PyYAML reads, ``no`` is false and 3e-4 is text."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - as in the base class
+
+
+for _tag, _pattern, _first in (
+    ("null", r"null|Null|NULL|~", "nN~"),
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"0|-?[1-9][0-9]*", "-0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?", "-+.0123456789"),
+):
+    _Core.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})\\Z"), list(_first)
+    )
+
+
 def _scalar(text: str) -> Any:
-    value = yaml.safe_load(text) if text else ""
-    if isinstance(value, str):  # YAML 1.1 reads 3e-4 as text
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+    try:
+        if text.startswith(("[", "{", "'", '"')):
+            return yaml.load(text, _Core)
+        loader = _Core("")
+        tag = loader.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+        return loader.construct_object(yaml.ScalarNode(tag, text))
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return text
 
 
 def _set(data: dict[str, Any], path: list[str], value: Any, key: str) -> None:

@@ -42,8 +42,8 @@ def make_row() -> MakeRow:
 
 
 @pytest.fixture
-def write_table(tmp_path: Path) -> WriteTable:
-    """Write rows as shards of two row groups and more; returns the table's folder."""
+def write_table(tmp_path: Path, finish_table: Callable[[Path], Path]) -> WriteTable:
+    """Write rows as a finished table of two row groups a shard and more; returns its folder."""
 
     def write(
         rows: Sequence[Row], shards: int = 2, schema: pa.Schema = IMAGE, group: int = 2
@@ -58,7 +58,7 @@ def write_table(tmp_path: Path) -> WriteTable:
                 compression={"pixels": "NONE"},
                 use_dictionary=False,
             )
-        return tmp_path
+        return finish_table(tmp_path)
 
     return write
 

@@ -109,6 +109,29 @@ def test_a_shard_cut_short_is_an_error(folder: Path) -> None:
         ImageTable.open(folder)
 
 
+def test_a_table_without_manifest_is_not_finished(folder: Path) -> None:
+    (folder / "manifest.json").unlink()
+    with pytest.raises(DataError, match=r"not finished.*run the same python -m jobs\.ingest again"):
+        ImageTable.open(folder)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"shards": [{}]}', '{"shards": 3}'])
+def test_a_manifest_of_nothing_finishes_nothing(folder: Path, text: str) -> None:
+    (folder / "manifest.json").write_text(text)
+    with pytest.raises(DataError, match="not finished"):
+        ImageTable.open(folder)
+
+
+def test_a_shard_that_is_missing_or_not_of_the_manifest_is_an_error(folder: Path) -> None:
+    shard = folder / "images" / "part-00002.parquet"
+    other = shard.rename(shard.with_name("part-00003.parquet"))
+    with pytest.raises(DataError, match=r"part-00002\.parquet is missing.* again$"):
+        ImageTable.open(folder)
+    shard.write_bytes(other.read_bytes())
+    with pytest.raises(DataError, match=r"part-00003\.parquet is .*not of it"):
+        ImageTable.open(folder)
+
+
 def test_a_missing_folder_names_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=r"no image table in .*jobs\.ingest") as caught:
         ImageTable.open(tmp_path / "nowhere")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from pydicom import Dataset
 
-from mgray.dicom.kind import check_modality, image_kind
+from mgray.dicom.kind import check_modality, image_kind, marked_kind
 from mgray.errors import Rejected
 from mgray.schema import IMAGE_KINDS
 
@@ -133,3 +133,16 @@ def test_kind_survives_odd_image_types():
 
 def test_numbers_as_text_are_read():
     assert image_kind(dataset(**MG | {"NumberOfFrames": str(np.int64(2))}))[0] == "dbt"
+
+
+@pytest.mark.parametrize(
+    ("image_type", "kind"),
+    [
+        (["ORIGINAL"], "ffdm"),
+        (["DERIVED", "PRIMARY", "TOMOSYNTHESIS", "GENERATED_2D"], "synthetic_2d"),
+        (["DERIVED", "PRIMARY", "TOMOSYNTHESIS"], None),
+        (["DERIVED", "PRIMARY"], None),
+    ],
+)
+def test_header_marks_a_kind_or_none(image_type, kind):
+    assert marked_kind(dataset(**MG | {"ImageType": image_type})) == kind

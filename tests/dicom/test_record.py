@@ -163,6 +163,11 @@ def test_the_source_s_word_for_the_kind_is_kept():
     assert (columns["image_kind"], columns["kind_evidence"]) == ("synthetic_2d", "source")
 
 
+def test_the_header_s_kind_stands_beside_the_source_s_word():
+    record = read_record(example_file(BREAST, ImageType=["ORIGINAL"]), kind="synthetic_2d")
+    assert (record.columns["image_kind"], record.header_kind) == ("synthetic_2d", "ffdm")
+
+
 @pytest.mark.skipif(not FILMS, reason="the samples extra is not installed")
 def test_the_eight_real_films_are_read_right():
     for film in FILMS:

@@ -268,3 +268,25 @@ def test_nan_is_not_hidden_in_unused_windows():
     data = example_file(BREAST, WindowCenter=[1, 7654321], WindowWidth=[2, 3])
     assert reason(data.replace(b"7654321", b"nan    ")) == "corrupt_header"
     assert math.isfinite(read_record(data).columns["window_center"][1])
+
+
+def detail(data):
+    with pytest.raises(Rejected) as caught:
+        read_record(data)
+    return caught.value.detail
+
+
+def test_transfer_syntax_is_named_only_if_the_standard_knows_it():
+    data = example_file(BREAST)
+    known, other = b"1.2.840.10008.1.2.1\0", b"JANE DOE 1970-01-01\0"
+    assert data.count(known) == 1
+    mpeg = b"1.2.840.10008.1.2.4.100"
+    start = data.index(known)
+    assert detail(data.replace(known, other)) == "(0002,0010) is not of the standard"
+    length = struct.pack("<H", len(mpeg) + 1)
+    video = data[: start - 2] + length + mpeg + b"\0" + data[start + len(known) :]
+    assert detail(video) == mpeg.decode()
+
+
+def test_window_width_is_not_in_the_detail():
+    assert "0.1234" not in detail(example_file(BREAST, WindowCenter=5, WindowWidth=0.1234))

@@ -76,7 +76,9 @@ def fused_folder(make_model: Callable[..., Path]) -> Path:
 
 @pytest.fixture(scope="session")
 def table_folder(
-    make_record: Callable[..., Record], tmp_path_factory: pytest.TempPathFactory
+    make_record: Callable[..., Record],
+    tmp_path_factory: pytest.TempPathFactory,
+    finish_table: Callable[[Path], Path],
 ) -> Path:
     """Five pairs, one of them of another split."""
     rows = [
@@ -96,4 +98,4 @@ def table_folder(
     path = folder / "images" / "part-00000.parquet"
     table = pa.Table.from_pylist(rows, schema=IMAGE)
     pq.write_table(table, path, row_group_size=3, write_page_checksum=True)
-    return folder
+    return finish_table(folder)

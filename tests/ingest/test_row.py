@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from mgray.data.splits import assign_split
@@ -11,7 +13,7 @@ def maker(ids):
     return RowMaker(ids, "CC0", "1", split_seed=0)
 
 
-def record(study="1.2.4", patient="anna", **columns):
+def record(study="1.2.4", patient="anna", header_kind=None, **columns):
     seen = {
         "laterality": "L",
         "laterality_source": "tag",
@@ -24,7 +26,7 @@ def record(study="1.2.4", patient="anna", **columns):
         "breast_box": [0, 0, 40, 100],
         "qc_flags": ["monochrome1"],
     }
-    return FileRecord(Identity("1.2.3", study, patient), {**seen, **columns})
+    return FileRecord(Identity("1.2.3", study, patient), {**seen, **columns}, header_kind)
 
 
 def box(*coords, **more):
@@ -46,7 +48,8 @@ def test_box_is_clipped_to_the_image_or_dropped(coords, kept):
 
 
 def test_table_wins_over_header_and_the_contradiction_is_noted(maker):
-    row, notes = maker.row("a.dcm", record(), {"laterality": "R", "image_kind": "film"})
+    labels = {"laterality": "R", "image_kind": "film"}
+    row, notes = maker.row("a.dcm", record(header_kind="ffdm"), labels)
     assert (row["laterality"], row["laterality_source"]) == ("R", "table")
     assert (row["image_kind"], row["kind_evidence"]) == ("film", "table")
     assert notes == {"laterality_contradicted": 1, "image_kind_contradicted": 1}
@@ -79,6 +82,20 @@ def test_ids_are_pseudonyms_of_the_table_first(maker, ids):
 def test_patient_without_id_is_known_by_the_exam(maker):
     one, other = (maker.row("a.dcm", record(study=uid, patient=""), {})[0] for uid in "12")
     assert one["patient_id"] != other["patient_id"]
+
+
+def test_patient_without_id_is_noted(maker):
+    told = (maker.row("a.dcm", record(patient=""), labels) for labels in ({}, {"patient_id": "p"}))
+    assert [notes for _, notes in told] == [{"patient_unknown": 1}, {}]
+
+
+def test_image_that_complete_tables_lack_is_kept_but_never_paired(maker):
+    told = [
+        replace(maker, described=described).row("a.dcm", record(), labels)
+        for described, labels in ((True, {}), (True, {"cancer": 0}), (False, {}))
+    ]
+    assert [row["pair_role"] for row, _ in told] == ["none", "ffdm", "ffdm"]
+    assert [notes for _, notes in told] == [{"images_without_labels": 1}, {}, {}]
 
 
 def test_split_is_the_hash_of_the_raw_patient(maker):
@@ -125,9 +142,16 @@ def test_flags_of_boxes_join_those_of_the_file(maker):
     assert [one["clipped"] for one in row["annotations"]] == [True, False]
 
 
+@pytest.mark.parametrize("coords", [(9, 2, 3, 4), (3, 9, 5, 2), (3, 3, 3, 9)])
+def test_box_without_area_is_dropped_under_its_own_name(maker, coords):
+    row, notes = maker.row("a.dcm", record(), {"annotations": [box(*coords)]})
+    assert (row["annotations"], notes) == ([], {"box_empty": 1})
+    assert "box_outside_image" in row["qc_flags"]
+
+
 def finding_ids(maker, uid="1.2.3", study="1.2.4", **labels):
     boxes = [box(1, 2, 3, 4, finding_id="L1"), box(1, 2, 3, 4), box(1, 2, 3, 4)]
-    seen = FileRecord(Identity(uid, study, "anna"), record().columns)
+    seen = FileRecord(Identity(uid, study, "anna"), record().columns, None)
     row, _ = maker.row("a.dcm", seen, {"annotations": boxes, **labels})
     return [one["finding_id"] for one in row["annotations"]]
 

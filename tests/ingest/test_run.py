@@ -1,5 +1,6 @@
 import pytest
 
+from mgray.data.pairs import build_pairs
 from mgray.data.table import ImageTable
 from mgray.errors import ConfigError, MgrayError, NotFoundError, TooManyRejectedError
 
@@ -44,3 +45,33 @@ def test_misspelt_column_is_found_before_anything_is_decoded(archive, ingest_her
     (archive.root / "catalog.csv").write_text("path,latarality\nimages/a.dcm,L\n")
     with pytest.raises(ConfigError, match="did you mean 'laterality'"):
         ingest_here(archive, tmp_path / "table", source="csv")
+
+
+def warned(manifest):
+    return {one.code: one.count for one in manifest.warnings}
+
+
+def test_kind_of_the_table_that_the_header_contradicts_is_named(archive, ingest_here, tmp_path):
+    archive.image("a.dcm", 1, "synthetic_2d")
+    (archive.root / "catalog.csv").write_text("path,image_kind\nimages/a.dcm,ffdm\n")
+    manifest = ingest_here(archive, tmp_path / "table", source="csv")
+    assert manifest.rows_by_kind == {"ffdm": 1}
+    assert warned(manifest)["image_kind_contradicted"] == 1
+
+
+def test_images_that_the_tables_of_a_phantom_lack_are_never_paired(archive, ingest_here, tmp_path):
+    archive.pair(1)
+    archive.pair(2)
+    archive.exams = archive.exams[:2]
+    archive.tables()
+    manifest = ingest_here(archive, tmp_path / "table")
+    assert (manifest.rows, manifest.pairs) == (4, 1)
+    assert warned(manifest)["images_without_labels"] == 2
+    assert len(build_pairs(ImageTable.open(tmp_path / "table"))) == 1
+
+
+def test_notices_of_patients_and_boxes_reach_the_manifest(archive, ingest_here, tmp_path):
+    archive.image("a.dcm", 1, PatientID="")
+    (archive.root / "catalog.csv").write_text("path,x0,y0,x1,y1\nimages/a.dcm,9,9,3,3\n")
+    found = warned(ingest_here(archive, tmp_path / "table", source="csv"))
+    assert (found["patient_unknown"], found["box_empty"]) == (1, 1)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mgray.errors import DataError
+from mgray.ingest.attempts import MOST_DEATHS, SUFFIX, Attempts
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
@@ -126,6 +127,29 @@ def test_unfinished_run_leaves_no_manifest_and_continues(archive, ingest_here, d
         (tmp_path / "table" / name).unlink()
     assert ingest_here(archive, tmp_path / "table") == first
     assert decoded() == 4
+
+
+def test_deaths_of_an_earlier_run_do_not_count(archive, ingest_here, tmp_path):
+    archive.image("a.dcm", 1)
+    out = tmp_path / "table"
+    (shard,) = ingest_here(archive, out).shards
+    key = Path(shard.file).stem.removeprefix("part-")
+    (out / "ledger" / f"{key}.json").unlink()
+    for _ in range(MOST_DEATHS):
+        Attempts(out / "ledger" / f"{key}{SUFFIX}").begin(0)  # and the machine is lost
+    assert ingest_here(archive, out).rows == 1
+
+
+def test_refused_file_is_tried_again_when_the_tables_learn_its_view(archive, ingest_here, tmp_path):
+    archive.image("a.dcm", 1, ViewPosition="")
+    lines, archive.exams = archive.exams, []
+    archive.tables()
+    before = ingest_here(archive, tmp_path / "table")
+    archive.exams = lines
+    archive.tables()
+    after = ingest_here(archive, tmp_path / "table")
+    assert before.quarantined_by_reason == {"missing_identity": 1}
+    assert (after.rows, after.quarantined) == (1, 0)
 
 
 def test_another_split_seed_gives_another_table(archive, ingest_here, tmp_path):

@@ -107,6 +107,30 @@ def test_more_exams_extend_an_archive(archive: Path, tmp_path: Path) -> None:
     assert digests(tmp_path) == digests(archive)
 
 
+def test_fewer_exams_leave_the_archive_of_a_fresh_folder(
+    archive: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    write_archive(config(tmp_path / "shrunk"))
+    write_archive(config(tmp_path / "shrunk", exams=1))
+    write_archive(config(tmp_path / "fresh", exams=1))
+    assert digests(tmp_path / "shrunk") == digests(tmp_path / "fresh")
+    assert "removed 1 exams beyond exams=1" in caplog.text
+
+
+def test_an_interrupted_enlargement_leaves_no_old_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    write_archive(config(tmp_path, exams=1))
+    monkeypatch.setattr("mgray.phantom.archive.write_exam", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_archive(config(tmp_path))
+    assert not list(tmp_path.glob("*.csv"))
+
+
 def test_other_settings_in_the_same_folder_are_refused(archive: Path) -> None:
     with pytest.raises(ConfigError, match="made with another seed: expected 5"):
         write_archive(replace(config(archive), {"seed": 6}))

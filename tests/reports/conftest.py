@@ -51,10 +51,11 @@ class World:
 
 
 @pytest.fixture(scope="session")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folders(tmp_path_factory: pytest.TempPathFactory, finish_table: Callable[[Path], Path]) -> Path:
     """``table`` and ``run`` below one folder."""
     root = tmp_path_factory.mktemp("world")
     write_table(root / "table")
+    finish_table(root / "table")
     for model in FINDS:
         kind = "ffdm" if model == "ffdm" else "sm"
         meta = ModelMeta(kind="detector", inputs=(kind,), detector=DetectorConfig(weights="none"))
@@ -78,12 +79,14 @@ def evaluated(folders: Path) -> World:
 
 
 @pytest.fixture
-def changed_table(tmp_path: Path) -> Callable[[Callable[[Row], None]], Path]:
+def changed_table(
+    tmp_path: Path, finish_table: Callable[[Path], Path]
+) -> Callable[[Callable[[Row], None]], Path]:
     """Write the table anew with a change made to every row."""
 
     def write(change: Callable[[Row], None]) -> Path:
         write_table(tmp_path / "changed", change)
-        return tmp_path / "changed"
+        return finish_table(tmp_path / "changed")
 
     return write
 

@@ -75,9 +75,17 @@ def test_misspelt_column_names_the_nearest(labels, column, meant):
         labels(f"path,{column}\na,1\n")
 
 
-def test_missing_path_column_names_the_nearest(labels):
-    with pytest.raises(ConfigError, match="has no column 'path': is it 'file_path'"):
+def test_missing_path_column_names_the_place_of_the_nearest(labels):
+    with pytest.raises(ConfigError, match=r"has no column 'path': is it column 1\? rename it"):
         labels("file_path,view\na,CC\n")
+
+
+@pytest.mark.parametrize("line", ["img/jane_doe.dcm,12345", "jane_doe_path,1", "patho,Jane Doe"])
+def test_missing_header_shows_no_cell(labels, line):
+    with pytest.raises(ConfigError, match="has no column 'path'") as error:
+        labels(f"{line}\n")
+    said = str(error.value).lower()
+    assert not any(secret in said for secret in ("jane", "12345", "patho,", "'patho'"))
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,16 @@ def test_image_without_findings_is_negative(archive):
     assert PhantomSource().catalog(archive).by_uid["1.2"]["pathology"] == "negative"
 
 
+def test_tables_describe_every_image(archive):
+    assert PhantomSource().catalog(archive).described
+
+
+def test_archive_without_tables_is_named_unfinished_with_the_remedy(archive):
+    (archive / "exams.csv").unlink()
+    with pytest.raises(NotFoundError, match=r"not finished: run the same python -m jobs\.phantom"):
+        PhantomSource().catalog(archive)
+
+
 @pytest.mark.parametrize("name", ["images", "exams.csv", "annotations.csv"])
 def test_what_is_missing_is_named(archive, name):
     (archive / name).rename(archive / "elsewhere")

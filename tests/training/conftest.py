@@ -1,5 +1,6 @@
 """A table of ten tiny pairs and the smallest run over it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def make_row(number: int, kind: str, stored: np.ndarray, box: list[float] | None
 
 
 @pytest.fixture(scope="session")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def table(tmp_path_factory: pytest.TempPathFactory, finish_table: Callable[[Path], Path]) -> Path:
     """Noise of 128x128; every other pair has a bright lesion."""
     folder = tmp_path_factory.mktemp("table")
     random = np.random.default_rng(0)
@@ -58,7 +59,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "images" / "part-0.parquet",
         write_page_checksum=True,
     )
-    return folder
+    return finish_table(folder)
 
 
 @pytest.fixture(scope="session")

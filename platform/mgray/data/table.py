@@ -1,5 +1,9 @@
-"""The image table: an index in memory, pixels by random access, every page's checksum verified."""
+"""The image table: an index in memory, pixels by random access, every page's checksum verified.
 
+Only a finished table is read: its ``manifest.json`` is written last and names every shard.
+"""
+
+import json
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -15,6 +19,7 @@ from mgray.schema import IMAGE, check_version
 
 PRIVATE: Final = ("source_path", "extra_json")  # never leave the table
 INDEX_COLUMNS: Final = tuple(n for n in IMAGE.names if n not in ("pixels", *PRIVATE))
+MANIFEST: Final = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -48,13 +53,14 @@ class ImageTable:
         Raises:
             NotFoundError: No such folder, or no shards in it.
             SchemaError: Another table version, or a column is missing.
-            DataError: A damaged shard.
+            DataError: An ingest that is not finished, or a damaged shard.
         """
         shards = tuple(sorted((folder / "images").glob("part-*.parquet")))
         if not shards:
             raise NotFoundError(
                 f"no image table in {str(folder)!r}: give the out= folder of python -m jobs.ingest"
             )
+        _check_finished(folder, shards)
         footers = tuple(_read_footer(shard) for shard in shards)
         index = pa.concat_tables(
             _read(shard, footer, None, INDEX_COLUMNS)
@@ -97,6 +103,25 @@ class ImageTable:
         shard, footer = self.shards[group.shard], self.footers[group.shard]
         column = _read(shard, footer, group.number, ("pixels",)).column("pixels")
         return {row: column[row - group.first_row].as_py() for row in rows}
+
+
+def _check_finished(folder: Path, shards: Sequence[Path]) -> None:
+    """Refuse a part of a table, which would pass for a smaller one."""
+    try:
+        told = json.loads((folder / MANIFEST).read_text())["shards"]
+        named = {shard["file"]: shard["bytes"] for shard in told}
+    except (OSError, ValueError, TypeError, KeyError):
+        raise DataError(
+            f"the image table in {str(folder)!r} is not finished: no manifest.json says so; "
+            "run the same python -m jobs.ingest again"
+        ) from None
+    found = {shard.name: shard.stat().st_size for shard in shards}
+    other = sorted(name for name in named | found if named.get(name) != found.get(name))
+    if other:
+        raise DataError(
+            f"the image table in {str(folder)!r} is not as its manifest says: {other[0]} is "
+            "missing, cut short or not of it; run the same python -m jobs.ingest again"
+        )
 
 
 def _read_footer(shard: Path) -> pq.FileMetaData:

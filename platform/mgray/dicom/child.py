@@ -65,7 +65,8 @@ class DecodeChild:
         head, body = self._ask(request, source if isinstance(source, bytes) else b"")
         if "reason" in head:
             raise Rejected(head["reason"], head["detail"])
-        return FileRecord(Identity(**head["identity"]), {**head["columns"], "pixels": body})
+        columns = {**head["columns"], "pixels": body}
+        return FileRecord(Identity(**head["identity"]), columns, head["header_kind"])
 
     def close(self) -> None:
         """End the child; it can be used again."""
@@ -163,7 +164,7 @@ def _answer(source: Path | bytes, limits: Limits, kind: str | None) -> tuple[dic
     except BaseException as error:  # whatever it is, the file has a name for it
         return {"reason": "corrupt_pixels", "detail": type(error).__name__}, b""
     pixels = record.columns.pop("pixels")
-    return {"identity": vars(record.identity), "columns": record.columns}, pixels
+    return {**vars(record), "identity": vars(record.identity)}, pixels
 
 
 def _exchange(

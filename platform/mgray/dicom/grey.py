@@ -33,7 +33,9 @@ def check_grey(columns: Mapping[str, Any]) -> None:
     if function not in VOI_FUNCTIONS:
         raise Rejected("corrupt_header", "(0028,1056) VOI LUT Function is not a defined term")
     if widths and (widths[0] < 1 if function == "LINEAR" else widths[0] <= 0):
-        raise Rejected("corrupt_header", f"window_width={widths[0]}: expected at least 1")
+        raise Rejected(
+            "corrupt_header", "(0028,1051) Window Width is too small: expected at least 1"
+        )
 
 
 def apply_grey(

@@ -38,10 +38,13 @@ def image_kind(dataset: "Dataset", override: str | None = None) -> tuple[str, st
     """
     if override is not None:
         return override, "source"
-    for rule in _RULES:
-        if found := rule(dataset):
-            return found
-    return "ffdm", "default"
+    return _by_rules(dataset) or ("ffdm", "default")
+
+
+def marked_kind(dataset: "Dataset") -> str | None:
+    """Tell the kind that the header itself marks; ``None`` where it marks none."""
+    kind, _ = _by_rules(dataset) or ("unknown", "")
+    return None if kind == "unknown" else kind
 
 
 def check_modality(dataset: "Dataset") -> None:
@@ -54,6 +57,10 @@ def check_modality(dataset: "Dataset") -> None:
     other = sop_class is not None and not sop_class.startswith((ROOT + "7", ROOT + "1"))
     if sop_class not in MAMMOGRAPHY and (modality != "MG" or other):
         raise Rejected("wrong_modality", "neither a mammography SOP class nor modality MG")
+
+
+def _by_rules(dataset: "Dataset") -> Answer:
+    return next((found for rule in _RULES if (found := rule(dataset))), None)
 
 
 def _by_class(dataset: "Dataset") -> Answer:

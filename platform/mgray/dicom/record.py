@@ -27,7 +27,7 @@ from mgray.dicom.header import (
     value,
     voi_lut,
 )
-from mgray.dicom.kind import check_modality, image_kind
+from mgray.dicom.kind import check_modality, image_kind, marked_kind
 from mgray.dicom.limits import DEFAULT_LIMITS, Limits
 from mgray.dicom.view import laterality, orientation, view, view_modifiers
 from mgray.errors import Rejected
@@ -55,10 +55,13 @@ class FileRecord:
     Args:
         identity: Raw identifiers.
         columns: Names and types of ``schema.IMAGE``.
+        header_kind: The kind that the header marks, whatever the source's word; ``None`` where
+            nothing in it does.
     """
 
     identity: Identity
     columns: dict[str, Any]
+    header_kind: str | None
 
 
 def read_record(
@@ -110,7 +113,7 @@ def _record(data: bytes, limits: Limits, kind: str | None) -> FileRecord:
     columns |= _pixel_columns(stored, columns)
     columns["qc_flags"] += _flags(stored, columns) + ["syntax_mislabelled"] * mislabelled
     columns["source_sha256"] = hashlib.sha256(data).hexdigest()
-    return FileRecord(identity, columns)
+    return FileRecord(identity, columns, marked_kind(dataset))
 
 
 def _identity(dataset: "Dataset") -> Identity:
@@ -158,7 +161,7 @@ def _frame(dataset: "Dataset", syntax: str) -> bytes:
     from pydicom.encaps import generate_fragments, parse_basic_offsets
 
     if syntax not in SYNTAXES:
-        raise Rejected("unsupported_syntax", syntax)
+        raise Rejected("unsupported_syntax", _name_of(syntax))
     pixel_data = bytes(dataset["PixelData"].value)
     if SYNTAXES[syntax] in ("little", "big"):
         return pixel_data
@@ -173,6 +176,13 @@ def _frame(dataset: "Dataset", syntax: str) -> bytes:
     if frames > 1 or not frame:
         raise Rejected("header_mismatch", f"{frames} frames in the offset table, expected 1")
     return frame
+
+
+def _name_of(syntax: str) -> str:
+    """Name a transfer syntax of the standard; a file may hold any text in its place."""
+    from pydicom.uid import UID
+
+    return syntax if UID(syntax).type == "Transfer Syntax" else "(0002,0010) is not of the standard"
 
 
 def _attributes(dataset: "Dataset", syntax: str) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """Memory of killed workers: Ray starts a killed task again without end, a poison file must not.
 
 A chunk's worker notes which file it is at. Only a death leaves the note behind; the next attempt
-counts it against that file, and at the third the file is refused instead of tried again.
+counts it against that file, and at the third the file is refused instead of tried again. A driver
+counts only the deaths of its own run: what ended an earlier one, such as a lost machine, is not the
+file's fault, and a poison file is refused by every run after as many deaths.
 """
 
 import json
@@ -38,7 +40,7 @@ class Attempts:
 
 
 def forget(folder: Path) -> None:
-    """Take all notes away: everything is done."""
+    """Take all notes away: a driver starts, or everything is done."""
     for note in folder.glob(f"*{SUFFIX}"):
         note.unlink()
 

@@ -9,13 +9,14 @@ from typing import Any, Final
 
 import mgray
 from mgray.config import Config
+from mgray.data.table import MANIFEST
 from mgray.errors import DataError
 from mgray.ingest.ledger import Entry, Ledger
 from mgray.ingest.pseudonym import Pseudonyms
 from mgray.schema import TABLE_VERSION
 from mgray.sources.source import Notice
 
-FILE: Final = "manifest.json"
+FILE: Final = MANIFEST
 LIBRARIES: Final = ("imagecodecs", "pydicom", "pylibjpeg-openjpeg", "pylibjpeg-rle", "pyarrow")
 SHOWN: Final = 20
 TEXTS: Final = {
@@ -23,10 +24,14 @@ TEXTS: Final = {
     "ambiguous_pair": "several FFDM or several SM of one breast and view: kept and flagged",
     "box_clipped": "boxes cut at the image's edge",
     "box_outside_image": "boxes wholly outside their image: dropped",
+    "box_empty": "boxes without area, as of swapped corners (x0 < x1, y0 < y1 expected): dropped",
     "box_outside_breast": "boxes whose centre is outside the breast: kept and flagged",
     "laterality_contradicted": "images whose table and header name different sides: table wins",
     "view_contradicted": "images whose table and header name different views: table wins",
     "image_kind_contradicted": "images whose table and header name different kinds: table wins",
+    "patient_unknown": "images without a patient id: each exam counts as a patient of its own, so "
+    "that two exams of one person may be in two splits",
+    "images_without_labels": "images that the tables do not describe: kept, but never paired",
     "labels_without_image": "images that the tables describe and the image table lacks",
     "annotations_without_image": "annotated findings on images that the image table lacks",
     "rejected": "files refused: see quarantine.parquet",

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -36,12 +37,15 @@ class RowMaker:
         licence_tag: Of rows whose labels name none.
         adapter_version: Of the source.
         split_seed: Divides patients who have no official split.
+        described: The tables describe every image: one they lack is kept, but never paired, since
+            what they do not say is unknown, not healthy.
     """
 
     ids: Pseudonyms
     licence_tag: str
     adapter_version: str
     split_seed: int
+    described: bool = False
 
     def row(
         self, path: str, record: FileRecord, labels: Mapping[str, Any]
@@ -69,12 +73,14 @@ class RowMaker:
         row["annotations"] = boxes
         row["qc_flags"] = sorted({*(seen.get("qc_flags") or ()), *flags})
         row |= _pairing(row)
-        notes |= {
-            f"{name}_contradicted": 1
-            for name in CONTRADICTED
-            if labels.get(name) and seen.get(name) and labels[name] != seen[name]
+        holds = {
+            "images_without_labels": self.described and not labels,
+            "patient_unknown": not (labels.get("patient_id") or record.identity.patient_id),
+            **_contradictions({**seen, "image_kind": record.header_kind}, labels),
         }
-        return row, notes
+        if holds["images_without_labels"]:
+            row["pair_role"] = "none"
+        return row, notes | {code: 1 for code, held in holds.items() if held}
 
     def _what_is_seen(self, seen: Mapping[str, Any], labels: Mapping[str, Any]) -> dict[str, Any]:
         told = {name: labels.get(name) or seen.get(name) for name in CONTRADICTED}
@@ -106,30 +112,32 @@ class RowMaker:
     def _findings(
         self, breast: str, record: FileRecord, annotations: Sequence[Mapping[str, Any]]
     ) -> tuple[list[dict[str, Any]], set[str], dict[str, int]]:
-        """Clip boxes to the image; drop those wholly outside. Ids are unique within a breast."""
+        """Clip boxes to the image; drop those without a pixel of it, which flags the row.
+
+        Ids are unique within a breast.
+        """
         width, height = record.columns["columns"], record.columns["rows"]
         kept: list[dict[str, Any]] = []
         flags: set[str] = set()
-        notes = {"box_clipped": 0, "box_outside_image": 0, "box_outside_breast": 0}
+        notes: Counter[str] = Counter()
         for number, annotation in enumerate(annotations):
             coords = clip(annotation["coords"], width, height)
             clipped = coords != list(annotation["coords"])
-            faults = {
-                "box_outside_image": coords is None,
-                "box_clipped": coords is not None and clipped,
-                "box_outside_breast": coords is not None
-                and not _centre_inside(coords, record.columns.get("breast_box")),
-            }
-            for code in (code for code, holds in faults.items() if holds):
-                flags.add(code)
-                notes[code] += 1
-            if coords is not None:
+            if coords is None:
+                flags.add("box_outside_image")
+                notes["box_empty" if _is_empty(annotation["coords"]) else "box_outside_image"] += 1
+            else:
+                inside = _centre_inside(coords, record.columns.get("breast_box"))
+                faults = {"box_clipped": clipped, "box_outside_breast": not inside}
+                found = [code for code, holds in faults.items() if holds]
+                flags.update(found)
+                notes.update(found)
                 raw_id = annotation.get("finding_id")
                 unnamed = f"{record.identity.sop_instance_uid} #{number}"
                 finding_id = self.ids.finding(f"{breast} {raw_id}" if raw_id else unnamed)
                 changes = {"finding_id": finding_id, "coords": coords, "clipped": clipped}
                 kept.append({**annotation, **changes})
-        return kept, flags, {code: count for code, count in notes.items() if count}
+        return kept, flags, dict(notes)
 
 
 def clip(coords: Sequence[float], width: int, height: int) -> list[float] | None:
@@ -162,6 +170,19 @@ def _pairing(row: Mapping[str, Any]) -> dict[str, Any]:
         "pair_key": "-".join(words),
         "pair_role": row["image_kind"] if pairable else "none",
     }
+
+
+def _contradictions(seen: Mapping[str, Any], labels: Mapping[str, Any]) -> dict[str, bool]:
+    return {
+        f"{name}_contradicted": bool(labels.get(name) and seen.get(name))
+        and labels[name] != seen[name]
+        for name in CONTRADICTED
+    }
+
+
+def _is_empty(coords: Sequence[float]) -> bool:
+    x0, y0, x1, y1 = coords
+    return x0 >= x1 or y0 >= y1
 
 
 def _centre_inside(coords: Sequence[float], box: Sequence[int] | None) -> bool:

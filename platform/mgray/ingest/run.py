@@ -92,7 +92,9 @@ def _job(config: IngestConfig, source: Source, catalog: Catalog) -> Job:
         out=config.out.resolve(),
         stamp="-".join(stamp),
         limits=config.limits,
-        rows=RowMaker(ids, source.licence_tag, source.adapter_version, config.split_seed),
+        rows=RowMaker(
+            ids, source.licence_tag, source.adapter_version, config.split_seed, catalog.described
+        ),
         by_uid=catalog.by_uid,
     )
 

@@ -61,6 +61,7 @@ def update_table(
     Raises:
         DataError: The archive changes meanwhile.
     """
+    forget(job.out / "ledger")
     for _ in range(PASSES):
         kept = _kept(job, files)
         done = {entry.path for ledger in kept for entry in ledger.entries}

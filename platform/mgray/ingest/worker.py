@@ -95,22 +95,24 @@ class ChunkWorker:
                 raise Rejected("unreadable", "no such file below the archive")
             if not alive:
                 raise Rejected("decoder_died", f"killed its worker {MOST_DEATHS} times")
-            seen |= self._row(file, path, shard)
+            record = self.read(path, file.labels.get("image_kind"))
+            labels = {**file.labels, **self.job.by_uid.get(record.identity.sop_instance_uid, {})}
+            seen["image_id"] = self.job.rows.ids.image(record.identity.sop_instance_uid)
+            seen["label_hash"] = hash_labels(labels)  # other labels may save a refused file
+            seen |= self._row(file.path, record, labels, shard)
         except Rejected as error:
             seen |= {"reason": error.reason, "detail": error.detail}
             seen["sha256"] = self._hash(path, file.size)
         return Entry(file.path, file.size, file.mtime_ns, **seen)
 
-    def _row(self, file: FileState, path: Path, shard: pq.ParquetWriter) -> dict[str, Any]:
-        record = self.read(path, file.labels.get("image_kind"))
-        uid = record.identity.sop_instance_uid
-        labels = {**file.labels, **self.job.by_uid.get(uid, {})}
-        row, notes = self.job.rows.row(file.path, record, labels)
+    def _row(
+        self, path: str, record: FileRecord, labels: Mapping[str, Any], shard: pq.ParquetWriter
+    ) -> dict[str, Any]:
+        row, notes = self.job.rows.row(path, record, labels)
         shard.write_table(row_group(row))
-        told = ("image_id", "patient_id", "exam_id", "split", "image_kind", "pair_key", "pair_role")
+        told = ("patient_id", "exam_id", "split", "image_kind", "pair_key", "pair_role")
         return {
             **{name: row[name] for name in told},
-            "label_hash": hash_labels(labels),
             "sha256": row["source_sha256"],
             "findings": len(row["annotations"]),
             "row_hash": hash_row(row),

@@ -1,12 +1,13 @@
 """An archive of phantom exams: DICOM files, ``annotations.csv`` and ``exams.csv``.
 
 An exam's rows are kept in ``out/exams/<hash>.json``, written after its images; an exam with that
-file and its images is complete and is not made again. The two tables are written last, so an
-archive with tables is complete.
+file and its images is complete and is not made again. The two tables are taken away before an exam
+is made or removed, and written last, so an archive with tables is complete.
 """
 
 import csv
 import json
+import logging
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
@@ -30,27 +31,37 @@ EXAM_COLUMNS: Final = (
     "density", "cancer",
 )  # fmt: skip
 SETTINGS: Final = "settings.json"
+EXAM_TABLE, ANNOTATION_TABLE = "exams.csv", "annotations.csv"
 Rows = dict[str, list[dict[str, Any]]]
+
+log = logging.getLogger(__name__)
 
 
 def write_archive(config: PhantomConfig) -> None:
-    """Make what is missing of an archive, then its tables.
+    """Make what is missing of an archive, remove exams beyond ``exams``, then write its tables.
+
+    The result is that of a fresh folder, whatever was there before.
 
     Raises:
         ConfigError: The folder holds an archive of other settings.
     """
     _claim(config)
     missing = [i for i in range(config.exams) if not _is_complete(config, i)]
+    surplus = _surplus(config)
+    if missing or surplus:
+        for name in (EXAM_TABLE, ANNOTATION_TABLE):
+            (config.out / name).unlink(missing_ok=True)
+    _remove(config, surplus)
     with Bar("phantoms", len(missing), "exams") as bar:
         for _ in _make(config, missing):
             bar.advance()
     rows = [json.loads(_record(config, i).read_text()) for i in range(config.exams)]
     _write_table(
-        config.out / "annotations.csv",
+        config.out / ANNOTATION_TABLE,
         ANNOTATION_COLUMNS,
         [r for e in rows for r in e["annotations"]],
     )
-    _write_table(config.out / "exams.csv", EXAM_COLUMNS, [r for e in rows for r in e["images"]])
+    _write_table(config.out / EXAM_TABLE, EXAM_COLUMNS, [r for e in rows for r in e["images"]])
 
 
 def write_exam(config: PhantomConfig, number: int) -> None:
@@ -107,6 +118,21 @@ def _is_complete(config: PhantomConfig, number: int) -> bool:
         return False
     images = json.loads(record.read_text())["images"]
     return all((config.out / image["path"]).is_file() for image in images)
+
+
+def _surplus(config: PhantomConfig) -> list[Path]:
+    """Records of exams beyond ``exams``, which an earlier run made."""
+    wanted = {_record(config, number) for number in range(config.exams)}
+    return sorted(set((config.out / "exams").glob("*.json")) - wanted)
+
+
+def _remove(config: PhantomConfig, records: Sequence[Path]) -> None:
+    for record in records:
+        for image in json.loads(record.read_text())["images"]:
+            (config.out / image["path"]).unlink(missing_ok=True)
+        record.unlink()  # last: an interrupted removal continues
+    if records:
+        log.info("removed %d exams beyond exams=%d", len(records), config.exams)
 
 
 def _record(config: PhantomConfig, number: int) -> Path:

@@ -85,7 +85,7 @@ class PhantomConfig(ExamConfig):
     out: Path
     """folder of the archive; made if missing, continued if begun with the same settings"""
     exams: PositiveInt
-    """number of exams; one patient and four views each"""
+    """number of exams, one patient and four views each; a smaller one removes the surplus"""
     transfer_syntax: TransferSyntax = "j2k"
     """how pixels are coded; every one is lossless"""
     workers: PositiveInt = 2

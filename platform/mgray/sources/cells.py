@@ -89,7 +89,8 @@ def read_table(path: Path, required: Iterable[str]) -> tuple[list[str], list[Cel
 
     Raises:
         NotFoundError: No such file.
-        ConfigError: Not a CSV text, or a required column is missing.
+        ConfigError: Not a CSV text, or a required column is missing; the text tells nothing of the
+            first line, which may be a patient's if the header is missing.
     """
     if not path.is_file():
         raise NotFoundError(f"no table {str(path)!r}: put it there or name it with csv=PATH")
@@ -104,7 +105,9 @@ def read_table(path: Path, required: Iterable[str]) -> tuple[list[str], list[Cel
     if missing:
         near = difflib.get_close_matches(missing[0], header, n=1)
         hint = (
-            f": is it {near[0]!r}? rename it" if near else f": it has {', '.join(header) or 'none'}"
+            f"is it column {header.index(near[0]) + 1}? rename it"
+            if near
+            else "its first line must name the columns"
         )
-        raise ConfigError(f"{str(path)!r} has no column {missing[0]!r}{hint}")
+        raise ConfigError(f"{str(path)!r} has no column {missing[0]!r}: {hint}")
     return header, cells

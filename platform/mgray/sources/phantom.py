@@ -1,6 +1,7 @@
 """The archive that ``jobs.phantom`` writes: ``images/*.dcm``, ``exams.csv``, ``annotations.csv``.
 
-Every file under ``images/`` counts, known to the tables or not; labels go by SOP instance UID.
+Every file under ``images/`` counts; labels go by SOP instance UID. An image that the tables do not
+describe is no healthy one: it is kept, but never paired.
 """
 
 from collections import defaultdict
@@ -42,7 +43,7 @@ class PhantomSource:
 
     name: str = "phantom"
     licence_tag: str = "Apache-2.0"
-    adapter_version: str = "1"
+    adapter_version: str = "2"
 
     def catalog(self, archive: Path) -> Catalog:
         """List ``images/`` and read both tables.
@@ -57,6 +58,12 @@ class PhantomSource:
                 f"archive {str(archive)!r} holds no folder images: "
                 "make one with python -m jobs.phantom out=DIR"
             )
+        for name in ("annotations.csv", "exams.csv"):
+            if not (archive / name).is_file():
+                raise NotFoundError(
+                    f"archive {str(archive)!r} holds no {name}, so it is not finished: "
+                    "run the same python -m jobs.phantom again"
+                )
         findings = _findings(archive / "annotations.csv")
         labels = {uid: {"annotations": boxes} for uid, boxes in findings.items()}
         _, exams = read_table(archive / "exams.csv", EXAM_COLUMNS)
@@ -65,7 +72,7 @@ class PhantomSource:
             labels[uid] = _image_labels(cells, findings.get(uid, []))
         files = (path for path in images.rglob("*") if path.is_file())
         paths = sorted(path.relative_to(archive).as_posix() for path in files)
-        return Catalog([CatalogRow(path) for path in paths], labels)
+        return Catalog([CatalogRow(path) for path in paths], labels, described=True)
 
 
 def _findings(path: Path) -> dict[str, list[dict[str, Any]]]:

@@ -70,11 +70,13 @@ class Catalog:
         rows: One per file, no path twice.
         by_uid: Labels by raw SOP instance UID; they win over those by path.
         notices: What the tables lack.
+        described: The tables describe every image, so one they lack is a fault of the archive.
     """
 
     rows: list[CatalogRow]
     by_uid: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
+    described: bool = False
 
 
 @runtime_checkable
