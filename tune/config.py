@@ -21,6 +21,7 @@ class SweepConfig(Config):
     samples: int = Field(default=1, ge=1)
     """Draws from the space; a grid is run this many times."""
     concurrent: int = Field(default=1, ge=1)
-    """Trials at a time; each takes train.workers x train.cpus_per_worker CPUs (or GPUs)."""
+    """Trials at a time; each takes train.workers x train.cpus_per_worker CPUs (or GPUs). A search
+    that continues keeps the number that it began with."""
     seed: int = 0
-    """Of the draws."""
+    """Of the draws, and of every trial's weights and sampling."""

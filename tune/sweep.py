@@ -5,7 +5,8 @@
 RECIPE is one of jobs.train, e.g. fusion.smoke. SPACE is two_point (a grid of two) or focal (the
 paper's search). Each trial trains stage I-A (A on SM) as a Ray Train run and is judged by FAUC-1 on
 the validation images with a finding. Other keys change the recipe, e.g. train.steps.sm=50. The
-table of results is printed and written to out/results.csv. Keys of the sweep itself:
+table of results is printed and written to out/results.csv. Another search (other keys, space,
+samples, data or seed) needs another out. Keys of the sweep itself:
 """
 
 import logging

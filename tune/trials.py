@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow as pa
 from ray import tune
 
-from mgray.config import replace
+from mgray.cluster import start_ray
+from mgray.config import Config, replace
 from mgray.data.table import ImageTable
 from mgray.metrics.config import BootstrapConfig
 from mgray.progress import Bar
@@ -23,7 +24,27 @@ from tune.spaces import SPACES, count_points, flatten
 STAGE: Final = "sm"
 METRIC: Final = "fauc_1_plus"
 NAME: Final = "search"
+WHERE: Final = {"gpu", "cpus_per_worker", "threads", "max_failures"}  # of ``train``: where it runs
 TRIAL_CPUS: Final = 0.01  # a trial only waits for its Train workers
+
+
+class Search(Config):
+    """What decides a search's results; a folder holds those of one."""
+
+    settings: dict[str, Any]
+    """Full config of the recipe that all trials share."""
+    space: str
+    """Name of the search space."""
+    samples: int
+    """Draws from it."""
+    seed: int
+    """Of the draws."""
+
+    @classmethod
+    def of(cls, config: SweepConfig, base: FusionRun) -> "Search":
+        """Describe a search, less what changes no result."""
+        settings = base.model_dump(mode="json", exclude={"out": True, "train": WHERE})
+        return cls(settings=settings, space=config.space, samples=config.samples, seed=config.seed)
 
 
 def search(config: SweepConfig, changes: Mapping[str, Any]) -> pd.DataFrame:
@@ -38,13 +59,17 @@ def search(config: SweepConfig, changes: Mapping[str, Any]) -> pd.DataFrame:
 
     Raises:
         MgrayError: The recipe, a key or the table does not exist; said before any trial starts.
+        ConfigError: ``out`` holds another search.
     """
-    from mgray.training.worker import start_ray
+    from mgray.training.run import claim
+    from mgray.training.worker import cpus_of
 
     out = config.out.resolve()
     check_data(config.data)
-    base = load_recipe(config.recipe, {**changes, "data": str(config.data.resolve())})
-    start_ray()
+    own = {"data": str(config.data.resolve()), "seed": config.seed}
+    base = load_recipe(config.recipe, {**changes, **own})
+    claim(out, Search.of(config, base))
+    start_ray(config.concurrent * cpus_of(base.train) + 1)  # one for the trials themselves
     results = _tuner(config, base, out).fit()
     return _table(results)
 

@@ -203,6 +203,16 @@ def test_a_replicate_with_few_false_positives_uses_the_events_beyond_the_margin(
         assert value == pytest.approx(fauc(froc(select(data, row > 0))).raw)
 
 
+def test_a_band_uses_the_events_beyond_the_margin_too() -> None:
+    false = [(0.9 - n / 100, image) for n in range(10) for image in (0, 1)]
+    data = outcomes([(0.1, 0), (0.05, 2)], [*false, (0.08, 2), (0.07, 3)], 4)
+    weights = np.array([[0.0, 0.0, 1.0, 1.0]])  # those without the many false positives
+    grid = np.array([0.0, 0.4, 0.5, 1.0])
+    expected = curve_statistic(select(data, weights[0] > 0), grid)(np.ones((1, 2)))
+    assert expected[0, -1] == 1
+    assert curve_statistic(data, grid)(weights) == pytest.approx(expected)
+
+
 def test_the_operating_threshold_is_the_lowest_within_the_limit() -> None:
     assert operating_threshold(SMALL, 0.5) == 0.5
     assert operating_threshold(SMALL, 0.74) == 0.5

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mgray.config import build
 from mgray.errors import ConfigError, DataError, NotFoundError, SchemaError
-from mgray.models.config import DetectorConfig, FusionConfig
+from mgray.models.config import DetectorConfig, FusionConfig, PostprocessConfig
 from mgray.models.efficientdet import EfficientDet
 from mgray.models.folder import (
     ModelMeta,
@@ -27,6 +27,7 @@ META = ModelMeta(
     inputs=("sm",),
     detector=DetectorConfig(weights="none"),
     preprocess={"net_height": 128, "net_width": 256},
+    postprocess=PostprocessConfig(keep=7),
     thresholds={"fppi_1": 0.25},
     licence="apache-2.0",
     stage="sm",
@@ -61,7 +62,7 @@ def test_what_a_folder_says_about_itself_comes_back_equal(saved: Path) -> None:
     assert read_meta(saved) == META
 
 
-@pytest.mark.parametrize("mode", ["concat_head", "fuse_conv"])
+@pytest.mark.parametrize("mode", ["concat_head", "wide_head", "fuse_conv"])
 def test_a_saved_fused_detector_answers_the_same(
     mode: str, folder: Path, detector: EfficientDet, other: EfficientDet, small: Tensor
 ) -> None:
@@ -131,6 +132,44 @@ def test_thresholds_can_be_added_without_touching_the_weights(saved: Path) -> No
     update_meta(saved, META.model_copy(update={"thresholds": {"fppi_1": 0.5}}))
     assert load_model(saved)[1].thresholds == {"fppi_1": 0.5}
     assert model_sha256(saved) == before
+
+
+@pytest.mark.parametrize("last", ["config.json", "README.md", "SHA256SUMS"])
+def test_an_update_that_is_cut_off_leaves_the_old_folder_whole(
+    saved: Path, last: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Path.write_text
+
+    def killed(path: Path, text: str) -> int:
+        if path.name == last:
+            raise KeyboardInterrupt
+        return write(path, text)
+
+    monkeypatch.setattr(Path, "write_text", killed)
+    with pytest.raises(KeyboardInterrupt):
+        update_meta(saved, META.model_copy(update={"thresholds": {"fppi_1": 0.5}}))
+    assert load_model(saved)[1] == META
+
+
+def test_an_update_leaves_nothing_beside_the_folder(saved: Path) -> None:
+    update_meta(saved, META.model_copy(update={"seed": 8}))
+    assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+def test_a_folder_behind_a_link_is_updated_where_it_lies(saved: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(saved)
+    update_meta(tmp_path / "link", META.model_copy(update={"seed": 8}))
+    assert (tmp_path / "link").is_symlink()
+    assert load_model(saved)[1].seed == 8
+
+
+def test_a_storage_without_links_gets_a_copy(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    update_meta(saved, META.model_copy(update={"seed": 8}))
+    assert load_model(saved)[1].seed == 8
 
 
 def test_a_missing_folder_is_one_line(folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mgray.errors import MgrayError, NotFoundError
-from mgray.recipes.endpoint import endpoint, free_port, wait_until_ready
+from mgray.recipes.endpoint import endpoint, free_port, serve_command, wait_until_ready
 
 
 @pytest.fixture
@@ -37,6 +37,13 @@ def test_a_missing_model_is_one_clear_line_before_anything_starts(tmp_path: Path
     ):
         pytest.fail("nothing is served")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_ray_that_runs_on_the_machine_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert serve_command(Path("x.yaml"))[1:] == ["run", "--address", "local", "x.yaml"]
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:6379")
+    assert serve_command(Path("x.yaml"))[1:] == ["run", "x.yaml"]
 
 
 @pytest.mark.parametrize("code", ["", "import sys; sys.exit(3)"])

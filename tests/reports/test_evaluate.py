@@ -7,7 +7,7 @@ import pytest
 
 from mgray.config import replace
 from mgray.errors import DataError, NotFoundError, SchemaError
-from mgray.models.folder import load_model, read_meta
+from mgray.models.folder import load_model, read_meta, update_meta
 from mgray.reports.evaluate import evaluate
 
 
@@ -89,6 +89,8 @@ def test_the_page_shows_verdict_table_curves_and_pictures(page: str) -> None:
 def test_thresholds_are_written_into_the_model_folders(evaluated: object, report: dict) -> None:
     meta = read_meta(evaluated.config.run / "models" / "sm")
     assert meta.thresholds["fppi_1"] == report["models"]["sm"]["threshold"] == 0.8
+    said = meta.notes["threshold fppi_1 is"]
+    assert said == f"one false positive per image on all images of val; {report['rule']}"
 
 
 def test_a_report_of_some_models_leaves_the_rest_out(world: object) -> None:
@@ -134,16 +136,30 @@ def test_models_with_new_thresholds_keep_their_checksums(evaluated: object) -> N
         load_model(evaluated.config.run / "models" / "sm")
 
 
+@pytest.mark.parametrize(
+    "other", [{"froc.operating_fppi": 0.5}, {"froc.operating_images": "positive"}]
+)
 def test_another_operating_point_is_not_written_as_one_false_positive_per_image(
-    world: object,
+    world: object, other: dict[str, object]
 ) -> None:
     folder = world.config.run / "models" / "fused"
-    before = read_meta(folder).thresholds
-    evaluate(
-        replace(world.config, {"froc.operating_fppi": 0.5, "models": ["fused"], "gallery": 0}),
-        world.predict,
-    )
-    assert read_meta(folder).thresholds == before
+    before = read_meta(folder)
+    changes = {"models": ["fused"], "gallery": 0, "hit.min_radius_px": 1000}
+    evaluate(replace(world.config, {**changes, **other}), world.predict)
+    assert read_meta(folder) == before
+
+
+def test_another_hit_rule_is_named_beside_its_threshold(world: object) -> None:
+    folder = world.config.run / "models" / "untrained"
+    before = read_meta(folder)
+    changes = {"models": ["untrained"], "gallery": 0, "hit.min_radius_px": 1000}
+    evaluate(replace(world.config, changes), world.predict)
+    assert "1000 px" in read_meta(folder).notes["threshold fppi_1 is"]
+    update_meta(folder, before)
+
+
+def test_the_page_says_how_its_numbers_are_written(page: str) -> None:
+    assert "rounded to the digits shown" in page
 
 
 def test_the_reports_configs_name_no_folder(report: dict) -> None:
@@ -166,7 +182,6 @@ def test_the_alignment_of_the_pairs_is_in_the_report(report: dict) -> None:
 
 def test_what_is_not_measured_is_null_not_zero(report: dict) -> None:
     assert report["served"] is None
-    assert report["latency"] is None
 
 
 def test_a_second_report_predicts_nothing_anew(world: object) -> None:

@@ -90,10 +90,11 @@ def test_words_from_data_are_escaped(page: Page) -> None:
     assert "&lt;script&gt;" in text
 
 
-def test_latency_is_shown_once_measured(page: Page) -> None:
-    facts = {**page.facts, "latency": {"p50": 12.5, "p99": 30.25}}
+def test_a_served_answer_shows_its_latency(page: Page) -> None:
+    answer = {"detections": [], "timing_ms": {"decode": 64, "detect": 511}}
+    facts = {**page.facts, "served": [{"what": "film", "seconds": 0.58, "answer": answer}]}
     text = render(replace(page, facts=facts))
-    assert "<td>p99</td><td>30.25</td>" in text
+    assert "<td>0.58 s</td><td>64 ms</td><td>511 ms</td>" in text
 
 
 def test_a_served_answer_without_a_threshold_has_a_dash(page: Page) -> None:

@@ -1,3 +1,5 @@
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from mgray.config import replace
-from mgray.errors import ConfigError, NotFoundError
+from mgray.errors import ConfigError, DataError, NotFoundError
 from mgray.models.folder import read_meta, update_meta
-from mgray.reports.predictions import collect_predictions, run_models
+from mgray.reports.predictions import collect_predictions, read_content, run_models
 from mgray.schema import PREDICTION
 
 
@@ -78,6 +80,43 @@ def test_another_table_asks_for_new_predictions(
     collect_predictions(config, world.predict)
     collect_predictions(replace(config, {"data": changed_table(relabel)}), world.predict)
     assert world.calls == ["sm", "sm"]
+
+
+def test_new_content_in_shards_of_the_old_size_asks_for_new_predictions(
+    world: object, tmp_path: Path
+) -> None:
+    config = replace(world.config, {"models": ["sm"]})
+    collect_predictions(config, world.predict)
+    data = tmp_path / "again"
+    shutil.copytree(config.data, data)
+    collect_predictions(replace(config, {"data": data}), world.predict)
+    assert world.calls == ["sm"], "the same rows elsewhere"
+    manifest = json.loads((data / "manifest.json").read_text())
+    (data / "manifest.json").write_text(json.dumps(manifest | {"content_sha256": "other"}))
+    collect_predictions(replace(config, {"data": data}), world.predict)
+    assert world.calls == ["sm", "sm"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", None])
+def test_a_manifest_without_its_hash_is_one_line(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(DataError, match=r"manifest\.json in .* names no content_sha256: run"):
+        read_content(tmp_path)
+
+
+def test_the_configs_workers_and_gpu_reach_the_predictors(
+    world: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def predict_table(*args: object, **how: object) -> pa.Table:
+        asked.append(how)
+        return world.predict(*args)
+
+    monkeypatch.setattr("mgray.inference.batch.predict_table", predict_table)
+    collect_predictions(replace(world.config, {"models": ["sm"], "workers": 8, "gpu": True}))
+    assert asked == [{"workers": 8, "gpu": True}]
 
 
 def test_another_split_asks_for_new_predictions(world: object) -> None:

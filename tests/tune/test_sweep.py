@@ -1,5 +1,6 @@
 """Tests of tune.sweep: a real two-point search, its table, its resume, its errors."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mgray.config import parse_overrides
+from mgray.config import parse_overrides, replace
+from mgray.errors import ConfigError
 from tune.config import SweepConfig
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +68,52 @@ def test_searching_again_trains_nothing_and_gives_the_same_table(searched):
     assert before == {
         path: path.stat().st_mtime_ns for path in config.out.rglob("model.safetensors")
     }
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"train.steps.sm": 3}, r"settings\.train\.steps\.sm=2, not 3"),
+        ({"samples": 2}, "samples=1, not 2"),
+        ({"seed": 5}, "seed=0, not 5"),
+        ({"space": "focal"}, "space=two_point, not focal"),
+        ({"recipe": "fusion.base"}, r"settings\.[^ ]*, not "),
+    ],
+)
+def test_another_search_in_the_same_folder_names_what_differs(searched, changes, line):
+    from tune.trials import search
+
+    config, _ = searched
+    own = {key: value for key, value in changes.items() if key in SweepConfig.model_fields}
+    rest = {key: value for key, value in changes.items() if key not in own}
+    with pytest.raises(ConfigError, match=f"holds a run with {line}.*give another out=DIR"):
+        search(replace(config, own), parse_overrides(TINY) | rest)
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_another_table_in_the_same_folder_is_another_search(searched, tmp_path):
+    from tune.trials import search
+
+    config, _ = searched
+    (tmp_path / "table").symlink_to(config.data)
+    moved = tmp_path / "copy"
+    shutil.copytree(config.data, moved)
+    with pytest.raises(ConfigError, match=r"settings\.data=.*, not .*copy"):
+        search(replace(config, {"data": moved}), parse_overrides(TINY))
+    search(replace(config, {"data": tmp_path / "table"}), parse_overrides(TINY))
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_where_the_trials_run_may_change(searched):
+    from tune.trials import search
+
+    config, first = searched
+    changes = parse_overrides([*TINY, "train.cpus_per_worker=0.25"])
+    assert len(search(config, changes)) == len(first)
 
 
 @pytest.mark.ray

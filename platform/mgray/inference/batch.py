@@ -14,6 +14,7 @@ import pyarrow as pa
 import ray
 from ray.util.annotations import RayDeprecationWarning
 
+from mgray.cluster import start_ray
 from mgray.data.pairs import build_pairs
 from mgray.data.table import ImageTable
 from mgray.errors import NotFoundError
@@ -27,7 +28,12 @@ _TASK: Final = pa.schema([("pair_key", pa.string()), ("sm", pa.int64()), ("ffdm"
 
 
 def predict_table(
-    folder: Path, data: Path, splits: Sequence[str], model: str, workers: int = 2
+    folder: Path,
+    data: Path,
+    splits: Sequence[str],
+    model: str,
+    workers: int = 2,
+    gpu: bool = False,
 ) -> pa.Table:
     """Predict every pair of some splits.
 
@@ -37,18 +43,22 @@ def predict_table(
         splits: Subset of ``schema.SPLITS``.
         model: Goes into the column ``model``.
         workers: Predictors that run at once.
+        gpu: One GPU for each of them; else a CPU core.
 
     Returns:
         ``schema.PREDICTION``, sorted by ``pair_key``; the same for any number of workers.
 
     Raises:
         NotFoundError: No model, no table, or no pair in these splits.
+        MgrayError: The cluster of ``RAY_ADDRESS`` cannot be joined.
     """
     read_meta(folder)
     tasks = build_tasks(data, splits)
     found: list[pa.Table] = []
+    start_ray(workers)
+    make = (folder.resolve(), data.resolve(), "cuda" if gpu else "cpu")
     with Bar(f"predict {model}", sum(len(task) for task in tasks), "pairs") as bar:
-        for rows in _stream(folder, data, tasks, workers).iter_batches(
+        for rows in _stream(make, tasks, workers, gpu).iter_batches(
             batch_size=None, batch_format="pyarrow"
         ):
             found.append(rows)
@@ -86,10 +96,11 @@ class PairPredictor:
     Args:
         folder: Model folder.
         data: Folder of the image table.
+        device: Of the model.
     """
 
-    def __init__(self, folder: Path, data: Path) -> None:
-        self.predictor = Predictor.load(folder)
+    def __init__(self, folder: Path, data: Path, device: str = "cpu") -> None:
+        self.predictor = Predictor.load(folder, device)
         self.table = ImageTable.open(data)
 
     def __call__(self, tasks: pa.Table) -> pa.Table:
@@ -110,8 +121,10 @@ class PairPredictor:
         }
 
 
-def _stream(folder: Path, data: Path, tasks: list[pa.Table], workers: int) -> ray.data.Dataset:
-    """Plan the work; it runs while the result is read."""
+def _stream(
+    make: tuple[Path, Path, str], tasks: list[pa.Table], workers: int, gpu: bool
+) -> ray.data.Dataset:
+    """Plan the work of workers made from ``make``; it runs while the result is read."""
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     ray.data.DataContext.get_current().enable_progress_bars = False
     with warnings.catch_warnings():
@@ -119,11 +132,12 @@ def _stream(folder: Path, data: Path, tasks: list[pa.Table], workers: int) -> ra
         warnings.simplefilter("ignore", RayDeprecationWarning)
         return ray.data.from_arrow(tasks).map_batches(
             PairPredictor,
-            fn_constructor_args=(folder.resolve(), data.resolve()),
+            fn_constructor_args=make,
             batch_size=None,
             batch_format="pyarrow",
             compute=ray.data.ActorPoolStrategy(size=min(workers, len(tasks))),
             num_cpus=0.5,  # a predictor uses one core; a pool must also start on a small machine
+            num_gpus=1 if gpu else None,
             max_restarts=2,
             max_task_retries=2,  # Ray's default is without end
         )

@@ -8,7 +8,6 @@ is left alone. This module holds what is Ray's; the rest is in ``run`` and ``upd
 
 import json
 import logging
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from types import TracebackType
@@ -18,6 +17,7 @@ import ray
 from ray.data import ActorPoolStrategy, DataContext
 from ray.exceptions import RayError
 
+from mgray.cluster import start_ray
 from mgray.errors import DataError, MgrayError
 from mgray.ingest.config import IngestConfig
 from mgray.ingest.ledger import (
@@ -30,7 +30,6 @@ from mgray.ingest.manifest import Manifest
 from mgray.ingest.run import ingest_with, without_paths
 from mgray.ingest.worker import ChunkWorker, Job, apply_verdict
 
-OBJECT_STORE_BYTES: Final = 200 * 2**20  # only paths and counts travel
 MOST_BLOCKS: Final = 4096
 
 
@@ -70,7 +69,7 @@ class SettleTask:
 
 
 class RayRunner:
-    """The running Ray, that of ``RAY_ADDRESS``, or a local one; started when first needed."""
+    """The Ray of ``start_ray``, started when first needed, ended if it was started here."""
 
     def __init__(self, job: Job, workers: int | None) -> None:
         self.job, self.workers, self._started = job, workers, False
@@ -127,19 +126,4 @@ class RayRunner:
     def _start(self) -> None:
         DataContext.get_current().enable_progress_bars = False
         logging.getLogger("ray.data").setLevel(logging.ERROR)
-        if ray.is_initialized():
-            return
-        self._started = True
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        os.environ.setdefault("RAY_worker_niceness", "0")
-        if os.environ.get("RAY_ADDRESS"):
-            ray.init(log_to_driver=False)
-            return
-        os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # no dashboard, nothing listens outside
-        ray.init(
-            num_cpus=self.workers,
-            include_dashboard=False,
-            log_to_driver=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            logging_level=logging.WARNING,
-        )
+        self._started |= start_ray(self.workers)

@@ -55,7 +55,10 @@ class BootstrapConfig(Config):
     """Number of resamples; 0 leaves the intervals out."""
 
     method: Literal["percentile", "bca"] = "percentile"
-    """Kind of interval."""
+    """Kind of interval of FAUC-1 and FAUC-1+; bca corrects them for bias and skew.
+
+    Differences, the gap closed and the bands of curves are percentile either way.
+    """
 
     seed: int = 0
     """Of the resamples; equal for all models, so that differences are paired."""

@@ -16,6 +16,7 @@ from mgray.metrics.config import Interpolation
 from mgray.metrics.outcomes import Outcomes, select
 
 Weights = Float[np.ndarray, "replicate image"]
+Points = Float[np.ndarray, "replicate point"]
 Statistic = Callable[[Weights], Float[np.ndarray, " replicate"]]
 MARGIN: Final = 1.25  # events kept beyond x; a replicate that needs more is computed again with all
 
@@ -90,34 +91,23 @@ def fauc_statistic(
 ) -> Statistic:
     """The raw area as a function of image weights, for the bootstrap.
 
-    Only events that matter below ``x`` are looked at; a replicate in which they do not reach ``x``
-    is computed again with all of them, so the result is exact.
+    As exact and quick as ``_measure_until``.
     """
-    full = build_events(outcomes, interpolation)
-    short = _until(full, MARGIN * x * outcomes.images)
-
-    def statistic(weights: Weights) -> Float[np.ndarray, " replicate"]:
-        fppi, sensitivity = weighted_curves(short, weights)
-        area = _area(fppi, sensitivity, x, interpolation)
-        again = fppi[:, -1] < x
-        if again.any() and len(short.ends) < len(full.ends):
-            area[again] = _area(*weighted_curves(full, weights[again]), x, interpolation)
-        return area
-
-    return statistic
+    events = build_events(outcomes, interpolation)
+    return _measure_until(
+        x, events, outcomes.images, lambda fppi, found: _area(fppi, found, x, interpolation)
+    )
 
 
 def curve_statistic(
     outcomes: Outcomes, fppi: Float[np.ndarray, " grid"]
 ) -> Callable[[Weights], Float[np.ndarray, "replicate grid"]]:
     """Sensitivity at given false positives per image as a function of image weights, for bands."""
-    events = _until(build_events(outcomes), MARGIN * float(fppi.max()) * outcomes.images)
 
-    def statistic(weights: Weights) -> Float[np.ndarray, "replicate grid"]:
-        curves = zip(*weighted_curves(events, weights), strict=True)
-        return np.stack([np.interp(fppi, x, y) for x, y in curves])
+    def measure(x: Points, y: Points) -> Float[np.ndarray, "replicate grid"]:
+        return np.stack([np.interp(fppi, *curve) for curve in zip(x, y, strict=True)])
 
-    return statistic
+    return _measure_until(float(fppi.max()), build_events(outcomes), outcomes.images, measure)
 
 
 def on_positive(outcomes: Outcomes, make: Callable[[Outcomes], Statistic]) -> Statistic:
@@ -171,6 +161,27 @@ def weighted_curves(
         fppi = np.hstack([start, false / weights.sum(axis=1, keepdims=True)])
         sensitivity = np.hstack([start, found]) / (weights @ events.lesions)[:, None]
     return fppi, sensitivity
+
+
+def _measure_until(
+    x: float, full: Events, images: int, measure: Callable[[Points, Points], np.ndarray]
+) -> Callable[[Weights], np.ndarray]:
+    """Measure weighted curves up to ``x`` false positives per image.
+
+    Only events that matter below ``x`` are looked at; a replicate in which they do not reach ``x``
+    is measured again with all of them, so the result is exact.
+    """
+    short = _until(full, MARGIN * x * images)
+
+    def statistic(weights: Weights) -> np.ndarray:
+        fppi, sensitivity = weighted_curves(short, weights)
+        measured = measure(fppi, sensitivity)
+        again = fppi[:, -1] < x
+        if again.any() and len(short.ends) < len(full.ends):
+            measured[again] = measure(*weighted_curves(full, weights[again]))
+        return measured
+
+    return statistic
 
 
 def _until(events: Events, false_marks: float) -> Events:

@@ -59,14 +59,11 @@ class ModelMeta(Config):
 
 def save_model(folder: Path, model: nn.Module, meta: ModelMeta) -> None:
     """Write a model folder; one that is there already is replaced once the new one is complete."""
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    partial = _begin(folder)
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     save_file(state, partial / WEIGHTS, metadata={"format": "pt"})
     _write_texts(partial, meta)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.replace(folder)
+    _publish(partial, folder)
 
 
 def load_model(folder: Path, device: str = "cpu") -> tuple[nn.Module, ModelMeta]:
@@ -125,8 +122,14 @@ def read_meta(folder: Path) -> ModelMeta:
 
 
 def update_meta(folder: Path, meta: ModelMeta) -> None:
-    """Replace what a model folder says about itself; its weights stay as they are."""
-    _write_texts(folder, meta)
+    """Replace what a model folder says about itself; its weights stay as they are.
+
+    A reader, or whoever comes after a kill, finds the old folder or the new one, each whole.
+    """
+    partial = _begin(folder)
+    _link(folder / WEIGHTS, partial / WEIGHTS)
+    _write_texts(partial, meta)
+    _publish(partial, folder)
 
 
 def build_model(meta: ModelMeta) -> nn.Module:
@@ -149,6 +152,36 @@ def model_sha256(folder: Path) -> str:
     return _sha256(folder / WEIGHTS)
 
 
+def _begin(folder: Path) -> Path:
+    """Make an empty folder beside the one that will be replaced."""
+    target = folder.resolve()
+    partial = target.with_name(target.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    return partial
+
+
+def _publish(partial: Path, folder: Path) -> None:
+    """Put a complete folder in the place of another, by two renames.
+
+    For the instant between them there is none; the old one then lies beside it.
+    """
+    target = folder.resolve()
+    old = target.with_name(target.name + ".replaced")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.is_dir():
+        target.rename(old)
+    partial.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _link(path: Path, copy: Path) -> None:
+    try:
+        copy.hardlink_to(path)
+    except OSError:  # not every storage has links
+        shutil.copy2(path, copy)
+
+
 def _write_texts(folder: Path, meta: ModelMeta) -> None:
     data = {"format_version": FORMAT_VERSION, **meta.model_dump(mode="json")}
     (folder / CONFIG).write_text(json.dumps(data, indent=2) + "\n")
@@ -160,7 +193,7 @@ def _write_texts(folder: Path, meta: ModelMeta) -> None:
 def _verify(folder: Path) -> None:
     lines = (folder / SUMS).read_text().splitlines()
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-    for name in (WEIGHTS, CONFIG, CARD):
+    for name in (CONFIG, CARD, WEIGHTS):  # the large one last: an update may be under way
         if not (folder / name).is_file() or sums.get(name) != _sha256(folder / name):
             raise DataError(
                 f"{name} in {str(folder)!r} does not match {SUMS}: it is damaged or was changed; "

@@ -15,6 +15,7 @@ from typing import Final
 import httpx
 import yaml
 
+from mgray.cluster import ADDRESS, LOCAL_ENVIRONMENT
 from mgray.errors import MgrayError
 
 READY_WITHIN_S: Final = 120.0
@@ -45,9 +46,14 @@ def endpoint(model: Path, folder: Path, port: int = 8000) -> Iterator[str]:
         "applications": [application | {"args": {"model": str(model)}}],
     }
     (folder / "serve.yaml").write_text(yaml.safe_dump(options))
-    command = [str(Path(sys.executable).with_name("serve")), "run", str(folder / "serve.yaml")]
     with (folder / "serve.log").open("wb") as sink:
-        server = subprocess.Popen(command, stdout=sink, stderr=sink, start_new_session=True)
+        server = subprocess.Popen(
+            serve_command(folder / "serve.yaml"),
+            stdout=sink,
+            stderr=sink,
+            start_new_session=True,
+            env={**LOCAL_ENVIRONMENT, **os.environ},
+        )
     try:
         address = f"http://127.0.0.1:{port}"
         wait_until_ready(server, address, folder / "serve.log")
@@ -58,6 +64,12 @@ def endpoint(model: Path, folder: Path, port: int = 8000) -> Iterator[str]:
             server.wait(timeout=STOPPED_WITHIN_S)
         except subprocess.TimeoutExpired:
             os.killpg(server.pid, signal.SIGKILL)
+
+
+def serve_command(options: Path) -> list[str]:
+    """``serve run`` on the cluster that ``RAY_ADDRESS`` names, else on a Ray of its own."""
+    address = [] if os.environ.get(ADDRESS) else ["--address", "local"]
+    return [str(Path(sys.executable).with_name("serve")), "run", *address, str(options)]
 
 
 def wait_until_ready(server: "subprocess.Popen[bytes]", address: str, log: Path) -> None:

@@ -37,6 +37,12 @@ class EvaluateConfig(Config):
     audit_pairs: int = Field(default=60, ge=0)
     """Pairs of the split whose alignment is measured, at random; 0 leaves the audit out."""
 
+    workers: int = Field(default=2, ge=1)
+    """Predictors that run at once, on Ray; predictions do not depend on it."""
+
+    gpu: bool = False
+    """One GPU for each predictor; else one CPU core."""
+
     seed: int = 0
     """Of the pairs shown and audited."""
 

@@ -11,6 +11,7 @@ import numpy as np
 from mgray.config import fingerprint
 from mgray.data.table import ImageTable
 from mgray.errors import DataError, NotFoundError
+from mgray.metrics.config import FrocConfig
 from mgray.metrics.hits import rule_text
 from mgray.models.folder import read_meta, update_meta
 from mgray.reports.audit import Audit, audit_pairs
@@ -97,7 +98,6 @@ def build_facts(
         "complementarity": complementarity(cases, limits),
         "counts": _counts(table, splits),
         "served": None,
-        "latency": None,
         "config": settings(config.model_dump(mode="json")),
         "config_fingerprint": fingerprint(config),
         "training": run_facts(config.run),
@@ -108,15 +108,22 @@ def build_facts(
 
 
 def save_thresholds(config: EvaluateConfig, limits: dict[str, float]) -> None:
-    """Write each model's operating threshold into its folder; weights stay as they are."""
-    if config.froc.operating_fppi != 1.0:
+    """Write each model's operating threshold, and how it was read, into the model's folder.
+
+    Only the default operating point is what ``THRESHOLD_KEY`` says; another one is not written.
+    """
+    point = (config.froc.operating_fppi, config.froc.operating_images)
+    if point != (FrocConfig().operating_fppi, FrocConfig().operating_images):
         return
+    how = f"one false positive per image on all images of val; {rule_text(config.hit)}"
     for name, limit in limits.items():
         folder = config.run / "models" / name
         meta = read_meta(folder)
-        if meta.thresholds.get(THRESHOLD_KEY) != limit:
-            kept = {**meta.thresholds, THRESHOLD_KEY: limit}
-            update_meta(folder, meta.model_copy(update={"thresholds": kept}))
+        thresholds = {**meta.thresholds, THRESHOLD_KEY: limit}
+        notes = {**meta.notes, f"threshold {THRESHOLD_KEY} is": how}
+        if (meta.thresholds, meta.notes) != (thresholds, notes):
+            told = {"thresholds": thresholds, "notes": notes}
+            update_meta(folder, meta.model_copy(update=told))
 
 
 def _counts(table: ImageTable, splits: dict[str, Cases]) -> dict[str, Any]:

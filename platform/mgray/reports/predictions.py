@@ -3,21 +3,22 @@
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mgray.errors import ConfigError, NotFoundError
+from mgray.errors import ConfigError, DataError, NotFoundError
 from mgray.models.folder import model_sha256, read_meta
 from mgray.reports.config import EvaluateConfig
 from mgray.schema import PREDICTION
 
 MODELS: Final = ("untrained", "sm", "ffdm", "fused", "upper_bound")
 FILE: Final = "predictions.parquet"
+MANIFEST: Final = "manifest.json"
 Predict = Callable[[Path, Path, Sequence[str], str], pa.Table]
 log = logging.getLogger(__name__)
 
@@ -46,20 +47,21 @@ def collect_predictions(config: EvaluateConfig, predict: Predict | None = None) 
     Args:
         config: Names run, data, models and out.
         predict: Model folder, image table, splits, model name -> predictions; by default
-            ``mgray.inference.batch.predict_table``.
+            ``mgray.inference.batch.predict_table`` with the config's workers.
     """
     splits: list[str] = sorted({"val", config.split})
     names = run_models(config)
     parts = config.out / "predictions"
     parts.mkdir(parents=True, exist_ok=True)
-    data, found = _table_fingerprint(config.data, splits), []
+    content, found = read_content(config.data), []
     for name in names:
         folder = config.run / "models" / name
-        path = parts / f"{name}-{_fingerprint(folder, data)}.parquet"
+        facts = _fingerprint(folder, [content, splits, config.gpu])
+        path = parts / f"{name}-{facts}.parquet"
         if path.is_file():
             log.info("%s: predictions are done", name)
         else:
-            rows = (predict or _ray_predict)(folder, config.data, splits, name)
+            rows = (predict or _on_ray(config))(folder, config.data, splits, name)
             _write(rows.cast(PREDICTION), path)
         found.append(pq.read_table(path, schema=PREDICTION))
     table = pa.concat_tables(found)
@@ -67,31 +69,31 @@ def collect_predictions(config: EvaluateConfig, predict: Predict | None = None) 
     return table
 
 
-def _ray_predict(folder: Path, data: Path, splits: Sequence[str], model: str) -> pa.Table:
+def _on_ray(config: EvaluateConfig) -> Predict:
     from mgray.inference.batch import predict_table
 
-    return predict_table(folder, data, splits, model)
+    return partial(predict_table, workers=config.workers, gpu=config.gpu)
 
 
-def _fingerprint(folder: Path, table: str) -> str:
+def read_content(data: Path) -> str:
+    """Read the hash of an image table's rows from its manifest, whatever shards they lie in.
+
+    Raises:
+        DataError: No manifest, or one without the hash.
+    """
+    try:
+        return str(json.loads((data / MANIFEST).read_text())["content_sha256"])
+    except (OSError, ValueError, TypeError, KeyError):
+        raise DataError(
+            f"{MANIFEST} in {str(data)!r} is missing or names no content_sha256: run the same "
+            "python -m jobs.ingest again"
+        ) from None
+
+
+def _fingerprint(folder: Path, rest: Sequence[Any]) -> str:
     meta = read_meta(folder).model_dump(mode="json", exclude={"thresholds", "notes"})
-    facts = json.dumps([model_sha256(folder), meta, table], sort_keys=True)
+    facts = json.dumps([model_sha256(folder), meta, *rest], sort_keys=True)
     return hashlib.sha256(facts.encode()).hexdigest()[:12]
-
-
-def _table_fingerprint(data: Path, splits: Sequence[str]) -> str:
-    shards = sorted((data / "images").glob("part-*.parquet"))
-    facts = [[shard.name, _footer(shard)] for shard in shards]
-    return hashlib.sha256(json.dumps([facts, [*splits]]).encode()).hexdigest()
-
-
-def _footer(shard: Path) -> str:
-    """Hash a shard's Parquet footer, which holds size and statistics of every column chunk."""
-    with shard.open("rb") as file:
-        file.seek(-8, os.SEEK_END)
-        length = int.from_bytes(file.read(4), "little")
-        file.seek(-8 - length, os.SEEK_END)
-        return hashlib.sha256(file.read(length)).hexdigest()
 
 
 def _write(table: pa.Table, path: Path) -> None:

@@ -1,17 +1,17 @@
 """The loop inside Ray Train: the only module of training that knows Ray."""
 
-import os
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import ray
 import ray.train
 from ray.train import Checkpoint, CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer, get_device, prepare_model
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from mgray.cluster import start_ray
 from mgray.errors import MgrayError
 from mgray.training.config import TrainConfig
 from mgray.training.port import CHECKPOINTS, KEEP, Save, state_name
@@ -58,7 +58,7 @@ def train_on_ray(stage: Stage) -> None:
         MgrayError: What a worker said, or that workers failed more often than allowed.
     """
     train = stage.loop.train
-    start_ray()
+    start_ray(cpus_of(train))
     trainer = TorchTrainer(
         lambda: train_stage(stage, RayPort()),
         torch_config=TorchConfig(backend="nccl" if train.gpu else "gloo"),
@@ -76,14 +76,9 @@ def train_on_ray(stage: Stage) -> None:
         raise _one_line(stage, error) from error
 
 
-def start_ray() -> None:
-    """Join the cluster that ``RAY_ADDRESS`` names or a job runs on; else start a small one here."""
-    if ray.is_initialized():
-        return
-    if "RAY_ADDRESS" in os.environ:
-        ray.init(log_to_driver=False)
-    else:
-        ray.init(log_to_driver=False, include_dashboard=False, object_store_memory=200 * 2**20)
+def cpus_of(train: TrainConfig) -> int:
+    """CPUs that all workers of a stage take together, in whole ones."""
+    return math.ceil(train.workers * train.cpus_per_worker)
 
 
 def _scaling(train: TrainConfig) -> ScalingConfig:

@@ -1,0 +1,69 @@
+"""Starting Ray: alone beside another one, joined by its address, and in one line if that fails."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PATH = os.pathsep.join([str(ROOT / "platform"), str(ROOT)])
+RAY = {"RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_TMPDIR"}
+
+
+def run(code: str, **env: str) -> "subprocess.CompletedProcess[str]":
+    """Run Python without what the tests' own environment says about Ray."""
+    kept = {name: value for name, value in os.environ.items() if name not in RAY}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(
+        command,
+        env={**kept, "PYTHONPATH": PATH, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder with a short name: sockets take 107 bytes at most."""
+    with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.mark.ray
+def test_a_ray_that_runs_on_the_machine_is_left_alone(short: Path) -> None:
+    (short / "ray").mkdir()
+    (short / "ray" / "ray_current_cluster").write_text("127.0.0.1:1")  # as ``ray start`` leaves it
+    code = """
+import os, ray
+from mgray.cluster import start_ray
+print(start_ray(cpus=3), start_ray())
+found = ray.cluster_resources()
+print(found["CPU"], found["object_store_memory"] <= 200 * 2**20, os.environ["RAY_AUTH_MODE"])
+"""
+    done = run(code, RAY_TMPDIR=str(short))
+    assert done.stdout.split() == ["True", "False", "3.0", "True", "disabled"], done.stderr
+    assert "oken authentication" not in done.stderr
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:8265", "nonsense"])
+def test_a_cluster_that_cannot_be_joined_is_one_line(address: str) -> None:
+    code = """
+from mgray.cluster import start_ray
+from mgray.errors import MgrayError
+try:
+    start_ray()
+except MgrayError as error:
+    print(error)
+"""
+    done = run(code, RAY_ADDRESS=address)
+    assert done.stdout.startswith(f"no Ray cluster to join at RAY_ADDRESS={address} ("), done.stderr
+    assert "unset RAY_ADDRESS to start a Ray here" in done.stdout
+
+
+def test_importing_it_is_light() -> None:
+    assert run("import sys, mgray.cluster; sys.exit('ray' in sys.modules)").returncode == 0
