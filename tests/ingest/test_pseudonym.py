@@ -1,6 +1,6 @@
 import stat
 
-from mgray.ingest.pseudonym import KEY_VARIABLE, Pseudonyms, load_key
+from mgray.ingest.pseudonym import KEY_FILE, KEY_VARIABLE, Pseudonyms, load_key
 
 
 def test_equal_in_equal_out():
@@ -38,3 +38,9 @@ def test_key_is_made_once_and_only_the_owner_reads_it(tmp_path, monkeypatch):
     (made,) = tmp_path.iterdir()
     assert (load_key(tmp_path), len(first)) == (first, 64)
     assert stat.S_IMODE(made.stat().st_mode) == 0o600
+
+
+def test_empty_key_of_a_full_disk_is_no_key(tmp_path, monkeypatch):
+    monkeypatch.delenv(KEY_VARIABLE)
+    (tmp_path / KEY_FILE).touch()
+    assert len(load_key(tmp_path)) == 64

@@ -1,13 +1,48 @@
-"""Files that are whole or absent, and files that are named by their bytes."""
+"""Files that are whole or absent, files that are named by their bytes, folders with one writer."""
 
+import errno
+import fcntl
 import hashlib
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+from mgray.errors import DataError
 
 TEMPORARY = ".tmp"
+LOCK: Final = ".lock"
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Be the only one who writes into a folder; the lock dies with its holder, however it dies.
+
+    It is an ``flock`` on ``folder/.lock``, so it reaches as far as the file system carries it: all
+    processes of one machine, and all machines on NFS (Linux clients turn it into a lock of the
+    server, which is freed when the lease of a dead client ends), CephFS, GPFS, and Lustre mounted
+    with ``flock``. Mounts with ``nolock`` or ``local_lock=flock``, and most object stores mounted
+    as folders, know only their own machine: there, start no two ingests into one folder. What the
+    file system does not lock at all, or does not let anyone write, is not locked.
+
+    Raises:
+        DataError: Somebody else holds it.
+    """
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        yield  # nothing can be written, so nothing needs a lock
+        return
+    try:
+        _lock(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -34,9 +69,27 @@ def write_text(path: Path, text: str) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Hash a file's bytes."""
-    with path.open("rb") as file:
+    """Hash a file's bytes.
+
+    Raises:
+        OSError: It cannot be read, or is no plain file, which might never give an answer.
+    """
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _lock(descriptor: int) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DataError(
+            "another ingest writes into this folder: wait until it ends, or give another out="
+        ) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK):
+            raise
 
 
 def _sync(path: Path) -> None:

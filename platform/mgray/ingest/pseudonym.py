@@ -11,6 +11,8 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from mgray.ingest.files import whole
+
 KEY_VARIABLE = "MGRAY_PSEUDONYM_KEY"
 KEY_FILE = "pseudonym.key"
 
@@ -63,6 +65,8 @@ class Pseudonyms:
 def load_key(out: Path) -> bytes:
     """Find the key, or make one that only the owner can read.
 
+    A key is whole or absent: half a key, left by a full disk or a death, would be a weak one.
+
     Args:
         out: Folder of the table; must exist.
     """
@@ -70,8 +74,8 @@ def load_key(out: Path) -> bytes:
     if given:
         return given.encode()
     path = out / KEY_FILE
-    if not path.is_file():
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_hex(32).encode())
+    if not path.is_file() or not path.stat().st_size:
+        with whole(path) as draft:
+            draft.touch(0o600)
+            draft.write_bytes(secrets.token_hex(32).encode())
     return path.read_bytes()
