@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mgray.errors import SchemaError
 
-TABLE_VERSION: Final = "1"
+TABLE_VERSION: Final = "2"
 VERSION_KEY: Final = b"mgray_table_version"
 
 IMAGE_KINDS: Final = (
@@ -41,6 +41,7 @@ QC_FLAGS: Final = (
     "implant",
     "for_processing",
     "syntax_mislabelled",
+    "mip",
 )
 
 
@@ -77,7 +78,7 @@ IMAGE: Final = pa.schema(
         _field("dataset", S, "name of the source", nullable=False),
         _field("licence_tag", S, "licence that travels with the row"),
         _field("adapter_version", S, "version of the source module"),
-        _field("source_path", S, "path below the archive's root; private, never printed"),
+        _field("file_id", S, "pseudonym of the file's path; no path stands in the table"),
         _field("source_sha256", S, "of the file's bytes", nullable=False),
         _field("split", S, "train, val or test, by patient", nullable=False),
         _field("split_official", S, "split given by the dataset, if any"),
@@ -101,7 +102,7 @@ IMAGE: Final = pa.schema(
         _field("manufacturer_model_name", S, "(0008,1090)"),
         _field("rows", I32, "height of the dicom frame, pixels", nullable=False),
         _field("columns", I32, "width of the dicom frame, pixels", nullable=False),
-        _field("number_of_frames", I32, "1 for a single image", nullable=False),
+        _field("number_of_frames", I32, "of the file; above 1 the pixels are the volume's projection", nullable=False),
         _field("bits_allocated", I32, "(0028,0100)"),
         _field("bits_stored", I32, "(0028,0101)"),
         _field("pixel_representation", I32, "0 unsigned, 1 signed"),
@@ -161,14 +162,8 @@ IMAGE: Final = pa.schema(
 
 QUARANTINE: Final = pa.schema(
     [
-        _field(
-            "source_path",
-            S,
-            "path below the archive's root; private, never printed",
-            nullable=False,
-        ),
+        _field("file_id", S, "pseudonym of the file's path: what logs may say", nullable=False),
         _field("source_sha256", S, "of the file's bytes; null if unreadable"),
-        _field("file_id", S, "pseudonym of the path: what logs may say", nullable=False),
         _field("reason", S, "a key of mgray.errors.REJECT_REASONS", nullable=False),
         _field("detail", S, "what was found, without patient data"),
     ],
@@ -182,6 +177,15 @@ DETECTION: Final = pa.struct(
         _field("label", S, "benign or malignant"),
     ]
 )
+
+PATHS: Final = pa.schema(
+    [
+        _field("file_id", S, "pseudonym of the path", nullable=False),
+        _field("source_path", S, "path below the archive's root", nullable=False),
+    ],
+    metadata={VERSION_KEY: TABLE_VERSION.encode()},
+)
+"""The archive owner's side table: written only if asked for, and read by nothing here."""
 
 PREDICTION: Final = pa.schema(
     [

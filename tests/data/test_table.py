@@ -61,7 +61,7 @@ def test_length_counts_all_shards(folder: Path) -> None:
 def test_private_columns_never_leave_the_table(folder: Path) -> None:
     table = ImageTable.open(folder)
     seen = {*table.index.column_names, *table.records([0])[0]}
-    assert seen == set(IMAGE.names) - {"source_path", "extra_json"}
+    assert seen == set(IMAGE.names) - {"extra_json"}
 
 
 def test_the_index_holds_no_pixels(folder: Path) -> None:

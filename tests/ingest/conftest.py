@@ -221,10 +221,13 @@ class Ingested:
 
 @pytest.fixture(scope="session")
 def ingested(
-    tmp_path_factory: pytest.TempPathFactory, ingest_on_ray: Callable[..., Manifest]
+    tmp_path_factory: pytest.TempPathFactory,
+    ingest_on_ray: Callable[..., Manifest],
+    ids: Pseudonyms,
 ) -> Ingested:
     root = tmp_path_factory.mktemp("faults")
     archive = Archive(root / "archive")
+    images = archive.root / "images"
     first, _ = archive.pair(1)
     second, _ = archive.pair(2)
     archive.image("alone.dcm", 3)
@@ -238,8 +241,8 @@ def ingested(
     manifest = ingest_on_ray(archive, root / "table", workers=2)
     refused = pq.read_table(root / "table" / "quarantine.parquet").to_pylist()
     shards = [pq.read_table(path) for path in sorted((root / "table" / "images").glob("part-*"))]
-    rows = {row["source_path"]: row for row in pa.concat_tables(shards).to_pylist()}
-    reasons = {
-        record["source_path"].removeprefix("images/"): record["reason"] for record in refused
-    }
+    paths = sorted(path.relative_to(archive.root).as_posix() for path in images.iterdir())
+    path_of = {ids.file(path): path for path in paths}
+    rows = {path_of[row["file_id"]]: row for row in pa.concat_tables(shards).to_pylist()}
+    reasons = {path_of[one["file_id"]].removeprefix("images/"): one["reason"] for one in refused}
     return Ingested(archive, root / "table", manifest, reasons, rows)

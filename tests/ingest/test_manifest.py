@@ -61,11 +61,11 @@ def test_labels_of_absent_images_are_named_by_pseudonym(ids):
     assert findings.ids == (ids.image("2"),)
 
 
-def test_quarantine_is_sorted_and_names_files_by_pseudonym(ids):
+def test_quarantine_is_sorted_and_names_files_by_pseudonym():
     other = Entry("aa", 1, 1, None, "l", reason="unreadable", detail="why")
-    records = quarantine_records(ledgers(REFUSED, ROW, other), ids)
-    assert [one["source_path"] for one in records] == ["aa", "b"]
-    assert (records[0]["file_id"], records[0]["detail"]) == (ids.file("aa"), "why")
+    records = quarantine_records(ledgers(REFUSED, ROW, other))
+    assert [one["file_id"] for one in records] == ["aa", "b"]
+    assert (records[0]["reason"], records[0]["detail"]) == ("unreadable", "why")
 
 
 def test_manifest_is_read_as_written(tmp_path):

@@ -6,6 +6,8 @@ from mgray.errors import DataError
 from mgray.ingest.ledger import Entry, Ledger
 from mgray.ingest.settle import check_patients, settle
 
+RANK = {"a": 0, "b": 1, "c": 2, "d": 3}
+
 
 def entry(path, image_id, **changes):
     told = {"patient_id": "p-1", "split": "train", "pair_key": "k", "pair_role": "ffdm"}
@@ -14,13 +16,13 @@ def entry(path, image_id, **changes):
 
 def ledgers(*entries):
     """One ledger for each entry."""
-    return [Ledger(one.path, "stamp", "limits", 1, "s", (one,)) for one in entries]
+    return [Ledger(one.file_id, "stamp", "limits", 1, "s", (one,)) for one in entries]
 
 
 def judged(*entries):
     return {
-        one.path: (one.reason, one.partner)
-        for ledger in settle(ledgers(*entries)).settled
+        one.file_id: (one.reason, one.partner)
+        for ledger in settle(ledgers(*entries), RANK).settled
         for one in ledger.entries
     }
 
@@ -34,7 +36,7 @@ def test_pair_is_not_flagged():
 
 @pytest.mark.parametrize("alone", [FFDM, SM])
 def test_image_without_partner_is_flagged(alone):
-    assert judged(alone) == {alone.path: (None, "missing_partner")}
+    assert judged(alone) == {alone.file_id: (None, "missing_partner")}
 
 
 def test_two_ffdm_of_one_view_are_ambiguous_with_their_sm():
@@ -52,6 +54,14 @@ def test_first_path_wins_whatever_the_order():
         assert {path for path, (reason, _) in judged(*order).items() if not reason} == {"a"}
 
 
+def test_the_order_is_that_of_paths_not_of_pseudonyms():
+    (one,), (other,) = (
+        ledger.entries
+        for ledger in settle(ledgers(entry("a", "1"), entry("b", "1")), {"b": 0, "a": 1}).settled
+    )
+    assert (one.reason, other.reason) == ("duplicate", None)
+
+
 def test_duplicate_is_no_second_partner():
     assert judged(FFDM, SM, entry("c", "1"))["b"] == (None, None)
 
@@ -62,18 +72,18 @@ def test_refused_file_is_no_partner_and_stays_refused():
 
 
 def test_settled_table_needs_nothing():
-    verdict = settle(settle(ledgers(FFDM, entry("c", "1"), entry("d", "9"))).settled)
+    verdict = settle(settle(ledgers(FFDM, entry("c", "1"), entry("d", "9")), RANK).settled, RANK)
     assert (verdict.changed, verdict.lost) == ([], [])
 
 
 def test_only_shards_that_change_are_named():
-    verdict = settle(ledgers(FFDM, SM, entry("c", "3", pair_key="other")))
+    verdict = settle(ledgers(FFDM, SM, entry("c", "3", pair_key="other")), RANK)
     assert [ledger.key for ledger in verdict.changed] == ["c"]
 
 
 def test_duplicate_that_now_counts_is_lost_until_decoded_again():
     dropped = entry("b", "1", reason="duplicate")
-    assert [ledger.key for ledger in settle(ledgers(dropped)).lost] == ["b"]
+    assert [ledger.key for ledger in settle(ledgers(dropped), RANK).lost] == ["b"]
 
 
 def test_patient_in_two_splits_is_named_by_pseudonym():

@@ -12,7 +12,7 @@ PIXELS = bytes(range(256)) * 100
 def row(path, **changes):
     blank = {pa.string(): "x", pa.int32(): 1, pa.large_binary(): PIXELS}
     told = {one.name: None if one.nullable else blank.get(one.type, []) for one in IMAGE}
-    return {**told, "source_path": path, "qc_flags": ["monochrome1"], **changes}
+    return {**told, "file_id": path, "qc_flags": ["monochrome1"], **changes}
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def entries(**changes):
 def test_rewriting_drops_rows_that_became_quarantine(shard):
     rewrite_shard(shard, entries(reason="duplicate"))
     table = pq.read_table(shard)
-    assert table["source_path"].to_pylist() == ["b"]
+    assert table["file_id"].to_pylist() == ["b"]
     assert table["pixels"].to_pylist() == [PIXELS]
 
 

@@ -128,7 +128,7 @@ def image(split: str, number: int, kind: str) -> Row:
     }  # fmt: skip
     return dict.fromkeys(IMAGE.names) | {
         "image_id": f"{split}{number}/{kind}", "patient_id": f"{split} patient {number // 2}",
-        "exam_id": "e", "dataset": "test", "source_path": SECRET, "source_sha256": "",
+        "exam_id": "e", "dataset": "test", "extra_json": SECRET, "source_sha256": "",
         "split": split, "image_kind": role, "kind_evidence": "test", "pair_role": role,
         "pair_key": f"{split}{number}", "photometric_interpretation": "MONOCHROME2",
         "rows": height, "columns": width, "number_of_frames": 1, "bits_allocated": 16,

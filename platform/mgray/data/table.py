@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from mgray.errors import DataError, NotFoundError, SchemaError
 from mgray.schema import IMAGE, check_version
 
-PRIVATE: Final = ("source_path", "extra_json")  # never leave the table
+PRIVATE: Final = ("extra_json",)  # never leave the table
 INDEX_COLUMNS: Final = tuple(n for n in IMAGE.names if n not in ("pixels", *PRIVATE))
 MANIFEST: Final = "manifest.json"
 

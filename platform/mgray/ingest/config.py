@@ -25,6 +25,8 @@ class IngestConfig(Config):
     """Decoding processes; all processors of the cluster if not given."""
     max_rejected: int | None = Field(default=None, ge=0)
     """Exit code 3 if more files than this are refused; no bound if not given."""
+    private_paths: bool = False
+    """Also write private/paths.parquet, readable by you alone: which pseudonym is which file."""
     split_seed: int = 0
     """Divides patients into train, val and test; another seed ingests everything again."""
     images_per_shard: int = Field(default=16, ge=1)

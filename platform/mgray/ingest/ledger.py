@@ -7,8 +7,10 @@ and its files are ingested again.
 
 import hashlib
 import json
+import os
 import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -41,13 +43,14 @@ class Entry:
     """What became of one file: a row if ``reason`` is ``None``, else a quarantine record.
 
     Args:
+        file_id: Pseudonym of the path; the folder of a table holds no path.
         label_hash: Of all labels that went into the row.
         row_hash: Of the row without its pixels; ``pixel_sha256`` stands for them.
         partner: The flag that depends on other rows: ``missing_partner``, ``ambiguous_pair``.
         notes: Notice code to how often it was met in this file.
     """
 
-    path: str
+    file_id: str
     size: int
     mtime_ns: int
     sha256: str | None
@@ -78,6 +81,7 @@ class Ledger:
         bytes: Size of the shard.
         sha256: Of the shard.
         entries: In the order of paths.
+        mtime_ns: Of the shard, when it was written; touched since, it is hashed before it counts.
     """
 
     key: str
@@ -86,6 +90,7 @@ class Ledger:
     bytes: int
     sha256: str
     entries: tuple[Entry, ...]
+    mtime_ns: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,18 +108,20 @@ def shard_path(out: Path, key: str) -> Path:
 
 def save_ledger(out: Path, ledger: Ledger) -> None:
     """Write a ledger whole; from then on its shard counts."""
-    write_text(_ledger_path(out, ledger.key), json.dumps(asdict(ledger), sort_keys=True))
+    text = json.dumps(asdict(ledger), sort_keys=True)
+    write_text(_ledger_path(out, ledger.key), f"{text}\n{_digest(text)}")
 
 
 def load_ledger(out: Path, key: str, stamp: str) -> Ledger | None:
     """Read one ledger; ``None`` if it or its shard is missing, damaged or of other settings."""
     try:
-        ledger = ledger_from_json(_ledger_path(out, key).read_text())
+        text, _, digest = _ledger_path(out, key).read_text().rpartition("\n")
+        ledger = ledger_from_json(text)
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    shard = shard_path(out, key)
-    size = shard.stat().st_size if shard.is_file() else MISSING
-    return ledger if (ledger.stamp, ledger.bytes) == (stamp, size) else None
+    if (digest, ledger.stamp) != (_digest(text), stamp):
+        return None
+    return ledger if _is_whole(shard_path(out, key), ledger) else None
 
 
 def ledger_from_json(text: str) -> Ledger:
@@ -176,12 +183,12 @@ def still_true(
 
     Args:
         ledger: Of the shard.
-        files: All files of the catalog by path.
+        files: All files of the catalog by ``file_id``.
         labels_of: Labels by ``image_id``.
         archive: Root of the paths.
     """
     return all(
-        (file := files.get(entry.path)) is not None
+        (file := files.get(entry.file_id)) is not None
         and _same_bytes(entry, file, archive)
         and entry.label_hash
         == hash_labels({**file.labels, **labels_of.get(entry.image_id or "", {})})
@@ -202,7 +209,31 @@ def _same_bytes(entry: Entry, file: FileState, archive: Path) -> bool:
         return False
     if entry.mtime_ns == file.mtime_ns:
         return True
-    return entry.sha256 is not None and entry.sha256 == sha256_of(archive / file.path)
+    with suppress(OSError):  # a file that cannot be read now is looked at again
+        return entry.sha256 is not None and entry.sha256 == sha256_of(archive / file.path)
+    return False
+
+
+def _is_whole(shard: Path, ledger: Ledger) -> bool:
+    """Tell whether a shard is as it was written; hash its bytes only if it was touched since.
+
+    A shard that was copied, or touched without harm, gets its time back and is hashed only once.
+    """
+    try:
+        found = shard.stat()
+        if (found.st_size, found.st_mtime_ns) == (ledger.bytes, ledger.mtime_ns):
+            return True
+        if found.st_size != ledger.bytes or sha256_of(shard) != ledger.sha256:
+            return False
+    except OSError:
+        return False
+    with suppress(OSError):
+        os.utime(shard, ns=(found.st_atime_ns, ledger.mtime_ns))
+    return True
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _ledger_path(out: Path, key: str) -> Path:

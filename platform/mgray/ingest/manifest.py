@@ -157,32 +157,31 @@ def label_notices(
     ]
 
 
-def check_counts(manifest: Manifest, paths: Sequence[str], ledgers: Iterable[Ledger]) -> None:
+def check_counts(manifest: Manifest, file_ids: Sequence[str], ledgers: Iterable[Ledger]) -> None:
     """Refuse to finish a table that lost or doubled a file.
 
     Raises:
         DataError: With the counts.
     """
-    held = sorted(entry.path for ledger in ledgers for entry in ledger.entries)
-    if held != sorted(paths) or manifest.rows + manifest.quarantined != len(paths):
+    held = sorted(entry.file_id for ledger in ledgers for entry in ledger.entries)
+    if held != sorted(file_ids) or manifest.rows + manifest.quarantined != len(file_ids):
         raise DataError(
-            f"{len(paths)} files went in, {manifest.rows} rows and {manifest.quarantined} refusals "
-            "came out: run the same command again; if it stays so, this is a bug"
+            f"{len(file_ids)} files went in, {manifest.rows} rows and {manifest.quarantined} "
+            "refusals came out: run the same command again; if it stays so, this is a bug"
         )
 
 
-def quarantine_records(ledgers: Iterable[Ledger], ids: Pseudonyms) -> list[dict[str, Any]]:
-    """List the refused files as rows of ``schema.QUARANTINE``, by path."""
+def quarantine_records(ledgers: Iterable[Ledger]) -> list[dict[str, Any]]:
+    """List the refused files as rows of ``schema.QUARANTINE``, by pseudonym."""
     refused = [entry for ledger in ledgers for entry in ledger.entries if entry.reason is not None]
     return [
         {
-            "source_path": entry.path,
+            "file_id": entry.file_id,
             "source_sha256": entry.sha256,
-            "file_id": ids.file(entry.path),
             "reason": entry.reason,
             "detail": entry.detail,
         }
-        for entry in sorted(refused, key=lambda entry: entry.path)
+        for entry in sorted(refused, key=lambda entry: entry.file_id)
     ]
 
 
@@ -222,7 +221,7 @@ def _content(entries: Iterable[Entry]) -> str:
     lines = sorted(
         f"row {entry.row_hash} {entry.partner}"
         if entry.reason is None
-        else f"refused {entry.path} {entry.sha256} {entry.reason}"
+        else f"refused {entry.file_id} {entry.sha256} {entry.reason}"
         for entry in entries
     )
     return sha256("\n".join(lines).encode()).hexdigest()

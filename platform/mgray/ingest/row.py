@@ -105,7 +105,7 @@ class RowMaker:
             "dataset": self.ids.dataset,
             "licence_tag": labels.get("licence_tag") or self.licence_tag,
             "adapter_version": self.adapter_version,
-            "source_path": path,
+            "file_id": self.ids.file(path),
             "split": labels.get("split_official") or assign_split(patient, self.split_seed),
         }
 

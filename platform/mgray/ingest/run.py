@@ -9,6 +9,7 @@ from mgray.errors import DataError, NotFoundError, TooManyRejectedError
 from mgray.ingest.config import IngestConfig
 from mgray.ingest.ledger import state_of
 from mgray.ingest.manifest import Manifest
+from mgray.ingest.private import write_paths
 from mgray.ingest.pseudonym import Pseudonyms, load_key
 from mgray.ingest.row import RowMaker
 from mgray.ingest.update import Runner, finish, update_table
@@ -70,6 +71,8 @@ def _ingest(
     with start(job) as runner:
         ledgers = update_table(job, files, config.images_per_shard, runner)
     manifest = finish(job, source, catalog, ledgers)
+    if config.private_paths:
+        write_paths(job.out, [file.path for file in files], job.rows.ids)
     _report(manifest, config)
     return manifest
 

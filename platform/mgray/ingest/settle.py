@@ -1,11 +1,11 @@
 """What no task can know alone: which file of an object counts, and which image lacks its partner.
 
-Decided from ledgers only, by path order and pair keys, so that it depends on the archive and on
-nothing else: not on workers, not on the order in which files were ingested.
+Decided from ledgers only, by the catalog's order and pair keys, so that it depends on the archive
+and on nothing else: not on workers, not on the order in which files were ingested.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mgray.errors import DataError
@@ -30,13 +30,17 @@ class Verdict:
     lost: list[Ledger]
 
 
-def settle(ledgers: Sequence[Ledger]) -> Verdict:
+def settle(ledgers: Sequence[Ledger], rank: Mapping[str, int]) -> Verdict:
     """Judge duplicates and partners over the whole table.
 
     Of several files with one SOP instance UID the first in path order is the row. An image whose
     partner is missing is flagged ``missing_partner``, one with several ``ambiguous_pair``.
+
+    Args:
+        ledgers: All of the table.
+        rank: Place of every file, by pseudonym, in path order, which pseudonyms do not tell.
     """
-    winners = _winners(entry for ledger in ledgers for entry in ledger.entries)
+    winners = _winners((entry for ledger in ledgers for entry in ledger.entries), rank)
     roles: dict[str, Counter[str]] = defaultdict(Counter)
     for entry in winners.values():
         roles[entry.pair_key or ""][entry.pair_role or ""] += 1
@@ -65,9 +69,9 @@ def check_patients(ledgers: Iterable[Ledger]) -> None:
             )
 
 
-def _winners(entries: Iterable[Entry]) -> dict[str, Entry]:
+def _winners(entries: Iterable[Entry], rank: Mapping[str, int]) -> dict[str, Entry]:
     winners: dict[str, Entry] = {}
-    for entry in sorted(entries, key=lambda entry: entry.path):
+    for entry in sorted(entries, key=lambda entry: rank[entry.file_id]):
         if entry.image_id and entry.reason in (None, DUPLICATE):
             winners.setdefault(entry.image_id, entry)
     return winners
@@ -77,7 +81,7 @@ def _judge(entry: Entry, winners: dict[str, Entry], roles: dict[str, Counter[str
     winner = winners.get(entry.image_id or "")
     if winner is None or entry.reason not in (None, DUPLICATE):
         return entry
-    if winner.path != entry.path:
+    if winner.file_id != entry.file_id:
         return replace(entry, reason=DUPLICATE, detail="an earlier path holds it", partner=None)
     partner = _partner_flag(entry, roles[entry.pair_key or ""])
     return replace(entry, reason=None, detail="", partner=partner)
@@ -92,4 +96,4 @@ def _partner_flag(entry: Entry, roles: Counter[str]) -> str | None:
 
 
 def _is_lost(entry: Entry, winners: dict[str, Entry]) -> bool:
-    return entry.reason == DUPLICATE and winners[entry.image_id or ""].path == entry.path
+    return entry.reason == DUPLICATE and winners[entry.image_id or ""].file_id == entry.file_id

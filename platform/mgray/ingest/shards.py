@@ -40,11 +40,11 @@ def rewrite_shard(path: Path, entries: Iterable[Entry]) -> None:
 
     Pixels are copied as they are. Doing it twice does no harm.
     """
-    keep = {entry.path: entry for entry in entries if entry.reason is None}
+    keep = {entry.file_id: entry for entry in entries if entry.reason is None}
     with pq.ParquetFile(path, page_checksum_verification=True) as old, open_shard(path) as new:
         for group in range(old.num_row_groups):
             table = old.read_row_group(group)
-            entry = keep.get(table["source_path"][0].as_py())
+            entry = keep.get(table["file_id"][0].as_py())
             if entry is not None:
                 new.write_table(_with_partner_flag(table, entry.partner))
 

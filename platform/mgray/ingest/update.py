@@ -4,7 +4,7 @@ Each pass looks at what lies in the folder and does the next thing that is missi
 interrupted run continues and a finished one is left alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Protocol, runtime_checkable
 
 from mgray.config import fingerprint
@@ -62,11 +62,13 @@ def update_table(
         DataError: The archive changes meanwhile.
     """
     forget(job.out / "ledger")
+    by_id = {job.rows.ids.file(file.path): file for file in files}
+    rank = {file_id: number for number, file_id in enumerate(by_id)}
     for _ in range(PASSES):
-        kept = _kept(job, files)
-        done = {entry.path for ledger in kept for entry in ledger.entries}
-        pending = [file for file in files if file.path not in done]
-        verdict = settle(kept)
+        kept = _kept(job, by_id)
+        done = {entry.file_id for ledger in kept for entry in ledger.entries}
+        pending = [file for file_id, file in by_id.items() if file_id not in done]
+        verdict = settle(kept, rank)
         if not (pending or verdict.lost or verdict.changed):
             forget(job.out / "ledger")
             return kept
@@ -97,11 +99,11 @@ def finish(job: Job, source: Source, catalog: Catalog, ledgers: Sequence[Ledger]
         "adapter_version": source.adapter_version,
     }
     manifest = manifests.build_manifest(ledgers, told, notices)
-    manifests.check_counts(manifest, [row.path for row in catalog.rows], ledgers)
+    manifests.check_counts(manifest, [ids.file(row.path) for row in catalog.rows], ledgers)
     before = manifests.read_manifest(job.out)
     if before is not None and before.model_copy(update={"versions": manifest.versions}) == manifest:
         return before
-    write_quarantine(job.out / "quarantine.parquet", manifests.quarantine_records(ledgers, ids))
+    write_quarantine(job.out / "quarantine.parquet", manifests.quarantine_records(ledgers))
     write_text(job.out / manifests.FILE, manifest.model_dump_json(indent=2))
     return manifest
 
@@ -112,16 +114,15 @@ def _watch(counts: Iterator[int], bar: Bar) -> None:
             bar.advance(count)
 
 
-def _kept(job: Job, files: Sequence[FileState]) -> list[Ledger]:
+def _kept(job: Job, files: Mapping[str, FileState]) -> list[Ledger]:
     """Ledgers that still tell the truth; everything else in the folder is swept away."""
-    by_path = {file.path: file for file in files}
     labels = {job.rows.ids.image(uid): labels for uid, labels in job.by_uid.items()}
     limits = fingerprint(job.limits)
     kept = [
         ledger
         for ledger in load_ledgers(job.out, job.stamp)
         if (ledger.limits == limits or not any(entry.reason for entry in ledger.entries))
-        and still_true(ledger, by_path, labels, job.archive)
+        and still_true(ledger, files, labels, job.archive)
     ]
     if len(kept) < len(list((job.out / "ledger").glob("*.json"))):
         (job.out / manifests.FILE).unlink(missing_ok=True)

@@ -1,9 +1,10 @@
 """One task's work: a chunk of files becomes one shard and its ledger. Knows nothing of Ray."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow.parquet as pq
 
@@ -13,7 +14,7 @@ from mgray.dicom.limits import Limits
 from mgray.dicom.record import FileRecord
 from mgray.errors import Rejected
 from mgray.ingest.attempts import MOST_DEATHS, SUFFIX, Attempts
-from mgray.ingest.files import sha256_of
+from mgray.ingest.files import sha256_of, sha256_within
 from mgray.ingest.ledger import (
     MISSING,
     Chunk,
@@ -29,6 +30,8 @@ from mgray.ingest.row import RowMaker, hash_row
 from mgray.ingest.shards import open_shard, rewrite_shard, row_group
 
 Reader = Callable[[Path, str | None], FileRecord]
+TRIES: Final[Mapping[str, int]] = {"decoder_died": MOST_DEATHS, "timeout": 2}
+"""How often a file is decoded that may be refused for what befell the machine."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,9 @@ class Job:
 class ChunkWorker:
     """Ingests chunk after chunk with one long-lived decode child.
 
-    A file that cannot be used becomes a quarantine record, never an exception. A chunk that is
-    finished already, by an earlier attempt of the same task, is left as it is.
+    A file that cannot be used becomes a quarantine record, never an exception. One that ends its
+    child or takes too long is tried again, since a machine in trouble does that to any file. A
+    chunk that is finished already, by an earlier attempt of the same task, is left as it is.
 
     Args:
         job: The archive and the table's folder.
@@ -82,8 +86,8 @@ class ChunkWorker:
                 )
         finally:
             attempts.clear()
-        size, digest = path.stat().st_size, sha256_of(path)
-        ledger = Ledger(chunk.key, job.stamp, fingerprint(job.limits), size, digest, entries)
+        told = (chunk.key, job.stamp, fingerprint(job.limits))
+        ledger = Ledger(*told, **_written(path), entries=entries)
         save_ledger(job.out, ledger)
         return ledger
 
@@ -95,7 +99,7 @@ class ChunkWorker:
                 raise Rejected("unreadable", "no such file below the archive")
             if not alive:
                 raise Rejected("decoder_died", f"killed its worker {MOST_DEATHS} times")
-            record = self.read(path, file.labels.get("image_kind"))
+            record = self._read(path, file)
             labels = {**file.labels, **self.job.by_uid.get(record.identity.sop_instance_uid, {})}
             seen["image_id"] = self.job.rows.ids.image(record.identity.sop_instance_uid)
             seen["label_hash"] = hash_labels(labels)  # other labels may save a refused file
@@ -103,7 +107,19 @@ class ChunkWorker:
         except Rejected as error:
             seen |= {"reason": error.reason, "detail": error.detail}
             seen["sha256"] = self._hash(path, file.size)
-        return Entry(file.path, file.size, file.mtime_ns, **seen)
+        return Entry(self.job.rows.ids.file(file.path), file.size, file.mtime_ns, **seen)
+
+    def _read(self, path: Path, file: FileState) -> FileRecord:
+        """Decode a file, again if the machine may have been at fault and the bytes can be had."""
+        tried: Counter[str] = Counter()
+        while True:
+            try:
+                return self.read(path, file.labels.get("image_kind"))
+            except Rejected as error:
+                tried[error.reason] += 1
+                done = tried[error.reason] >= TRIES.get(error.reason, 1)
+                if done or self._hash(path, file.size) is None:
+                    raise
 
     def _row(
         self, path: str, record: FileRecord, labels: Mapping[str, Any], shard: pq.ParquetWriter
@@ -122,14 +138,20 @@ class ChunkWorker:
     def _hash(self, path: Path, size: int) -> str | None:
         if not 0 <= size <= self.job.limits.max_file_bytes:
             return None
-        try:
-            return sha256_of(path)
-        except OSError:
-            return None
+        return sha256_within(path, self.job.limits.wall_s)
 
 
 def apply_verdict(out: Path, ledger: Ledger) -> None:
     """Make a shard say what a settled ledger says, then save the ledger."""
     path = shard_path(out, ledger.key)
     rewrite_shard(path, ledger.entries)
-    save_ledger(out, replace(ledger, bytes=path.stat().st_size, sha256=sha256_of(path)))
+    save_ledger(out, replace(ledger, **_written(path)))
+
+
+def _written(shard: Path) -> dict[str, Any]:
+    found = shard.stat()
+    return {
+        "bytes": found.st_size,
+        "mtime_ns": found.st_mtime_ns,
+        "sha256": sha256_of(shard),
+    }
