@@ -1,3 +1,4 @@
+import hashlib
 import os
 from dataclasses import replace
 
@@ -21,13 +22,15 @@ from mgray.ingest.ledger import (
 )
 
 KEY = "0" * 20
-LEDGER = Ledger(KEY, "stamp", "limits", 4, "s", (Entry("a", 1, 1, "s", "l", notes={"x": 1}),))
+SHARD = b"1234"
+DIGEST = hashlib.sha256(SHARD).hexdigest()
+LEDGER = Ledger(KEY, "stamp", "limits", 4, DIGEST, (Entry("a", 1, 1, "s", "l", notes={"x": 1}),))
 
 
 @pytest.fixture
 def out(tmp_path):
     shard_path(tmp_path, KEY).parent.mkdir()
-    shard_path(tmp_path, KEY).write_bytes(b"1234")
+    shard_path(tmp_path, KEY).write_bytes(SHARD)
     save_ledger(tmp_path, LEDGER)
     return tmp_path
 
@@ -49,6 +52,24 @@ def test_damaged_ledger_does_not_hold(out, text):
 def test_ledger_without_its_shard_does_not_hold(out):
     shard_path(out, KEY).unlink()
     assert load_ledger(out, KEY, "stamp") is None
+
+
+def test_ledger_with_another_digit_does_not_hold(out):
+    path = out / "ledger" / f"{KEY}.json"
+    path.write_text(path.read_text().replace('"size": 1', '"size": 2'))
+    assert load_ledger(out, KEY, "stamp") is None
+
+
+def test_shard_with_a_flipped_bit_does_not_hold(out):
+    shard_path(out, KEY).write_bytes(b"1235")
+    assert load_ledger(out, KEY, "stamp") is None
+
+
+def test_shard_that_was_only_touched_holds_and_is_hashed_once(out, monkeypatch):
+    shard_path(out, KEY).touch()
+    assert load_ledger(out, KEY, "stamp") == LEDGER
+    monkeypatch.setattr("mgray.ingest.ledger.sha256_of", None)
+    assert load_ledger(out, KEY, "stamp") == LEDGER
 
 
 def test_sweep_keeps_what_counts_and_foreign_files(out):

@@ -1,3 +1,4 @@
+import os
 from functools import partial
 
 import pytest
@@ -6,9 +7,9 @@ from mgray.dicom.limits import Limits
 from mgray.dicom.record import read_record
 from mgray.errors import Rejected
 from mgray.ingest.attempts import MOST_DEATHS, SUFFIX, Attempts
-from mgray.ingest.ledger import load_ledger, split_into_chunks, state_of
+from mgray.ingest.ledger import load_ledger, shard_path, split_into_chunks, state_of
 from mgray.ingest.row import RowMaker
-from mgray.ingest.worker import ChunkWorker, Job
+from mgray.ingest.worker import ChunkWorker, Job, apply_verdict
 
 
 @pytest.fixture
@@ -69,4 +70,64 @@ def test_file_that_kills_its_worker_is_refused_and_its_neighbour_kept(archive, j
 
 def read_only(expected, path, kind):
     assert path == expected
+    return read_record(path, kind=kind)
+
+
+def fails_first(times, reason, good):
+    """A decoder that refuses some calls, and then reads a file."""
+    answers = iter([reason] * times)
+
+    def read(path, kind):
+        told = next(answers, None)
+        if told is not None:
+            raise Rejected(told)
+        return read_record(good, kind=kind)
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("times", "reason", "end"),
+    [
+        (MOST_DEATHS - 1, "decoder_died", None),
+        (MOST_DEATHS, "decoder_died", "decoder_died"),
+        (1, "timeout", None),
+        (2, "timeout", "timeout"),
+        (1, "corrupt_pixels", "corrupt_pixels"),
+    ],
+)
+def test_what_may_be_the_machines_fault_is_tried_again(archive, job, times, reason, end):
+    archive.image("a.dcm", 1)
+    good = archive.root / "images" / "a.dcm"
+    worker = ChunkWorker(job, fails_first(times, reason, good))
+    (entry,) = worker.ingest(chunk_of(job, "images/a.dcm")).entries
+    assert (entry.reason, entry.sha256 is None) == (end, False)
+
+
+def test_file_that_stalls_is_not_waited_for_twice(archive, job):
+    chunk = chunk_of(job, archive.put("a.dcm", b"abc"))
+    (archive.root / "images" / "a.dcm").unlink()
+    os.mkfifo(archive.root / "images" / "a.dcm")
+    waits = []
+    read = lambda path, kind: waits.append(path) or late()  # noqa: E731
+    (entry,) = ChunkWorker(job, read).ingest(chunk).entries
+    assert (entry.reason, entry.sha256, len(waits)) == ("timeout", None, 1)
+
+
+def late():
+    raise Rejected("timeout")
+
+
+def test_damaged_shard_is_taken_away_when_it_cannot_be_settled(archive, job):
+    archive.image("a.dcm", 1)
+    ledger = ChunkWorker(job, read_record_of).ingest(chunk_of(job, "images/a.dcm"))
+    shard = shard_path(job.out, ledger.key)
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 4] ^= 1
+    shard.write_bytes(data)
+    apply_verdict(job.out, ledger)
+    assert not shard.exists()
+
+
+def read_record_of(path, kind):
     return read_record(path, kind=kind)

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from mgray.config import Config
 from mgray.dicom.limits import Limits
+from mgray.dicom.record import Volumes
 
 
 class IngestConfig(Config):
@@ -31,5 +32,8 @@ class IngestConfig(Config):
     """Divides patients into train, val and test; another seed ingests everything again."""
     images_per_shard: int = Field(default=16, ge=1)
     """Files that one task decodes into one shard."""
+    volumes: Volumes = "refuse"
+    """Tomosynthesis volumes: refused, or mip: one row of their maximum intensity projection, marked
+    in qc_flags."""
     limits: Limits = Limits()
     """What one file may cost."""

@@ -5,9 +5,10 @@ import fcntl
 import hashlib
 import os
 import stat
+import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -78,6 +79,23 @@ def sha256_of(path: Path) -> str:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_within(path: Path, seconds: float) -> str | None:
+    """Hash a file's bytes; ``None`` if they cannot be read or do not come in time.
+
+    A storage that hangs may hold a reader for ever, kill or not: its thread is left behind.
+    """
+    found: list[str] = []
+
+    def read() -> None:
+        with suppress(OSError):
+            found.append(sha256_of(path))
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(seconds)
+    return found[0] if found else None
 
 
 def _lock(descriptor: int) -> None:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 from mgray.errors import DataError, NotFoundError, TooManyRejectedError
 from mgray.ingest.config import IngestConfig
+from mgray.ingest.files import only_writer
 from mgray.ingest.ledger import state_of
 from mgray.ingest.manifest import Manifest
 from mgray.ingest.private import write_paths
@@ -38,7 +39,8 @@ def ingest_with(
     Raises:
         NotFoundError: The archive or its tables are missing, or it lists no file.
         ConfigError: A table of the archive cannot be understood.
-        DataError: Files were lost, a patient is in two splits, or the table cannot be written.
+        DataError: Files were lost, a patient is in two splits, another ingest writes into ``out``,
+            or the table cannot be written.
         TooManyRejectedError: After all is written, if more than ``max_rejected`` were refused.
     """
     with without_paths():
@@ -63,6 +65,16 @@ def _ingest(
     if not catalog.rows:
         raise NotFoundError(f"{str(config.archive)!r} lists no file: is it the archive's folder?")
     config.out.mkdir(parents=True, exist_ok=True)
+    with only_writer(config.out):
+        return _update(config, source, catalog, start)
+
+
+def _update(
+    config: IngestConfig,
+    source: Source,
+    catalog: Catalog,
+    start: Callable[[Job], AbstractContextManager[Runner]],
+) -> Manifest:
     job = _job(config, source, catalog)
     files = [
         state_of(job.archive, row.path, row.labels)
@@ -90,11 +102,13 @@ def _source(config: IngestConfig) -> Source:
 def _job(config: IngestConfig, source: Source, catalog: Catalog) -> Job:
     ids = Pseudonyms(load_key(config.out), source.name)
     stamp = [TABLE_VERSION, source.adapter_version, str(config.split_seed), ids.check()]
+    stamp.append(config.volumes)
     return Job(
         archive=config.archive.resolve(),
         out=config.out.resolve(),
         stamp="-".join(stamp),
         limits=config.limits,
+        volumes=config.volumes,
         rows=RowMaker(
             ids, source.licence_tag, source.adapter_version, config.split_seed, catalog.described
         ),

@@ -3,7 +3,7 @@
 A row group of one image makes reading a single image cheap; the columns but ``pixels`` are zstd.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -54,6 +54,15 @@ def write_quarantine(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     table = pa.Table.from_pylist([dict(record) for record in records], schema=QUARANTINE)
     with whole(path) as draft:
         pq.write_table(table, draft, compression="zstd", write_page_checksum=True)
+
+
+def holds_quarantine(path: Path, records: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether a file is whole and holds just these refused files."""
+    try:
+        table = pq.read_table(path, page_checksum_verification=True)
+    except (pa.ArrowException, OSError):
+        return False
+    return bool(table.to_pylist() == [dict(record) for record in records])
 
 
 def _with_partner_flag(table: pa.Table, flag: str | None) -> pa.Table:

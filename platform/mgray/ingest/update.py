@@ -11,9 +11,10 @@ from mgray.config import fingerprint
 from mgray.errors import DataError
 from mgray.ingest import manifest as manifests
 from mgray.ingest.attempts import forget
-from mgray.ingest.files import write_text
+from mgray.ingest.files import sha256_within, write_text
 from mgray.ingest.ledger import (
     Chunk,
+    Entry,
     FileState,
     Ledger,
     load_ledgers,
@@ -23,7 +24,7 @@ from mgray.ingest.ledger import (
 )
 from mgray.ingest.manifest import Manifest
 from mgray.ingest.settle import check_patients, settle
-from mgray.ingest.shards import write_quarantine
+from mgray.ingest.shards import holds_quarantine, write_quarantine
 from mgray.ingest.worker import Job
 from mgray.progress import Bar
 from mgray.sources.source import Catalog, Source
@@ -64,8 +65,8 @@ def update_table(
     forget(job.out / "ledger")
     by_id = {job.rows.ids.file(file.path): file for file in files}
     rank = {file_id: number for number, file_id in enumerate(by_id)}
-    for _ in range(PASSES):
-        kept = _kept(job, by_id)
+    for number in range(PASSES):
+        kept = _kept(job, by_id, first=number == 0)
         done = {entry.file_id for ledger in kept for entry in ledger.entries}
         pending = [file for file_id, file in by_id.items() if file_id not in done]
         verdict = settle(kept, rank)
@@ -100,10 +101,15 @@ def finish(job: Job, source: Source, catalog: Catalog, ledgers: Sequence[Ledger]
     }
     manifest = manifests.build_manifest(ledgers, told, notices)
     manifests.check_counts(manifest, [ids.file(row.path) for row in catalog.rows], ledgers)
+    quarantine, refused = job.out / "quarantine.parquet", manifests.quarantine_records(ledgers)
     before = manifests.read_manifest(job.out)
-    if before is not None and before.model_copy(update={"versions": manifest.versions}) == manifest:
+    if (
+        before is not None
+        and before.model_copy(update={"versions": manifest.versions}) == manifest
+        and holds_quarantine(quarantine, refused)
+    ):
         return before
-    write_quarantine(job.out / "quarantine.parquet", manifests.quarantine_records(ledgers))
+    write_quarantine(quarantine, refused)
     write_text(job.out / manifests.FILE, manifest.model_dump_json(indent=2))
     return manifest
 
@@ -114,8 +120,11 @@ def _watch(counts: Iterator[int], bar: Bar) -> None:
             bar.advance(count)
 
 
-def _kept(job: Job, files: Mapping[str, FileState]) -> list[Ledger]:
-    """Ledgers that still tell the truth; everything else in the folder is swept away."""
+def _kept(job: Job, files: Mapping[str, FileState], *, first: bool) -> list[Ledger]:
+    """Ledgers that still tell the truth; everything else in the folder is swept away.
+
+    The first look of a run also drops those with a file that was out of reach and came back.
+    """
     labels = {job.rows.ids.image(uid): labels for uid, labels in job.by_uid.items()}
     limits = fingerprint(job.limits)
     kept = [
@@ -123,8 +132,21 @@ def _kept(job: Job, files: Mapping[str, FileState]) -> list[Ledger]:
         for ledger in load_ledgers(job.out, job.stamp)
         if (ledger.limits == limits or not any(entry.reason for entry in ledger.entries))
         and still_true(ledger, files, labels, job.archive)
+        and not (first and any(_came_back(job, entry, files) for entry in ledger.entries))
     ]
     if len(kept) < len(list((job.out / "ledger").glob("*.json"))):
         (job.out / manifests.FILE).unlink(missing_ok=True)
     sweep(job.out, kept)
     return kept
+
+
+def _came_back(job: Job, entry: Entry, files: Mapping[str, FileState]) -> bool:
+    """Tell whether a file that was refused because its bytes could not be had can be read now.
+
+    Such a refusal tells of the storage, not of the file; any other one stands.
+    """
+    held = entry.reason is None or not 0 <= entry.size <= job.limits.max_file_bytes
+    if held or (entry.sha256 is not None and entry.reason != "unreadable"):
+        return False
+    path = job.archive / files[entry.file_id].path
+    return sha256_within(path, job.limits.wall_s) is not None

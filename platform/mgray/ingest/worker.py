@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mgray.config import fingerprint
 from mgray.dicom.child import DecodeChild
 from mgray.dicom.limits import Limits
-from mgray.dicom.record import FileRecord
+from mgray.dicom.record import FileRecord, Volumes
 from mgray.errors import Rejected
 from mgray.ingest.attempts import MOST_DEATHS, SUFFIX, Attempts
 from mgray.ingest.files import sha256_of, sha256_within
@@ -45,6 +46,7 @@ class Job:
         limits: What one file may cost.
         rows: Makes the rows.
         by_uid: Labels by raw SOP instance UID.
+        volumes: What becomes of tomosynthesis volumes.
     """
 
     archive: Path
@@ -53,6 +55,7 @@ class Job:
     limits: Limits
     rows: RowMaker
     by_uid: Mapping[str, Mapping[str, Any]]
+    volumes: Volumes = "refuse"
 
 
 class ChunkWorker:
@@ -68,7 +71,7 @@ class ChunkWorker:
     """
 
     def __init__(self, job: Job, read: Reader | None = None) -> None:
-        self.job, self.read = job, read or DecodeChild(job.limits).read
+        self.job, self.read = job, read or DecodeChild(job.limits, job.volumes).read
 
     def ingest(self, chunk: Chunk) -> Ledger:
         """Write the shard of a chunk, then its ledger."""
@@ -142,9 +145,18 @@ class ChunkWorker:
 
 
 def apply_verdict(out: Path, ledger: Ledger) -> None:
-    """Make a shard say what a settled ledger says, then save the ledger."""
+    """Make a shard say what a settled ledger says, then save the ledger.
+
+    A shard that was damaged since it was written is taken away, and its files are ingested again.
+    """
     path = shard_path(out, ledger.key)
-    rewrite_shard(path, ledger.entries)
+    try:
+        rewrite_shard(path, ledger.entries)
+    except (pa.ArrowException, OSError):
+        if sha256_of(path) == ledger.sha256:
+            raise
+        path.unlink()
+        return
     save_ledger(out, replace(ledger, **_written(path)))
 
 
