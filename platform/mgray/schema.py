@@ -102,7 +102,12 @@ IMAGE: Final = pa.schema(
         _field("manufacturer_model_name", S, "(0008,1090)"),
         _field("rows", I32, "height of the dicom frame, pixels", nullable=False),
         _field("columns", I32, "width of the dicom frame, pixels", nullable=False),
-        _field("number_of_frames", I32, "of the file; above 1 the pixels are the volume's projection", nullable=False),
+        _field(
+            "number_of_frames",
+            I32,
+            "of the file; above 1 the pixels are the volume's projection",
+            nullable=False,
+        ),
         _field("bits_allocated", I32, "(0028,0100)"),
         _field("bits_stored", I32, "(0028,0101)"),
         _field("pixel_representation", I32, "0 unsigned, 1 signed"),

@@ -7,6 +7,7 @@ the file's fate and starts another one.
 """
 
 import contextlib
+import importlib
 import json
 import os
 import resource
@@ -19,8 +20,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final
 
+from mgray.dicom.codecs import PACKAGES
 from mgray.dicom.limits import DEFAULT_LIMITS, Limits
-from mgray.dicom.record import FileRecord, Identity, read_record
+from mgray.dicom.record import FileRecord, Identity, Volumes, read_record
 from mgray.errors import Rejected
 
 LENGTHS: Final = struct.Struct("<QQ")
@@ -38,10 +40,14 @@ class DecodeChild:
 
     Not for use by several threads at once. The process starts with the first file and is replaced
     after a death.
+
+    Args:
+        limits: What one file may cost.
+        volumes: As for ``read_record``.
     """
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
-        self.limits = limits
+    def __init__(self, limits: Limits = DEFAULT_LIMITS, volumes: Volumes = "refuse") -> None:
+        self.limits, self.volumes = limits, volumes
         self.starts = 0
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -61,7 +67,7 @@ class DecodeChild:
             Rejected: As ``read_record``; also ``decoder_died`` and ``timeout``.
         """
         path = None if isinstance(source, bytes) else os.fspath(source)
-        request = {"path": path, "kind": kind}
+        request = {"path": path, "kind": kind, "volumes": self.volumes}
         head, body = self._ask(request, source if isinstance(source, bytes) else b"")
         if "reason" in head:
             raise Rejected(head["reason"], head["detail"])
@@ -153,12 +159,14 @@ def serve(requests: IO[bytes], answers: IO[bytes], limits: Limits) -> None:
             continue
         _allow_cpu(limits.cpu_s)
         source = body if request["path"] is None else Path(request["path"])
-        _send(answers, *_answer(source, limits, request["kind"]))
+        _send(answers, *_answer(source, limits, request["kind"], request["volumes"]))
 
 
-def _answer(source: Path | bytes, limits: Limits, kind: str | None) -> tuple[dict[str, Any], bytes]:
+def _answer(
+    source: Path | bytes, limits: Limits, kind: str | None, volumes: Volumes
+) -> tuple[dict[str, Any], bytes]:
     try:
-        record = read_record(source, limits, kind)
+        record = read_record(source, limits, kind, volumes)
     except Rejected as error:
         return {"reason": error.reason, "detail": error.detail}, b""
     except BaseException as error:  # whatever it is, the file has a name for it
@@ -215,10 +223,11 @@ def _main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # a library that prints must not write into the protocol
     import cv2
-    import imagecodecs  # noqa: F401 - imported before the address space is limited
-    import openjpeg  # noqa: F401
-    import pydicom  # noqa: F401
-    import rle  # noqa: F401
+    import pydicom  # noqa: F401 - imported before the address space is limited
+
+    for module in PACKAGES:
+        with contextlib.suppress(ImportError):  # refusals name what is missing
+            importlib.import_module(module)
 
     cv2.setNumThreads(1)
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))

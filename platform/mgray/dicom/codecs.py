@@ -7,12 +7,13 @@ codecs are imported when first used. GDCM is never used: malformed files make it
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Int
 
-from mgray.dicom.codestream import FrameHeader, read_frame_header
+from mgray.dicom.codestream import FrameHeader, is_codestream, read_frame_header
 from mgray.errors import Rejected
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -38,6 +39,12 @@ SYNTAXES: Final[dict[str, str]] = {
     "1.2.840.10008.1.2.5": "rle",
 }
 """Transfer syntax UID to codec family, PS3.6 table A-1."""
+PACKAGES: Final = {
+    "imagecodecs": "imagecodecs",
+    "openjpeg.utils": "pylibjpeg-openjpeg",
+    "rle.utils": "pylibjpeg-rle",
+}
+"""Module of a codec to the package that brings it; all are in mgray's base install."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ def decode_frame(
             memory).
     """
     actual = family
-    if family in _FROM_CODESTREAM:
+    if family in _FROM_CODESTREAM or (family == "rle" and is_codestream(frame)):
         header = read_frame_header(frame)
         _check(header, spec)
         actual, frame = header.family, frame[header.start :]
@@ -88,13 +95,10 @@ def encode_htj2k(stored: Int[np.ndarray, "height width"]) -> bytes:
     its integer type cannot hold. So the samples are coded signed, as 16 bit where that margin fits
     (up to 14 bits unsigned) and else as 32 bit, which costs half as much time again.
     """
-    import imagecodecs
-
     low, high = sorted((abs(min(int(stored.min()), 0)), max(int(stored.max()), 0)))
     kind = np.int16 if 2 * high + low < 2**15 else np.int32
-    return bytes(
-        imagecodecs.htj2k_encode(np.ascontiguousarray(stored, dtype=kind), reversible=True)
-    )
+    encode = codec("imagecodecs").htj2k_encode
+    return bytes(encode(np.ascontiguousarray(stored, dtype=kind), reversible=True))
 
 
 def decode_htj2k(codestream: bytes, reduce: int = 0) -> Int[np.ndarray, "height width"]:
@@ -109,15 +113,28 @@ def decode_htj2k(codestream: bytes, reduce: int = 0) -> Int[np.ndarray, "height 
     Raises:
         Rejected: ``corrupt_pixels``.
     """
-    import imagecodecs
-
     if not 0 <= reduce <= HTJ2K_RESOLUTIONS:
         raise ValueError(f"reduce={reduce}: expected 0 to {HTJ2K_RESOLUTIONS}")
+    decode = codec("imagecodecs").htj2k_decode
     try:
-        values: Array = imagecodecs.htj2k_decode(codestream, skipres=reduce)
+        values: Array = decode(codestream, skipres=reduce)
     except Exception as error:
         raise Rejected("corrupt_pixels", f"HTJ2K: {type(error).__name__}") from None
     return values.astype(np.int32)
+
+
+def codec(module: str) -> Any:
+    """Import a codec.
+
+    Raises:
+        Rejected: ``unsupported_syntax``, naming the package that brings it.
+    """
+    try:
+        return import_module(module)
+    except ImportError:
+        package = PACKAGES[module]
+        text = f"{package} is not installed: pip install {package}, or mgray again"
+        raise Rejected("unsupported_syntax", text) from None
 
 
 def _check(header: FrameHeader, spec: FrameSpec) -> None:
@@ -158,8 +175,6 @@ def _native(frame: bytes, spec: FrameSpec, order: str) -> Array:
     size = spec.rows * spec.columns * spec.bits_allocated // 8
     if len(frame) not in (size, size + size % 2):
         raise Rejected("header_mismatch", f"{len(frame)} bytes of pixel data, expected {size}")
-    if order == ">" and spec.bits_allocated == 8:  # bytes are swapped in words, PS3.5 A.3
-        frame = np.frombuffer(frame, ">u2").astype("<u2").tobytes()
     kind = f"{order}u{spec.bits_allocated // 8}"
     return np.frombuffer(frame[:size], kind).reshape(spec.rows, spec.columns)
 
@@ -173,44 +188,34 @@ def _big(frame: bytes, spec: FrameSpec) -> Array:
 
 
 def _rle(frame: bytes, spec: FrameSpec) -> Array:
-    from rle.utils import decode_pixel_data
-
     segments = np.frombuffer(frame[:64], "<u4")
     wanted = spec.bits_allocated // 8
     starts = segments[1 : 1 + wanted].astype(np.int64)
     if segments[0] != wanted or starts[0] != 64 or (np.diff([*starts, len(frame)]) <= 0).any():
         raise Rejected("header_mismatch", "RLE segment table contradicts (0028,0100)")  # PS3.5 G.5
-    decoded = decode_pixel_data(
+    decoded = codec("rle.utils").decode_pixel_data(
         frame, version=2, rows=spec.rows, columns=spec.columns, bits_allocated=spec.bits_allocated
     )
     return _little(bytes(decoded), spec)
 
 
 def _j2k(frame: bytes, spec: FrameSpec) -> Array:
-    from openjpeg.utils import decode
-
-    values: Array = decode(frame, j2k_format=0)
+    values: Array = codec("openjpeg.utils").decode(frame, j2k_format=0)
     return values
 
 
 def _htj2k(frame: bytes, spec: FrameSpec) -> Array:
-    import imagecodecs
-
-    values: Array = imagecodecs.htj2k_decode(frame)
+    values: Array = codec("imagecodecs").htj2k_decode(frame)
     return values
 
 
 def _jpeg(frame: bytes, spec: FrameSpec) -> Array:
-    import imagecodecs
-
-    values: Array = imagecodecs.jpeg8_decode(frame)
+    values: Array = codec("imagecodecs").jpeg8_decode(frame)
     return values
 
 
 def _jpeg_ls(frame: bytes, spec: FrameSpec) -> Array:
-    import imagecodecs
-
-    values: Array = imagecodecs.jpegls_decode(frame)
+    values: Array = codec("imagecodecs").jpegls_decode(frame)
     return values
 
 

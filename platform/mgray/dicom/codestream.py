@@ -7,6 +7,7 @@ from mgray.errors import Rejected
 
 SOC_SIZ = b"\xff\x4f\xff\x51"
 SOI = b"\xff\xd8"
+JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"
 HT_CAPABILITY = 0x4000  # Rsiz bit 14: the stream uses Part 15 (HTJ2K) block coding
 JPEG_FAMILY = {0xC0: "jpeg", 0xC1: "jpeg", 0xC2: "jpeg", 0xC3: "jpeg_lossless", 0xF7: "jpeg_ls"}
 MAX_TILES = 65_535  # ISO 15444-1 A.4.2: Isot has 16 bits
@@ -46,6 +47,11 @@ def read_frame_header(frame: bytes) -> FrameHeader:
     except (struct.error, IndexError):
         raise Rejected("corrupt_pixels", "the codestream's header is cut off") from None
     raise Rejected("corrupt_pixels", "no JPEG or JPEG 2000 codestream found")
+
+
+def is_codestream(data: bytes) -> bool:
+    """Tell whether bytes begin a JPEG or JPEG 2000 stream, or a JP2 file."""
+    return data.startswith((SOI, SOC_SIZ, JP2))
 
 
 def _read_siz(frame: bytes, start: int) -> FrameHeader:

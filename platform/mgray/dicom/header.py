@@ -4,7 +4,6 @@ pydicom reports faults by warnings and log lines that hold the attribute's value
 silenced here, and every exception is replaced by a ``Rejected`` that names a tag at most.
 """
 
-import io
 import logging
 import math
 import struct
@@ -12,9 +11,13 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, cast
 
+import numpy as np
+
+from mgray.dicom.frames import PixelValue
 from mgray.dicom.limits import Limits
+from mgray.dicom.source import Bytes
 from mgray.errors import Rejected
 
 if TYPE_CHECKING:
@@ -24,24 +27,47 @@ MAGIC: Final = slice(128, 132)
 IMPLICIT, BIG, DEFLATED = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
 ITEM_TAGS: Final = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 READS_PER_ELEMENT: Final = 4
-PIXEL_KEYWORDS: Final = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+PIXEL_DATA: Final = 0x7FE00010
+UNDEFINED: Final = 0xFFFFFFFF
+EARLY_BYTES: Final = 4 * 2**20
+"""Items are counted so far before parsing, which costs more than counting."""
 
 
-class _Budget(io.BytesIO):
+class Parsed(NamedTuple):
+    """A data set up to its pixel data, which is not read."""
+
+    dataset: "Dataset"
+    syntax: str
+    """Transfer syntax UID."""
+    pixels: PixelValue | None
+    """None if there is no (7FE0,0010)."""
+
+
+class _Budget:
     """A file that refuses to be read more often than a header within the limits needs."""
 
-    def __init__(self, data: bytes, max_elements: int) -> None:
-        super().__init__(data)
+    def __init__(self, data: Bytes, start: int, max_elements: int) -> None:
+        self.data, self.at = data, start
         self.left = max_elements * READS_PER_ELEMENT
         self.short = False
 
-    def read(self, size: int | None = -1, /) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         self.left -= 1
         if self.left < 0:
             raise Rejected("too_large", "too many data elements")
-        data = super().read(size)
-        self.short |= size is not None and 0 < len(data) < size
-        return data
+        found = self.data[self.at : len(self.data) if size < 0 else self.at + size]
+        self.at += len(found)
+        self.short |= 0 < len(found) < size
+        return found
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        self.at = offset + (0, self.at, len(self.data))[whence]
+        if self.at < 0:
+            raise ValueError("before the file")
+        return self.at
+
+    def tell(self) -> int:
+        return self.at
 
 
 @contextmanager
@@ -59,8 +85,8 @@ def quiet() -> Iterator[None]:
             logger.removeFilter(_nothing)
 
 
-def parse(data: bytes, limits: Limits) -> tuple["Dataset", str]:
-    """Parse a DICOM file with preamble; return its data set and transfer syntax UID.
+def parse(data: Bytes, limits: Limits) -> Parsed:
+    """Parse a DICOM file with preamble, up to its pixel data.
 
     Raises:
         Rejected: ``empty``, ``too_large``, ``not_dicom`` or ``corrupt_header``.
@@ -68,7 +94,7 @@ def parse(data: bytes, limits: Limits) -> tuple["Dataset", str]:
     References:
         PS3.10 section 7.1.
     """
-    if not data:
+    if not len(data):
         raise Rejected("empty")
     if len(data) > limits.max_file_bytes:
         raise Rejected("too_large", f"{len(data)} bytes > {limits.max_file_bytes}")
@@ -149,22 +175,43 @@ def stored_integer(dataset: "Dataset", keyword: str) -> int | None:
     return bits - 0x10000 if signed and bits & 0x8000 else bits
 
 
-def voi_lut(dataset: "Dataset") -> list[float] | None:
+def functional_group(dataset: "Dataset", keyword: str) -> "Dataset":
+    """Find a macro of an enhanced object: shared by all frames, else of the first frame.
+
+    Returns:
+        The macro's item; the data set itself where it has no such macro.
+
+    References:
+        PS3.3 C.7.6.16.
+    """
+    for groups in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        group = value(dataset, groups)
+        macro = value(group[0], keyword) if group is not None and _has_items(group) else None
+        if macro is not None and _has_items(macro):
+            return cast("Dataset", macro[0])
+    return dataset
+
+
+def voi_lut(dataset: "Dataset", place: "Dataset | None" = None) -> list[float] | None:
     """Read the first VOI LUT as first mapped value, bits, entries; None if the file has none.
+
+    Args:
+        dataset: The whole, for byte order and sign.
+        place: The macro that holds the sequence; the data set itself if not given.
 
     References:
         PS3.3 C.11.2.1.1.
     """
-    items = value(dataset, "VOILUTSequence")
+    items = value(dataset if place is None else place, "VOILUTSequence")
     if not items:
         return None
     try:
         count, first, bits = (int(part) for part in items[0].LUTDescriptor)
         raw = items[0].LUTData
-        entries = _entries(raw, dataset.original_encoding[1] is not False)
+        count = count & 0xFFFF or 0x10000
+        entries = _entries(raw, count, bits, dataset.original_encoding[1] is not False)
     except Exception:
         raise Rejected("corrupt_header", "VOILUTSequence cannot be read") from None
-    count = count & 0xFFFF or 0x10000
     if len(entries) < count or not 8 <= bits <= 16:
         raise Rejected("corrupt_header", "VOILUTSequence contradicts its descriptor")
     if integer(dataset, "PixelRepresentation") == 1 and first >= 0x8000:
@@ -172,9 +219,18 @@ def voi_lut(dataset: "Dataset") -> list[float] | None:
     return [float(first), float(bits), *entries[:count]]
 
 
-def _entries(raw: Any, little: bool) -> list[float]:
+def _has_items(sequence: Any) -> bool:
+    return not isinstance(sequence, bytes | str) and len(sequence) > 0
+
+
+def _entries(raw: Any, count: int, bits: int, little: bool) -> list[float]:
+    """Read unsigned entries: words, or bytes where there are only that many."""
     if not isinstance(raw, bytes):
-        return [float(entry) for entry in raw]
+        return [float(int(entry) & 0xFFFF) for entry in np.atleast_1d(raw)]
+    if bits == 8 and len(raw) in (count, count + count % 2) and count > 1:
+        if not little:  # bytes in words, PS3.5 A.3
+            raw = np.frombuffer(raw, ">u2").astype("<u2").tobytes()
+        return [float(entry) for entry in raw[:count]]
     half = struct.iter_unpack("<H" if little else ">H", raw[: len(raw) // 2 * 2])
     return [float(entry) for (entry,) in half]
 
@@ -190,25 +246,51 @@ def _many(dataset: "Dataset", keyword: str) -> list[Any]:
     )
 
 
-def _parse(data: bytes, limits: Limits) -> tuple["Dataset", str]:
+def _parse(data: Bytes, limits: Limits) -> Parsed:
     from pydicom.filereader import read_dataset
 
-    head = _Budget(data, limits.max_elements)
-    head.seek(MAGIC.stop)
-    meta = read_dataset(head, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
+    head = _Budget(data, MAGIC.stop, limits.max_elements)
+    meta = read_dataset(
+        cast(BinaryIO, head), False, True, stop_when=lambda tag, vr, length: tag.group != 2
+    )
     syntax = str(meta.get("TransferSyntaxUID", "")).strip()
     if not syntax:
         raise Rejected("corrupt_header", "(0002,0010) Transfer Syntax UID is missing")
-    body = data[head.tell() :]
+    body, start = data, head.tell()
     if syntax == DEFLATED:
-        body = _inflate(body, limits.max_inflated_bytes)
-    if sum(body.count(tag) for tag in ITEM_TAGS) > limits.max_elements:
+        body, start = _inflate(data[start : len(data)], limits.max_inflated_bytes), 0
+    _count_items(body[start : start + EARLY_BYTES], limits)
+    file = _Budget(body, start, limits.max_elements)
+    found: list[tuple[int, str | None, int]] = []
+
+    def at_pixels(tag: int, vr: str | None, length: int) -> bool:
+        if tag == PIXEL_DATA:
+            found[:] = [(file.tell(), vr, length)]
+        return tag == PIXEL_DATA
+
+    dataset = read_dataset(
+        cast(BinaryIO, file), syntax == IMPLICIT, syntax != BIG, stop_when=at_pixels
+    )
+    if not found:
+        if file.short:
+            raise Rejected("corrupt_header", "the file ends inside an element")
+        return Parsed(dataset, syntax, None)
+    _count_items(body[start : found[0][0]], limits)
+    return Parsed(dataset, syntax, _pixel_value(body, dataset, *found[0]))
+
+
+def _pixel_value(
+    body: Bytes, dataset: "Dataset", start: int, vr: str | None, length: int
+) -> PixelValue:
+    table = value(dataset, "ExtendedOffsetTable")
+    text = table[: len(table) // 8 * 8] if isinstance(table, bytes) else b""
+    offsets = struct.unpack(f"<{len(text) // 8}Q", text)
+    return PixelValue(body, start, None if length == UNDEFINED else length, vr != "OB", offsets)
+
+
+def _count_items(header: bytes, limits: Limits) -> None:
+    if sum(header.count(tag) for tag in ITEM_TAGS) > limits.max_elements:
         raise Rejected("too_large", "too many sequence items")
-    file = _Budget(body, limits.max_elements)
-    dataset = read_dataset(file, syntax == IMPLICIT, syntax != BIG)
-    if file.short and not any(keyword in dataset for keyword in PIXEL_KEYWORDS):
-        raise Rejected("corrupt_header", "the file ends inside an element")
-    return dataset, syntax
 
 
 def _inflate(data: bytes, limit: int) -> bytes:

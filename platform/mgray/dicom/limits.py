@@ -15,7 +15,9 @@ class Limits(Config):
     max_elements: int = 50_000
     """Data elements and sequence items of the header, at all depths."""
     max_pixels: int = 100_000_000
-    """Rows times columns times frames; the largest real mammograms have 26 million."""
+    """Rows times columns; the largest real mammograms have 26 million."""
+    max_volume_pixels: int = 2_000_000_000
+    """Rows times columns times frames; a volume is read frame by frame."""
     max_frames: int = 512
     """Frames of one object."""
     memory_bytes: int = 3 * 2**30

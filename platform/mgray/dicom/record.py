@@ -5,17 +5,20 @@ checks, columns: in this order, so that every step is cheap and safe because of 
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from jaxtyping import Int
 
 from mgray.dicom.breast import breast_box, breast_mask, pixels_face, small_copy
 from mgray.dicom.codecs import SYNTAXES, FrameSpec, decode_frame, encode_htj2k
+from mgray.dicom.frames import Frames, PixelValue, find_frames, project
 from mgray.dicom.grey import check_grey, is_inverted, is_padding, stored_range
 from mgray.dicom.header import (
+    functional_group,
     integer,
     number,
     numbers,
@@ -29,6 +32,7 @@ from mgray.dicom.header import (
 )
 from mgray.dicom.kind import check_modality, image_kind, marked_kind
 from mgray.dicom.limits import DEFAULT_LIMITS, Limits
+from mgray.dicom.source import Bytes, opened, sha256
 from mgray.dicom.view import laterality, orientation, view, view_modifiers
 from mgray.errors import Rejected
 
@@ -36,7 +40,11 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 HELD_KINDS = ("ffdm", "ffdm_raw", "synthetic_2d", "dbt", "dbt_slice", "film", "cesm", "unknown")
-"""Kinds that the image table holds, as single frames."""
+"""Kinds that the image table holds, as single frames; ``dbt`` also as a volume's projection."""
+Volumes = Literal["refuse", "mip"]
+"""What becomes of an object with more than one frame: refused, or its projection."""
+
+RESCALE = ("RescaleSlope", "RescaleIntercept")
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,10 @@ class FileRecord:
 
 
 def read_record(
-    source: Path | bytes, limits: Limits = DEFAULT_LIMITS, kind: str | None = None
+    source: Path | bytes,
+    limits: Limits = DEFAULT_LIMITS,
+    kind: str | None = None,
+    volumes: Volumes = "refuse",
 ) -> FileRecord:
     """Read one file in this process. Hostile bytes belong into a ``DecodeChild``.
 
@@ -73,47 +84,67 @@ def read_record(
         source: A file or its bytes.
         limits: Caps checked before decoding.
         kind: The source's own word for the image kind, if it knows better than the header.
+        volumes: Whether a tomosynthesis volume is refused or becomes its maximum intensity
+            projection, computed frame by frame.
 
     Raises:
         Rejected: With a reason of ``errors.REJECT_REASONS``.
     """
-    data = _bytes(source, limits)
     try:
-        with quiet():
-            return _record(data, limits, kind)
+        with quiet(), opened(source, limits) as data:
+            return _record(data, limits, kind, volumes)
     except RecursionError:
         raise Rejected("corrupt_header", "nested too deeply") from None
     except MemoryError:
         raise Rejected("too_large", "out of memory") from None
 
 
-def _bytes(source: Path | bytes, limits: Limits) -> bytes:
-    if isinstance(source, bytes):
-        return source
-    try:
-        size = source.stat().st_size
-        if size > limits.max_file_bytes:
-            raise Rejected("too_large", f"{size} bytes > {limits.max_file_bytes}")
-        return source.read_bytes()
-    except OSError as error:
-        raise Rejected("unreadable", type(error).__name__) from None
+def iter_frames(
+    source: Path | bytes, limits: Limits = DEFAULT_LIMITS
+) -> Iterator[Int[np.ndarray, "height width"]]:
+    """Read the stored values of each frame in this process, one frame in memory at a time.
+
+    Args:
+        source: A file or its bytes.
+        limits: Caps checked before decoding.
+
+    Raises:
+        Rejected: As ``read_record``; also in the middle of a file.
+    """
+    with quiet(), opened(source, limits) as data:
+        dataset, syntax, pixels = parse(data, limits)
+        check_modality(dataset)
+        yield from _decoded(*_frames(dataset, syntax, pixels, limits))
 
 
-def _record(data: bytes, limits: Limits, kind: str | None) -> FileRecord:
-    dataset, syntax = parse(data, limits)
+def _record(data: Bytes, limits: Limits, kind: str | None, volumes: Volumes) -> FileRecord:
+    dataset, syntax, pixels = parse(data, limits)
     check_modality(dataset)
-    if "PixelData" not in dataset:
+    if pixels is None:
         raise Rejected("no_pixels")
     identity = _identity(dataset)
-    spec = _frame_spec(dataset, limits)
+    _frame_spec(dataset, limits)
     columns = _attributes(dataset, syntax)
-    columns["image_kind"], columns["kind_evidence"] = _held_kind(dataset, kind)
+    columns["image_kind"], columns["kind_evidence"] = _held_kind(dataset, kind, volumes)
     check_grey(columns)
-    stored, mislabelled = decode_frame(_frame(dataset, syntax), SYNTAXES[syntax], spec)
+    frames, spec = _frames(dataset, syntax, pixels, limits)
+    mislabelled = [frames.mislabelled]
+    stored = project(_decoded(frames, spec, mislabelled), columns)
     columns |= _pixel_columns(stored, columns)
-    columns["qc_flags"] += _flags(stored, columns) + ["syntax_mislabelled"] * mislabelled
-    columns["source_sha256"] = hashlib.sha256(data).hexdigest()
+    columns["qc_flags"] += _flags(stored, columns) + ["syntax_mislabelled"] * any(mislabelled)
+    columns["source_sha256"] = sha256(data)
     return FileRecord(identity, columns, marked_kind(dataset))
+
+
+def _decoded(
+    frames: Frames, spec: FrameSpec, mislabelled: list[bool] | None = None
+) -> Iterator[Int[np.ndarray, "height width"]]:
+    """Decode frame by frame; note in ``mislabelled`` whether each belied its transfer syntax."""
+    for frame in frames:
+        stored, other = decode_frame(frame, frames.family, spec)
+        if mislabelled is not None:
+            mislabelled.append(other)
+        yield stored
 
 
 def _identity(dataset: "Dataset") -> Identity:
@@ -125,13 +156,13 @@ def _identity(dataset: "Dataset") -> Identity:
     )
 
 
-def _held_kind(dataset: "Dataset", override: str | None) -> tuple[str, str]:
+def _held_kind(dataset: "Dataset", override: str | None, volumes: Volumes) -> tuple[str, str]:
     kind, evidence = image_kind(dataset, override)
     if text(dataset, "BurnedInAnnotation") == "YES" or (kind == "sc" and evidence == "sop_class"):
         raise Rejected("burned_in", "(0028,0301) is YES or the object is a secondary capture")
     if kind not in HELD_KINDS:
         raise Rejected("unsupported_kind", kind)
-    if integer(dataset, "NumberOfFrames", 1) != 1:
+    if integer(dataset, "NumberOfFrames", 1) != 1 and (volumes, kind) != ("mip", "dbt"):
         raise Rejected("unsupported_kind", "more than one frame")
     return kind, evidence
 
@@ -141,7 +172,8 @@ def _frame_spec(dataset: "Dataset", limits: Limits) -> FrameSpec:
     rows, columns = integer(dataset, "Rows") or 0, integer(dataset, "Columns") or 0
     frames = integer(dataset, "NumberOfFrames", 1) or 0
     allocated, stored = integer(dataset, "BitsAllocated"), integer(dataset, "BitsStored")
-    if frames > limits.max_frames or rows * columns * frames > limits.max_pixels:
+    over = rows * columns > limits.max_pixels or frames > limits.max_frames
+    if over or rows * columns * frames > limits.max_volume_pixels:
         raise Rejected("too_large", f"{rows} x {columns} x {frames} pixels")
     if rows < 1 or columns < 1 or frames < 1:
         raise Rejected("corrupt_header", "rows, columns or frames below 1")
@@ -156,26 +188,17 @@ def _frame_spec(dataset: "Dataset", limits: Limits) -> FrameSpec:
     return FrameSpec(rows, columns, allocated, stored, integer(dataset, "PixelRepresentation") == 1)
 
 
-def _frame(dataset: "Dataset", syntax: str) -> bytes:
-    """Join the fragments of the only frame; native pixel data is the frame itself."""
-    from pydicom.encaps import generate_fragments, parse_basic_offsets
-
+def _frames(
+    dataset: "Dataset", syntax: str, pixels: PixelValue | None, limits: Limits
+) -> tuple[Frames, FrameSpec]:
+    """Find the frames and what the header promises about each."""
+    if pixels is None:
+        raise Rejected("no_pixels")
     if syntax not in SYNTAXES:
         raise Rejected("unsupported_syntax", _name_of(syntax))
-    pixel_data = bytes(dataset["PixelData"].value)
-    if SYNTAXES[syntax] in ("little", "big"):
-        return pixel_data
-    try:
-        import io
-
-        buffer = io.BytesIO(pixel_data)
-        frames = len(parse_basic_offsets(buffer))
-        frame = b"".join(generate_fragments(buffer))
-    except Exception as error:
-        raise Rejected("corrupt_pixels", f"fragments: {type(error).__name__}") from None
-    if frames > 1 or not frame:
-        raise Rejected("header_mismatch", f"{frames} frames in the offset table, expected 1")
-    return frame
+    spec = _frame_spec(dataset, limits)
+    count = integer(dataset, "NumberOfFrames", 1) or 1
+    return find_frames(pixels, SYNTAXES[syntax], spec, count), spec
 
 
 def _name_of(syntax: str) -> str:
@@ -189,8 +212,7 @@ def _attributes(dataset: "Dataset", syntax: str) -> dict[str, Any]:
     """Read the attributes that go into the table as they are."""
     if value(dataset, "ModalityLUTSequence"):
         raise Rejected("unsupported_kind", "(0028,3000) Modality LUT Sequence")
-    side = laterality(dataset)
-    function = text(dataset, "VOILUTFunction")
+    side, grey = laterality(dataset), _grey(dataset)
     return {
         "laterality": side,
         "laterality_source": "tag" if side else None,
@@ -206,23 +228,45 @@ def _attributes(dataset: "Dataset", syntax: str) -> dict[str, Any]:
         "manufacturer_model_name": text(dataset, "ManufacturerModelName"),
         "rows": integer(dataset, "Rows"),
         "columns": integer(dataset, "Columns"),
-        "number_of_frames": 1,
+        "number_of_frames": integer(dataset, "NumberOfFrames", 1),
         "bits_allocated": integer(dataset, "BitsAllocated"),
         "bits_stored": integer(dataset, "BitsStored"),
         "pixel_representation": integer(dataset, "PixelRepresentation", 0),
         "pixel_padding_value": stored_integer(dataset, "PixelPaddingValue"),
         "pixel_padding_range_limit": stored_integer(dataset, "PixelPaddingRangeLimit"),
-        "rescale_slope": number(dataset, "RescaleSlope"),
-        "rescale_intercept": number(dataset, "RescaleIntercept"),
-        "window_center": numbers(dataset, "WindowCenter"),
-        "window_width": numbers(dataset, "WindowWidth"),
-        "voi_lut_function": function.upper() if function else None,
-        "voi_lut": voi_lut(dataset),
+        **grey,
         "presentation_lut_shape": text(dataset, "PresentationLUTShape"),
         "imager_pixel_spacing_mm": numbers(dataset, "ImagerPixelSpacing"),
-        "pixel_spacing_mm": numbers(dataset, "PixelSpacing"),
+        "pixel_spacing_mm": numbers(
+            functional_group(dataset, "PixelMeasuresSequence"), "PixelSpacing"
+        ),
         "patient_orientation": orientation(dataset),
         "qc_flags": ["implant"] if text(dataset, "BreastImplantPresent") == "YES" else [],
+    }
+
+
+def _grey(dataset: "Dataset") -> dict[str, Any]:
+    """Read rescale and VOI: of the object, else of its functional groups.
+
+    A projection has one setting: rescales that differ between frames are refused; of windows that
+    differ the first frame's is used.
+    """
+    window = dataset
+    if "WindowCenter" not in dataset and "VOILUTSequence" not in dataset:
+        window = functional_group(dataset, "FrameVOILUTSequence")
+    rescale = functional_group(dataset, "PixelValueTransformationSequence")
+    for group in value(dataset, "PerFrameFunctionalGroupsSequence") or ():
+        for own in value(group, "PixelValueTransformationSequence") or ():
+            if any(number(own, name) != number(rescale, name) for name in RESCALE):
+                raise Rejected("unsupported_kind", "rescale differs between frames")
+    function = text(window, "VOILUTFunction")
+    return {
+        "rescale_slope": number(rescale, "RescaleSlope"),
+        "rescale_intercept": number(rescale, "RescaleIntercept"),
+        "window_center": numbers(window, "WindowCenter"),
+        "window_width": numbers(window, "WindowWidth"),
+        "voi_lut_function": function.upper() if function else None,
+        "voi_lut": voi_lut(dataset, window),
     }
 
 
@@ -265,5 +309,6 @@ def _flags(stored: Int[np.ndarray, "height width"], columns: dict[str, Any]) -> 
         "near_empty": columns["breast_box"] is None,
         "spot_or_mag": not {"spot", "magnification"}.isdisjoint(columns["view_modifiers"]),
         "for_processing": columns["image_kind"] == "ffdm_raw",
+        "mip": columns["number_of_frames"] > 1,
     }
     return [name for name, holds in found.items() if holds]
