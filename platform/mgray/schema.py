@@ -97,9 +97,9 @@ IMAGE: Final = pa.schema(
         _field("presentation_intent_type", S, "(0008,0068)"),
         _field("photometric_interpretation", S, "(0028,0004)"),
         _field("modality", S, "(0008,0060)"),
-        _field("image_type", pa.list_(S), "(0008,0008)"),
-        _field("manufacturer", S, "(0008,0070)"),
-        _field("manufacturer_model_name", S, "(0008,1090)"),
+        _field("image_type", pa.list_(S), "(0008,0008); OTHER for a word we do not know"),
+        _field("manufacturer", S, "(0008,0070), the maker's known name alone"),
+        _field("manufacturer_model_name", S, "(0008,1090), the known name alone"),
         _field("rows", I32, "height of the dicom frame, pixels", nullable=False),
         _field("columns", I32, "width of the dicom frame, pixels", nullable=False),
         _field(

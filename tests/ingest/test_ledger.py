@@ -104,12 +104,16 @@ def test_anything_but_a_file_below_the_archive_is_missing(tmp_path, path):
     assert state_of(archive, path, {}).size == MISSING
 
 
-def test_new_labels_by_path_or_by_object_make_a_shard_stale(tmp_path):
-    told = hash_labels({"view": "CC", "cancer": 1})
+def test_new_labels_by_path_or_by_object_make_a_shard_stale(tmp_path, ids):
+    told = hash_labels({"view": "CC", "cancer": 1}, ids)
     ledger = replace(LEDGER, entries=(Entry("a", 1, 1, "s", told, image_id="i"),))
     file = {"a": FileState("a", 1, 1, {"view": "CC"})}
-    assert still_true(ledger, file, {"i": {"cancer": 1}}, tmp_path)
-    assert not still_true(ledger, file, {"i": {"cancer": 0}}, tmp_path)
-    assert not still_true(
-        ledger, {"a": replace(file["a"], labels={})}, {"i": {"cancer": 1}}, tmp_path
-    )
+    silent = {"a": replace(file["a"], labels={})}
+    assert still_true(ledger, file, {"i": {"cancer": 1}}, tmp_path, ids)
+    assert not still_true(ledger, file, {"i": {"cancer": 0}}, tmp_path, ids)
+    assert not still_true(ledger, silent, {"i": {"cancer": 1}}, tmp_path, ids)
+
+
+def test_hash_of_labels_needs_the_key(ids):
+    labels = {"patient_id": "12345"}
+    assert hash_labels(labels, ids) != hash_labels(labels, replace(ids, key=b"other"))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mgray.ingest.files import TEMPORARY, sha256_of, write_text
+from mgray.ingest.pseudonym import Pseudonyms
 
 SHARD_PATTERN: Final = "part-" + "[0-9a-f]" * 20 + ".parquet"
 MISSING: Final = -1
@@ -168,9 +169,9 @@ def state_of(archive: Path, path: str, labels: Mapping[str, Any]) -> FileState:
     return FileState(path, MISSING, 0, labels)
 
 
-def hash_labels(labels: Mapping[str, Any]) -> str:
-    """Twelve hex digits that change with any label."""
-    return hashlib.sha256(json.dumps(labels, sort_keys=True).encode()).hexdigest()[:12]
+def hash_labels(labels: Mapping[str, Any], ids: Pseudonyms) -> str:
+    """Make a keyed hash that changes with any label; raw ids are among them."""
+    return ids.labels(json.dumps(labels, sort_keys=True))
 
 
 def still_true(
@@ -178,6 +179,7 @@ def still_true(
     files: Mapping[str, FileState],
     labels_of: Mapping[str, Mapping[str, Any]],
     archive: Path,
+    ids: Pseudonyms,
 ) -> bool:
     """Tell whether every file of a shard lies in the archive as it did, with the same labels.
 
@@ -186,12 +188,13 @@ def still_true(
         files: All files of the catalog by ``file_id``.
         labels_of: Labels by ``image_id``.
         archive: Root of the paths.
+        ids: Pseudonyms of the dataset.
     """
     return all(
         (file := files.get(entry.file_id)) is not None
         and _same_bytes(entry, file, archive)
         and entry.label_hash
-        == hash_labels({**file.labels, **labels_of.get(entry.image_id or "", {})})
+        == hash_labels({**file.labels, **labels_of.get(entry.image_id or "", {})}, ids)
         for entry in ledger.entries
     )
 

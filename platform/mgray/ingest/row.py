@@ -10,6 +10,7 @@ from typing import Any, Final
 from mgray.data.splits import assign_split
 from mgray.dicom.record import FileRecord
 from mgray.errors import Rejected
+from mgray.ingest.allowed import allowed
 from mgray.ingest.pseudonym import Pseudonyms
 from mgray.schema import IMAGE
 
@@ -63,7 +64,7 @@ class RowMaker:
         Raises:
             Rejected: ``missing_identity``, if side, view or exam stay unknown.
         """
-        seen = record.columns
+        seen = allowed(record.columns)
         row = {name: seen.get(name) for name in IMAGE.names}
         row |= {name: labels.get(name) for name in COPIED}
         row |= self._what_is_seen(seen, labels)

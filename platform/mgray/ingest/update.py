@@ -131,7 +131,7 @@ def _kept(job: Job, files: Mapping[str, FileState], *, first: bool) -> list[Ledg
         ledger
         for ledger in load_ledgers(job.out, job.stamp)
         if (ledger.limits == limits or not any(entry.reason for entry in ledger.entries))
-        and still_true(ledger, files, labels, job.archive)
+        and still_true(ledger, files, labels, job.archive, job.rows.ids)
         and not (first and any(_came_back(job, entry, files) for entry in ledger.entries))
     ]
     if len(kept) < len(list((job.out / "ledger").glob("*.json"))):

@@ -95,7 +95,7 @@ class ChunkWorker:
         return ledger
 
     def _file(self, file: FileState, shard: pq.ParquetWriter, *, alive: bool) -> Entry:
-        seen: dict[str, Any] = {"label_hash": hash_labels(file.labels)}
+        seen: dict[str, Any] = {"label_hash": hash_labels(file.labels, self.job.rows.ids)}
         path = self.job.archive / file.path
         try:
             if file.size == MISSING:
@@ -105,7 +105,9 @@ class ChunkWorker:
             record = self._read(path, file)
             labels = {**file.labels, **self.job.by_uid.get(record.identity.sop_instance_uid, {})}
             seen["image_id"] = self.job.rows.ids.image(record.identity.sop_instance_uid)
-            seen["label_hash"] = hash_labels(labels)  # other labels may save a refused file
+            seen["label_hash"] = hash_labels(
+                labels, self.job.rows.ids
+            )  # other labels may save a refused file
             seen |= self._row(file.path, record, labels, shard)
         except Rejected as error:
             seen |= {"reason": error.reason, "detail": error.detail}
