@@ -6,15 +6,16 @@ RECIPE is fusion.smoke (the demo: two cores), fusion.base (the paper's scale: GP
 config.resolved.yaml. TABLE is what jobs.ingest wrote. Any key of the config can be changed, e.g.
 optimizer.learning_rate=3e-4 loss.alpha_positive=0.5 train.steps.sm=500; train.workers=0 trains in
 this process without Ray. Models go to RUN/models, learning curves to RUN/stages, the config to
-RUN/config.resolved.yaml.
+RUN/config.resolved.yaml. The keys, with the defaults that the recipes start from:
 """
 
 import logging
 
-from mgray.cli import guard
+from mgray.cli import field_help, guard
 from mgray.config import parse_overrides
 from mgray.errors import ConfigError
 from mgray.recipes.catalog import RECIPES, load_recipe
+from mgray.recipes.fusion_config import FusionRun
 
 
 def run(words: list[str]) -> None:
@@ -28,4 +29,4 @@ def run(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    guard(__doc__, run)
+    guard(__doc__ or "", run, field_help(FusionRun))

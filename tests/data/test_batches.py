@@ -139,6 +139,51 @@ def test_a_cancer_that_nobody_drew_is_masked(table: ImageTable, pairs: list[Pair
     assert masked == [12]
 
 
+@pytest.fixture
+def one_sided(make_pair_rows: Any, make_finding: Any, write_table: Any) -> ImageTable:
+    """Four pairs whose boxes are on the FFDM only, and four without any."""
+    rows: list[Any] = []
+    for number in range(8):
+        found = [make_finding((10, 10, 30, 30))] if number < 4 else []
+        rows += make_pair_rows(f"k{number}", stored=np.eye(80), ffdm={"annotations": found})
+    return ImageTable.open(write_table(rows))
+
+
+def test_a_box_on_the_ffdm_alone_teaches_a_detector_of_sm(one_sided: ImageTable) -> None:
+    (batch,) = epoch_of(one_sided, build_pairs(one_sided)[:4])
+    assert [label.tolist() for label in batch.labels] == [[1]] * 4
+    assert not batch.masked.any()
+
+
+def test_the_partners_findings_are_left_out_if_asked_for(one_sided: ImageTable) -> None:
+    config = replace(CONFIG, {"partner_findings": False})
+    (batch,) = epoch_of(one_sided, build_pairs(one_sided)[:4], config)
+    assert [label.tolist() for label in batch.labels] == [[]] * 4
+    assert batch.masked.all()
+
+
+def test_a_lesion_that_augmentation_moved_out_is_no_background(one_sided: ImageTable) -> None:
+    config = replace(CONFIG, {"augment.shift": 0.9, "augment.flip_vertical": 0.0})
+    batches = [epoch_of(one_sided, build_pairs(one_sided)[:4], config, epoch=e)[0] for e in (0, 1)]
+    gone = [not len(label) for batch in batches for label in batch.labels]
+    assert any(gone)
+    assert [flag for batch in batches for flag in batch.masked.tolist()] == gone
+
+
+@pytest.mark.parametrize(("positives", "drawn"), [("malignant", 4), ("any_finding", 8)])
+def test_benign_pairs_count_as_positive_if_asked_for(
+    make_pair_rows: Any, make_finding: Any, write_table: Any, positives: str, drawn: int
+) -> None:
+    rows: list[Any] = []
+    for number in range(12):
+        pathology = ("malignant", "benign")[number % 2]
+        found = [make_finding((10, 10, 30, 30), pathology=pathology)] if number < 4 else []
+        rows += make_pair_rows(f"k{number:02}", annotations=found)
+    pairs = build_pairs(ImageTable.open(write_table(rows)))
+    config = replace(CONFIG, {"sampler.mode": "match", "sampler.positives": positives})
+    assert steps_per_epoch(pairs, config) * 4 == drawn
+
+
 def test_weights_are_one_unless_the_mode_is_weighted(table: ImageTable, pairs: list[Pair]) -> None:
     assert epoch_of(table, pairs)[0].weights.tolist() == [1.0] * 4
 

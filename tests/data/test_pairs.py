@@ -67,6 +67,23 @@ def test_benign_findings_and_unknown_labels_do_not(
     assert not pairs_of(rows, write_table)[0].malignant
 
 
+def test_a_pair_knows_which_images_have_a_malignant_box(
+    make_pair_rows: Any, make_finding: Any, write_table: Any
+) -> None:
+    drawn, point = make_finding((1, 1, 9, 9)), make_finding((1, 1, 9, 9), shape="point")
+    rows = make_pair_rows("a", sm={"annotations": [point]}, ffdm={"annotations": [drawn]})
+    assert pairs_of(rows, write_table)[0].drawn == {"ffdm"}
+
+
+@pytest.mark.parametrize("pathology", ["benign", "high_risk"])
+def test_a_benign_finding_in_either_image_makes_the_pair_benign(
+    make_pair_rows: Any, make_finding: Any, write_table: Any, pathology: str
+) -> None:
+    found = [make_finding((1, 1, 9, 9), pathology=pathology)]
+    rows = [*make_pair_rows("a", ffdm={"annotations": found}), *make_pair_rows("b")]
+    assert [pair.benign for pair in pairs_of(rows, write_table)] == [True, False]
+
+
 @pytest.mark.parametrize("column", ["patient_id", "split"])
 def test_a_pair_that_contradicts_itself_is_an_error(
     make_pair_rows: Any, write_table: Any, column: str

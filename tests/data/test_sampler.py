@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mgray.data.config import Mode
 from mgray.data.sampler import (
-    Mode,
     SamplerConfig,
     class_weights,
     epoch_sequence,

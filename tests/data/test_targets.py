@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mgray.data.augment import Augmentation
-from mgray.data.targets import Sample, prepare_sample, read_findings
+from mgray.data.targets import Sample, prepare_sample, read_findings, shared_annotations
 from mgray.data.transforms import PreprocessConfig
 
 NET = PreprocessConfig(net_height=64, net_width=48, margin=0.0)
@@ -106,6 +106,12 @@ def test_a_box_outside_the_frame_is_dropped_with_its_label(
     assert len(sample.boxes["sm"]) == 1
 
 
+def test_a_malignant_box_outside_the_frame_is_lost(make_row: Any, make_finding: Any) -> None:
+    away = (60, 70, 90, 90)
+    assert sample_of(make_row, sm=[make_finding(away), make_finding(BOX, finding_id="2")]).lost
+    assert not sample_of(make_row, sm=[make_finding(away, pathology="benign")]).lost
+
+
 def test_a_finding_moved_out_of_the_frame_is_dropped(make_row: Any, make_finding: Any) -> None:
     away = Augmentation(
         False, False, shift=(-0.5, 0.0), scale=1.0, rotation=0.0, grey={"sm": (1.0, 0.0)}
@@ -116,3 +122,51 @@ def test_a_finding_moved_out_of_the_frame_is_dropped(make_row: Any, make_finding
     moved = sample.augmented(away)
     assert moved.labels.tolist() == [1]
     assert moved.boxes["sm"].tolist() == [[2, 2, 22, 9]]
+    assert moved.lost
+
+
+def test_a_finding_of_the_partner_is_a_target(make_row: Any, make_finding: Any) -> None:
+    """The partner has twice the pixels and faces the other way."""
+    partner = make_row(
+        np.zeros((128, 96)), annotations=[make_finding((56, 40, 76, 80))], pixels_face="left"
+    )
+    sample = prepare_sample({"sm": make_row()}, NET, only_visible=False, partner=partner)
+    assert sample.labels.tolist() == [1]
+    assert sample.boxes["sm"][0].tolist() == pytest.approx(BOX, abs=0.5)
+
+
+def test_the_partners_place_is_not_taken_where_the_image_has_its_own(
+    make_row: Any, make_finding: Any
+) -> None:
+    records = {"sm": make_row(annotations=[make_finding(BOX)])}
+    partner = make_row(annotations=[make_finding((1, 1, 9, 9))])
+    sample = prepare_sample(records, NET, only_visible=False, partner=partner)
+    assert sample.boxes["sm"].tolist() == [list(map(float, BOX))]
+
+
+@pytest.mark.parametrize(("pathology", "count"), [("malignant", 1), ("benign", 2)])
+def test_a_lesion_drawn_on_both_images_under_two_names_is_one_target(
+    make_row: Any, make_finding: Any, pathology: str, count: int
+) -> None:
+    other = make_finding((1, 1, 9, 9), finding_id="g", pathology=pathology)
+    sample = sample_of(make_row, sm=[make_finding(BOX)], ffdm=[other])
+    assert len(sample.labels) == count
+
+
+def test_what_the_partner_shows_does_not_unhide_a_finding(make_row: Any, make_finding: Any) -> None:
+    records = {"sm": make_row(annotations=[make_finding(BOX, visible=False)])}
+    partner = make_row(annotations=[make_finding(BOX)])
+    assert len(prepare_sample(records, NET, only_visible=True, partner=partner).labels) == 0
+
+
+def test_annotations_are_shared_in_the_images_own_frame(make_row: Any, make_finding: Any) -> None:
+    mine = make_row(annotations=[make_finding(BOX)])
+    theirs = make_row(
+        np.zeros((128, 96)),
+        annotations=[make_finding(BOX), make_finding((20, 40, 40, 80), finding_id="2")],
+    )
+    own, carried = shared_annotations(mine, theirs)
+    assert own == mine["annotations"][0]
+    assert carried["coords"] == pytest.approx(BOX, abs=0.5)
+    assert (carried["finding_id"], carried["pathology"]) == ("2", "malignant")
+    assert carried["visible"] is None

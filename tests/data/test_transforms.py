@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mgray.config import fingerprint, load_yaml, save_yaml
-from mgray.data.transforms import Geometry, PreprocessConfig, prepare
+from mgray.data.transforms import Geometry, PreprocessConfig, faces_left, locate, prepare
 
-NET = PreprocessConfig(net_height=128, net_width=96)
+NET = PreprocessConfig(net_height=128, net_width=96, fit="letterbox")
 REAL = st.floats(-1e4, 1e4)
 
 
@@ -176,3 +176,43 @@ def test_no_more_pixels_are_decoded_than_the_network_sees(make_row: Any) -> None
 def test_the_config_survives_saving(tmp_path: Any) -> None:
     save_yaml(NET, tmp_path / "c.yaml")
     assert fingerprint(load_yaml(PreprocessConfig, tmp_path / "c.yaml")) == fingerprint(NET)
+
+
+def test_the_papers_fit_is_the_default() -> None:
+    assert PreprocessConfig().fit == "stretch"
+
+
+@pytest.mark.parametrize("fit", ["letterbox", "stretch"])
+@pytest.mark.parametrize("shape", [(417, 330), (64, 48), (1001, 77)])
+def test_an_image_is_located_without_its_pixels(
+    make_row: Any, fit: str, shape: tuple[int, int]
+) -> None:
+    config = NET.model_copy(update={"fit": fit})
+    row = make_row(np.zeros(shape), breast_box=[5, 9, 40, 60], pixels_face="left")
+    assert locate(row | {"pixels": None}, config) == prepare(row, config)[1]
+
+
+@pytest.mark.parametrize(
+    ("row", "left"),
+    [
+        ({"pixels_face": "left", "laterality": "L"}, True),
+        ({"pixels_face": "right", "laterality": "R", "patient_orientation": ["P", "F"]}, False),
+        ({"patient_orientation": ["P", "F"], "laterality": "L"}, True),
+        ({"patient_orientation": ["A", "F"], "laterality": "R"}, False),
+        ({"laterality": "R"}, True),
+        ({"laterality": "L"}, False),
+        ({}, False),
+    ],
+)
+def test_where_the_pixels_do_not_tell_the_header_says_which_way_to_mirror(
+    make_row: Any, row: dict[str, Any], left: bool
+) -> None:
+    assert faces_left(make_row(**({"pixels_face": "unknown"} | row))) is left
+
+
+def test_both_images_of_a_pair_are_mirrored_though_one_does_not_show_its_chest_wall(
+    make_row: Any,
+) -> None:
+    known = make_row(np.zeros((400, 300)), laterality="R", pixels_face="left")
+    unknown = make_row(np.zeros((400, 300)), laterality="R", pixels_face="unknown")
+    assert locate(known, NET) == locate(unknown, NET)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from mgray.errors import DataError, NotFoundError
 from mgray.inference.postprocess import Kept, PostprocessConfig
 from mgray.inference.predictor import Predictor
 from mgray.inference.prepare import Prepared, prepare_case
+from mgray.models.folder import load_model, save_model
 
 
 @pytest.fixture(scope="module")
@@ -171,3 +173,13 @@ def test_a_damaged_weights_file_is_refused(make_model):
     weights.write_bytes(data)
     with pytest.raises(DataError, match="does not match"):
         Predictor.load(folder)
+
+
+def test_the_model_folder_says_how_outputs_become_boxes(
+    fused_folder: Path, tmp_path: Path, records
+) -> None:
+    model, meta = load_model(fused_folder)
+    few = meta.model_copy(update={"postprocess": PostprocessConfig(keep=3)})
+    save_model(tmp_path / "few", model, few)
+    assert len(Predictor.load(tmp_path / "few").predict(cases(records))[0]) <= 3
+    assert len(Predictor.load(fused_folder).predict(cases(records))[0]) > 3

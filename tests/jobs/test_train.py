@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from mgray.config import leaf_keys
+from mgray.recipes.fusion_config import FusionRun
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -19,6 +22,19 @@ def test_help_names_the_recipes() -> None:
     assert done.returncode == 0
     assert "fusion.smoke" in done.stdout
     assert "fusion.base" in done.stdout
+
+
+@pytest.mark.parametrize("words", [("--help",), ("fusion.smoke", "--help")])
+def test_help_lists_every_key_with_its_meaning(words: tuple[str, ...]) -> None:
+    lines = run_job(*words).stdout.split("\n")
+    keys = [line.partition("=")[0].strip() for line in lines]
+    assert set(leaf_keys(FusionRun)) <= set(keys)
+    assert all(lines[keys.index(key) + 1].strip() for key in leaf_keys(FusionRun))
+
+
+def test_help_needs_no_torch() -> None:
+    code = "import sys, jobs.train; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 @pytest.mark.parametrize(

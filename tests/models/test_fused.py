@@ -9,7 +9,9 @@ from mgray.models.efficientdet import EfficientDet
 from mgray.models.fused import FusedDetector, UpperBound
 
 MODES = [FusionConfig(mode="concat_head"), FusionConfig(mode="fuse_conv")]
-RANDOM = [FusionConfig(mode=config.mode, init="random") for config in MODES]
+WIDE = FusionConfig(mode="wide_head")
+ALL = [*MODES, WIDE]
+RANDOM = [FusionConfig(mode=config.mode, init="random") for config in ALL]
 
 
 def same_outputs(one: tuple[Tensor, Tensor], two: tuple[Tensor, Tensor]) -> bool:
@@ -49,6 +51,22 @@ def test_an_upper_bound_starts_with_exactly_as_output(
     assert same_outputs(bound(small, small.flip(-1)).flat(), detector(small).flat())
 
 
+@torch.no_grad()
+def test_a_wide_head_starts_with_as_output_but_for_rounding(
+    detector: EfficientDet, other: EfficientDet, small: Tensor
+) -> None:
+    fused = FusedDetector(detector, other, WIDE).eval()
+    torch.testing.assert_close(fused(small).flat(), detector(small).flat(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("fusion", [WIDE, RANDOM[-1]], ids=lambda f: f.init)
+def test_a_wide_head_has_twice_the_channels_throughout(
+    fusion: FusionConfig, detector: EfficientDet, other: EfficientDet
+) -> None:
+    head = FusedDetector(detector, other, fusion).class_head
+    assert {conv.pointwise.weight.shape[1] for conv in [*head.convs, head.final]} == {128}
+
+
 @pytest.mark.parametrize("fusion", RANDOM, ids=lambda f: f.mode)
 @torch.no_grad()
 def test_a_random_head_does_not_start_with_as_output(
@@ -75,7 +93,7 @@ def test_features_are_as_and_then_bs(
     assert torch.equal(features[1][:, 64:], other.features(small)[1])
 
 
-@pytest.mark.parametrize("fusion", [*MODES, *RANDOM], ids=lambda f: f"{f.mode}-{f.init}")
+@pytest.mark.parametrize("fusion", [*ALL, *RANDOM], ids=lambda f: f"{f.mode}-{f.init}")
 def test_training_changes_a_and_the_heads_and_leaves_b_bit_identical(
     fusion: FusionConfig, detector: EfficientDet, other: EfficientDet, small: Tensor
 ) -> None:
@@ -92,10 +110,11 @@ def test_b_stays_in_evaluation_mode(detector: EfficientDet, other: EfficientDet)
     assert not any(m.training for m in fused.trunk_b.modules())
 
 
+@pytest.mark.parametrize("fusion", ALL, ids=lambda f: f.mode)
 def test_an_upper_bound_trains_everything(
-    detector: EfficientDet, other: EfficientDet, small: Tensor
+    fusion: FusionConfig, detector: EfficientDet, other: EfficientDet, small: Tensor
 ) -> None:
-    bound = UpperBound(detector, other)
+    bound = UpperBound(detector, other, fusion)
     parts = {name: snapshot(part) for name, part in bound.named_children()}
     for _ in range(2):  # c gets a gradient as soon as the head has opened its eyes
         learn(bound, small, small.flip(-1))

@@ -6,13 +6,13 @@ import pytest
 
 from mgray.config import save_yaml
 from mgray.errors import ConfigError, NotFoundError
-from mgray.recipes import fusion
+from mgray.recipes import fusion_config
 from mgray.recipes.catalog import RECIPES, load_recipe
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_is_the_function_it_names(name: str) -> None:
-    assert load_recipe(name, {}) == getattr(fusion, name.partition(".")[2])()
+    assert load_recipe(name, {}) == getattr(fusion_config, name.partition(".")[2])()
 
 
 def test_a_wrong_name_is_answered_with_the_nearest_and_all_known() -> None:

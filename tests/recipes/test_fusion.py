@@ -1,11 +1,15 @@
 """The recipe's promises that need no training."""
 
+import logging
+from pathlib import Path
+
 import pytest
 
-from mgray.config import leaf_keys, replace
-from mgray.errors import ConfigError
-from mgray.models.config import ARCHITECTURES
-from mgray.recipes.fusion import TRAINED, FusionRun, base, build_stages, smoke
+from mgray.config import replace
+from mgray.data.pairs import Pair
+from mgray.errors import DataError
+from mgray.recipes import fusion
+from mgray.recipes.fusion import build_stages, check_data, smoke
 
 
 def test_stages_come_in_the_papers_order() -> None:
@@ -20,24 +24,6 @@ def test_each_stage_reads_its_own_images() -> None:
     assert kinds["student"] == kinds["upper_bound"] == ("sm", "ffdm")
 
 
-@pytest.mark.parametrize("make", [base, smoke])
-def test_network_sides_are_divisible_by_the_coarsest_stride(make: type[FusionRun]) -> None:
-    config = make()
-    divisor = 2 ** ARCHITECTURES[config.detector.name].max_level
-    size = config.batches.preprocess
-    assert size.net_height % divisor == size.net_width % divisor == 0
-
-
-@pytest.mark.parametrize("make", [base, smoke])
-def test_the_papers_loss_is_the_default(make: type[FusionRun]) -> None:
-    loss = make().loss
-    assert (loss.alpha_positive, loss.gamma_positive, loss.box_weight) == (0.9, 2.5, 50.0)
-
-
-def test_the_papers_learning_rate_is_that_of_base() -> None:
-    assert base().optimizer.learning_rate == 1.5e-4
-
-
 def test_uniform_sampling_of_stage_two_touches_no_other_stage() -> None:
     stages = build_stages(replace(smoke(), {"distillation.sampler": "uniform"}))
     modes = {stage.name: stage.feed.data.sampler.mode for stage in stages}
@@ -50,20 +36,42 @@ def test_steps_are_set_by_stage() -> None:
     assert {s.name: s.loop.steps for s in stages}["student"] == 7
 
 
+@pytest.fixture
+def found(monkeypatch: pytest.MonkeyPatch) -> list[Pair]:
+    """What a table is said to hold."""
+    pairs: list[Pair] = []
+    monkeypatch.setattr(fusion.ImageTable, "open", lambda _: [])
+    monkeypatch.setattr(fusion, "build_pairs", lambda _: pairs)
+    return pairs
+
+
+def pair(split: str, *drawn: str, malignant: bool = True) -> Pair:
+    return Pair("k", "p", split, {}, malignant, None, drawn=frozenset(drawn))
+
+
+def test_pairs_with_a_box_on_one_image_only_are_counted(
+    found: list[Pair], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    found += [pair("train", "ffdm"), pair("train", "ffdm", "sm"), pair("val")]
+    check_data(Path())
+    assert (
+        "1 pairs have malignant boxes on one image only: carried over to the other" in caplog.text
+    )
+
+
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("train", "partner_findings", "message"),
     [
-        ({"train.steps": {"sm": 1}}, f"needs the stages {', '.join(TRAINED)}"),
-        ({"batches.sampler.mode": "weighted"}, "for classifiers"),
-        ({"train.workers": 3}, "not a multiple of train.workers=3"),
-        ({"optimizer.learnig_rate": 1}, "did you mean 'optimizer.learning_rate'"),
+        (pair("train", malignant=False), True, "no training pair is malignant"),
+        (pair("train"), True, "no training image has a malignant box"),
+        (pair("train", "ffdm"), False, "no SM for training has a malignant box"),
+        (pair("train", "sm"), False, "no FFDM for training has a malignant box"),
     ],
 )
-def test_a_config_that_cannot_work_is_refused(changes: dict[str, object], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        replace(smoke(), changes)
-
-
-def test_what_the_sweep_tunes_has_a_key() -> None:
-    keys = set(leaf_keys(FusionRun))
-    assert {"loss.alpha_positive", "loss.gamma_positive", "optimizer.learning_rate"} <= keys
+def test_a_table_that_teaches_nothing_is_refused(
+    found: list[Pair], train: Pair, partner_findings: bool, message: str
+) -> None:
+    found += [train, pair("val")]
+    with pytest.raises(DataError, match=message):
+        check_data(Path(), partner_findings=partner_findings)

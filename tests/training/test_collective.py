@@ -1,6 +1,11 @@
 import torch
 
-from mgray.training.collective import mean_over_workers, sum_over_workers, world_size
+from mgray.training.collective import (
+    average_statistics,
+    mean_over_workers,
+    sum_over_workers,
+    world_size,
+)
 
 
 def test_one_process_is_a_world_of_one() -> None:
@@ -21,3 +26,10 @@ def test_means_divide_by_the_count() -> None:
 
 def test_nothing_counted_gives_no_means() -> None:
     assert mean_over_workers({}, 0, torch.device("cpu")) == {}
+
+
+def test_statistics_of_one_process_stay_as_they_are() -> None:
+    norm = torch.nn.BatchNorm1d(3).train()
+    norm.running_mean = torch.tensor([0.1, 0.2, 0.3])
+    average_statistics(norm)
+    assert norm.running_mean.tolist() == torch.tensor([0.1, 0.2, 0.3]).tolist()

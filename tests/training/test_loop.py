@@ -1,13 +1,15 @@
 """The loop: resume, validation, best weights, what it refuses."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace as change
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import distributed, multiprocessing, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from mgray.config import replace
 from mgray.data.batches import Batch
@@ -35,6 +37,64 @@ class StoppedFeed(Feed):
     def batches(self, start: int) -> Iterator[Batch]:
         yield next(super().batches(start))
         raise KeyboardInterrupt
+
+
+class Gloo(LocalPort):
+    """One of two workers without Ray."""
+
+    world = 2
+
+    def __init__(self, folder: Path, rank: int) -> None:
+        super().__init__(folder)
+        self.rank = rank
+
+    def wrap(self, task: Task) -> nn.Module:
+        return DistributedDataParallel(task, broadcast_buffers=False)
+
+    def report(self, step: int, save: Save) -> None:
+        if self.rank == 0:
+            super().report(step, save)
+        distributed.barrier()
+
+
+class DyingGloo(Gloo):
+    """A worker of a run that stops after its first resume state."""
+
+    def report(self, step: int, save: Save) -> None:
+        super().report(step, save)
+        raise KeyboardInterrupt
+
+
+def work(rank: int, straight: Stage, broken: Stage, store: str) -> None:
+    """Run a stage twice, the second time in two attempts; write down what each rank ends with."""
+    distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+    ports = {stage.loop.folder: Gloo(stage.loop.folder, rank) for stage in (straight, broken)}
+    with suppress(KeyboardInterrupt):
+        start(broken, DyingGloo(broken.loop.folder, rank))
+    for stage in (straight, broken):
+        task = start(stage, ports[stage.loop.folder])
+        distributed.barrier()
+        torch.save(task.state_dict(), stage.loop.folder / f"rank_{rank}.pt")
+    distributed.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def two_workers(tiny: FusionRun, tmp_path_factory: pytest.TempPathFactory) -> tuple[Stage, Stage]:
+    """A stage by two workers whose batch norms learn; once undisturbed, once interrupted."""
+    out = tmp_path_factory.mktemp("two")
+    straight, broken = (
+        build_stage(tiny, out / name, train__steps__sm=3) for name in ("straight", "broken")
+    )
+    multiprocessing.spawn(work, (straight, broken, str(out / "store")), nprocs=2)
+    return straight, broken
+
+
+def ends(stage: Stage) -> list[dict[str, torch.Tensor]]:
+    return [torch.load(stage.loop.folder / f"rank_{rank}.pt") for rank in (0, 1)]
+
+
+def val_losses(stage: Stage) -> list[float]:
+    return [row["val_loss"] for row in rows(stage) if "val_loss" in row]
 
 
 def build_stage(tiny: FusionRun, out: Path, **changes: object) -> Stage:
@@ -143,3 +203,23 @@ def test_a_stage_of_no_steps_only_validates(tiny: FusionRun, tmp_path: Path) -> 
     stage = change(stage, loop=change(stage.loop, steps=0))
     start(stage, LocalPort(stage.loop.folder))
     assert [set(row) >= {"step", "val_loss"} for row in rows(stage)] == [True]
+
+
+def test_two_workers_end_with_the_same_statistics(two_workers: tuple[Stage, Stage]) -> None:
+    first, second = ends(two_workers[0])
+    assert all(torch.equal(second[key], value) for key, value in first.items())
+
+
+def test_two_workers_resume_as_if_undisturbed(two_workers: tuple[Stage, Stage]) -> None:
+    straight, broken = two_workers
+    assert val_losses(broken) == val_losses(straight)
+    for wanted, got in zip(ends(straight), ends(broken), strict=True):
+        assert all(torch.equal(got[key], value) for key, value in wanted.items())
+
+
+def test_the_validation_loss_does_not_depend_on_the_number_of_workers(
+    two_workers: tuple[Stage, Stage], tiny: FusionRun, tmp_path: Path
+) -> None:
+    alone = build_stage(tiny, tmp_path, train__steps__sm=1)
+    start(alone, LocalPort(alone.loop.folder))
+    assert val_losses(two_workers[0])[0] == pytest.approx(val_losses(alone)[0], rel=1e-5)

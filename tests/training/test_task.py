@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from mgray.config import replace
+from mgray.data.batches import Batch
 from mgray.errors import SchemaError
-from mgray.models.folder import load_model
+from mgray.models.folder import load_model, read_meta
 from mgray.recipes.fusion import FusionRun, build_stages
 from mgray.training.feed import build_feed
 from mgray.training.loop import train_step
@@ -144,7 +145,7 @@ def test_batch_norm_eval_keeps_all_statistics(stage_of: StageOf, tmp_path: Path)
     assert all(torch.equal(value, before[key]) for key, value in task.named_buffers())
 
 
-@pytest.mark.parametrize("mode", ["concat_head", "fuse_conv"])
+@pytest.mark.parametrize("mode", ["concat_head", "wide_head", "fuse_conv"])
 def test_the_fused_model_starts_as_model_sm(stage_of: StageOf, finished: Path, mode: str) -> None:
     fused = stage_of("fused", fusion__mode=mode).build().eval().product()
     sm, _ = load_model(finished / "models" / "sm")
@@ -202,6 +203,46 @@ def test_resume_states_leave_frozen_parts_out(stage_of: StageOf) -> None:
     names = task.live_state().keys()
     assert not any("trunk_b" in name for name in names)
     assert any("trunk_a" in name for name in names)
+
+
+def test_resume_states_hold_statistics_that_drift(stage_of: StageOf) -> None:
+    task = stage_of("student", train__frozen_batch_norm="train").build()
+    names = task.live_state().keys()
+    assert any("teacher" in name and "running_mean" in name for name in names)
+    assert not any("teacher" in name and name.endswith("conv.weight") for name in names)
+
+
+@pytest.mark.parametrize(("classes", "learnt"), [(2, [0, 1]), (1, [0])])
+def test_one_class_leaves_benign_findings_to_the_background(
+    stage_of: StageOf, classes: int, learnt: list[int]
+) -> None:
+    task = stage_of("sm", detector__classes=classes).build()
+    assert isinstance(task, DetectionTask)
+    boxes = torch.tensor([[0.0, 0.0, 9.0, 9.0], [20.0, 20.0, 60.0, 60.0]])
+    batch = Batch(
+        images={"sm": torch.zeros(1, 3, 128, 128)},
+        boxes={"sm": [boxes]},
+        labels=[torch.tensor([0, 1])],
+        positive=torch.tensor([True]),
+        masked=torch.tensor([False]),
+        weights=torch.ones(1),
+        pair_indices=[0],
+    )
+    ((found,), (labels,)) = task._findings(batch)
+    assert labels.tolist() == learnt
+    assert torch.equal(found, boxes[-classes:])
+    assert task.eval()(batch)["loss"] > 0
+
+
+@pytest.mark.parametrize("classes", [1, 2])
+def test_the_model_folder_names_the_class_of_each_logit(
+    stage_of: StageOf, tmp_path: Path, classes: int
+) -> None:
+    stage = stage_of("sm", detector__classes=classes, postprocess__keep=9)
+    stage.export(stage.build(), tmp_path / "model")
+    meta = read_meta(tmp_path / "model")
+    assert meta.labels == ("benign", "malignant")[-classes:]
+    assert meta.postprocess.keep == 9
 
 
 def test_a_resume_state_of_another_network_is_refused(stage_of: StageOf) -> None:

@@ -15,12 +15,21 @@ from mgray.errors import MgrayError
 from mgray.models.folder import load_model
 from mgray.recipes.fusion import FusionRun, build_stages
 from mgray.training.journal import read_rows
-from mgray.training.port import LocalPort
+from mgray.training.port import RAY, LocalPort, Save
 from mgray.training.stages import Stage, train_stage
 from mgray.training.task import Task
 from mgray.training.worker import train_on_ray
 
 pytestmark = pytest.mark.ray
+
+
+class StoppedPort(LocalPort):
+    """A run in this process that ends after its second resume state."""
+
+    def report(self, step: int, save: Save) -> None:
+        super().report(step, save)
+        if step == 2:
+            raise KeyboardInterrupt
 
 
 def stage_three(config: FusionRun, finished: Path, out: Path) -> Stage:
@@ -44,7 +53,7 @@ def with_a_death(stage: Stage) -> Stage:
         forward = task.forward
 
         def dying(batch: Batch) -> dict[str, Tensor]:
-            kept = (stage.loop.folder / "checkpoints" / "step_0000001").exists()
+            kept = (stage.loop.folder / RAY / "step_0000001").exists()
             if kept and not marker_of(stage).exists():
                 marker_of(stage).touch()
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -92,8 +101,19 @@ def test_ddp_leaves_b_bit_identical(shared: Stage, finished: Path) -> None:
 
 
 def test_ray_keeps_the_newest_two_states(shared: Stage) -> None:
-    folders = sorted((shared.loop.folder / "checkpoints").glob("step_*"))
+    folders = sorted((shared.loop.folder / RAY).glob("step_*"))
     assert [folder.name for folder in folders] == ["step_0000002", "step_0000003"]
+
+
+def test_workers_continue_what_a_run_without_ray_began(
+    ray_cluster: None, tiny: FusionRun, finished: Path, tmp_path: Path
+) -> None:
+    stage = stage_three(tiny, finished, tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        train_stage(stage, StoppedPort(stage.loop.folder))
+    train_on_ray(stage)
+    assert [step for step, _ in losses(stage)] == [1, 2, 3]
+    assert [folder.name for folder in (stage.loop.folder / RAY).glob("step_*")] == ["step_0000003"]
 
 
 def test_what_a_worker_says_reaches_the_user_as_one_line(

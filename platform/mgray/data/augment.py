@@ -8,37 +8,17 @@ from typing import Final
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import Field
 from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
-from mgray.config import Config
+from mgray.data.config import AugmentConfig
 from mgray.data.sampler import generator
 
+__all__ = ["AugmentConfig", "Augmentation", "draw"]
+
 _STREAM_OF_KIND: Final = {"geometry": 1, "sm": 2, "ffdm": 3}
-
-
-class AugmentConfig(Config):
-    """How far training images are moved and changed; P1 lists none (PAPERS.md P1-A12)."""
-
-    enabled: bool = True
-    """Off for validation and test."""
-    flip_horizontal: float = Field(default=0.0, ge=0, le=1)
-    """Probability; 0 keeps every breast on the left edge, as it is when serving."""
-    flip_vertical: float = Field(default=0.5, ge=0, le=1)
-    """Probability."""
-    shift: float = Field(default=0.03, ge=0, lt=1)
-    """Largest shift, as a share of height and of width."""
-    scale: float = Field(default=0.05, ge=0, lt=1)
-    """Largest relative change of size."""
-    rotation: float = Field(default=5.0, ge=0, le=180)
-    """Largest rotation, degrees."""
-    gain: float = Field(default=0.1, ge=0, lt=1)
-    """Largest relative change of contrast; drawn for each image."""
-    bias: float = Field(default=0.1, ge=0)
-    """Largest change of brightness, standard deviations of the image; drawn for each image."""
 
 
 @dataclass(frozen=True)

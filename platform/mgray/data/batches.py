@@ -9,33 +9,16 @@ from typing import Any, NotRequired, TypedDict, Unpack
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from pydantic import Field
 from torch import Tensor
 
-from mgray.config import Config
-from mgray.data.augment import AugmentConfig, draw
+from mgray.data.augment import draw
+from mgray.data.config import DataConfig, SamplerConfig
 from mgray.data.pairs import Pair
-from mgray.data.sampler import SamplerConfig, class_weights, epoch_sequence, rank_positions
+from mgray.data.sampler import class_weights, epoch_sequence, rank_positions
 from mgray.data.table import ImageTable
-from mgray.data.targets import Sample, prepare_sample, read_findings
-from mgray.data.transforms import PreprocessConfig
+from mgray.data.targets import FINDING_COLUMNS, MALIGNANT, Sample, prepare_sample, read_findings
 
-
-class DataConfig(Config):
-    """From image table to batches."""
-
-    global_batch_size: int = Field(default=8, ge=1)
-    """Pairs in one step over all workers; a multiple of their number."""
-    sampler: SamplerConfig = SamplerConfig()
-    preprocess: PreprocessConfig = PreprocessConfig()
-    augment: AugmentConfig = AugmentConfig()
-    only_visible: bool = False
-    """Leave out findings known to show in none of the images read. By default every finding of
-    the breast is a target in each of its images, as radiologists annotate breasts."""
-    threads: int = Field(default=2, ge=1)
-    """Decoding threads of one worker."""
-    prefetch: int = Field(default=4, ge=1)
-    """Batches prepared ahead; bounds memory."""
+__all__ = ["Batch", "DataConfig", "Place", "batches", "steps_per_epoch"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +34,8 @@ class Batch:
     positive: Bool[Tensor, " batch"]
     """Whether the breast holds a known malignancy."""
     masked: Bool[Tensor, " batch"]
-    """Positive, but nobody drew where in the images read: its background is not to be learnt."""
+    """Positive, but nobody drew where, or a malignant box lies outside the net frame: its
+    background is not to be learnt."""
     weights: Float[Tensor, " batch"]
     """Loss weights; all 1 unless ``sampler.mode`` is weighted."""
     pair_indices: list[int]
@@ -136,12 +120,18 @@ def _sequence(
     pairs: Sequence[Pair], config: DataConfig, *, seed: int, epoch: int
 ) -> Int[np.ndarray, " position"]:
     return epoch_sequence(
-        _positive(pairs), config.sampler, config.global_batch_size, seed=seed, epoch=epoch
+        _positive(pairs, config.sampler),
+        config.sampler,
+        config.global_batch_size,
+        seed=seed,
+        epoch=epoch,
     )
 
 
-def _positive(pairs: Sequence[Pair]) -> Bool[np.ndarray, " pair"]:
-    return np.fromiter((pair.malignant for pair in pairs), dtype=np.bool_, count=len(pairs))
+def _positive(pairs: Sequence[Pair], config: SamplerConfig) -> Bool[np.ndarray, " pair"]:
+    benign_too = config.positives == "any_finding"
+    positive = (pair.malignant or (benign_too and pair.benign) for pair in pairs)
+    return np.fromiter(positive, dtype=np.bool_, count=len(pairs))
 
 
 @dataclass(frozen=True)
@@ -162,15 +152,19 @@ class _Epoch:
         numbers = [int(self.sequence[position]) for position in positions]
         chosen = [self.pairs[number] for number in numbers]
         records = self._records(chosen)
-        samples = [self._sample(*item) for item in zip(positions, records, strict=True)]
+        partners = [self._partner(pair) for pair in chosen]
+        places = zip(positions, records, partners, strict=True)
+        samples = [self._sample(*place) for place in places]
         positive = torch.tensor([pair.malignant for pair in chosen])
-        drawn = torch.tensor([any(_malignant(r) for r in row.values()) for row in records])
+        sources = zip(records, partners, strict=True)
+        drawn = torch.tensor([_drawn([*rows.values(), other]) for rows, other in sources])
+        lost = torch.tensor([sample.lost for sample in samples])
         return Batch(
             images={k: torch.stack([sample.images[k] for sample in samples]) for k in self.kinds},
             boxes={k: [sample.boxes[k] for sample in samples] for k in self.kinds},
             labels=[sample.labels for sample in samples],
             positive=positive,
-            masked=positive & ~drawn,
+            masked=positive & (~drawn | lost),
             weights=self._weights(step)[rank::world],
             pair_indices=numbers,
         )
@@ -180,8 +174,23 @@ class _Epoch:
         found = iter(self.table.records(rows))
         return [{kind: next(found) for kind in self.kinds} for _ in chosen]
 
-    def _sample(self, position: int, records: Mapping[str, Mapping[str, Any]]) -> Sample:
-        sample = prepare_sample(records, self.config.preprocess, self.config.only_visible)
+    def _partner(self, pair: Pair) -> dict[str, Any] | None:
+        """What is known, without pixels, of the image that is not read."""
+        other = [row for kind, row in pair.rows.items() if kind not in self.kinds]
+        if not other or not self.config.partner_findings:
+            return None
+        index = self.table.index.select(list(FINDING_COLUMNS))
+        found: dict[str, Any] = index.slice(other[0], 1).to_pylist()[0]
+        return found
+
+    def _sample(
+        self,
+        position: int,
+        records: Mapping[str, Mapping[str, Any]],
+        partner: Mapping[str, Any] | None,
+    ) -> Sample:
+        preprocess, only_visible = self.config.preprocess, self.config.only_visible
+        sample = prepare_sample(records, preprocess, only_visible, partner)
         if not self.config.augment.enabled:
             return sample
         seed, epoch = self.place["seed"], self.place["epoch"]
@@ -194,9 +203,10 @@ class _Epoch:
         if self.config.sampler.mode != "weighted":
             return torch.ones(size)
         numbers = self.sequence[step * size : (step + 1) * size]
-        positive = np.array([self.pairs[number].malignant for number in numbers])
+        positive = _positive([self.pairs[number] for number in numbers], self.config.sampler)
         return torch.from_numpy(class_weights(positive)).float()
 
 
-def _malignant(record: Mapping[str, Any]) -> bool:
-    return any(finding.label == 1 for finding in read_findings(record))
+def _drawn(rows: Sequence[Mapping[str, Any] | None]) -> bool:
+    findings = [finding for row in rows if row for finding in read_findings(row)]
+    return any(finding.label == MALIGNANT for finding in findings)

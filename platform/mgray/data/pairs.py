@@ -36,6 +36,10 @@ class Pair:
     """A malignant annotation or ``cancer == 1`` in either image."""
     density: str | None
     """BI-RADS density a, b, c or d."""
+    benign: bool = False
+    """A benign or high-risk annotation in either image."""
+    drawn: frozenset[str] = frozenset()
+    """Kinds of the images with a malignant box."""
 
 
 def build_pairs(table: ImageTable) -> list[Pair]:
@@ -71,6 +75,11 @@ def is_malignant(row: Mapping[str, Any]) -> bool:
     return row["cancer"] == 1 or any(a["pathology"] == "malignant" for a in row["annotations"])
 
 
+def _has_box(row: Mapping[str, Any]) -> bool:
+    found = row["annotations"]
+    return any(a["pathology"] == "malignant" and a["shape"] == "box" for a in found)
+
+
 def _pair(key: str, numbers: dict[str, int], rows: list[dict[str, Any]]) -> Pair:
     sm, ffdm = rows[numbers["sm"]], rows[numbers["ffdm"]]
     for column in ("patient_id", "split"):
@@ -85,4 +94,10 @@ def _pair(key: str, numbers: dict[str, int], rows: list[dict[str, Any]]) -> Pair
         rows={"sm": numbers["sm"], "ffdm": numbers["ffdm"]},
         malignant=is_malignant(sm) or is_malignant(ffdm),
         density=ffdm["density"] or sm["density"],
+        benign=any(
+            a["pathology"] in ("benign", "high_risk")
+            for row in (sm, ffdm)
+            for a in row["annotations"]
+        ),
+        drawn=frozenset(kind for kind, row in (("sm", sm), ("ffdm", ffdm)) if _has_box(row)),
     )

@@ -4,31 +4,24 @@ The global sequence does not know how many ranks there are: position ``i`` of a 
 belongs to rank ``i % world``. A run may stop at any step and go on with another number of ranks.
 """
 
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from pydantic import Field
 
-from mgray.config import Config
+from mgray.data.config import SamplerConfig
 from mgray.errors import ConfigError, DataError
 
-Mode = Literal["match", "class_uniform", "balanced_batch", "weighted", "uniform", "sequential"]
+__all__ = [
+    "SamplerConfig",
+    "class_weights",
+    "epoch_sequence",
+    "generator",
+    "rank_positions",
+]
+
 _NEEDS_BOTH_CLASSES: Final = ("class_uniform", "balanced_batch")
 _ORDER: Final = 0  # stream of random numbers; others belong to augment.py
-
-
-class SamplerConfig(Config):
-    """How an epoch is drawn from the pairs (PAPERS.md 0.5)."""
-
-    mode: Mode = "match"
-    """match: all positives and as many negatives, new ones each epoch (P1). class_uniform: each
-    draw picks the class first, with replacement (P2). balanced_batch: half of each batch is
-    positive (P3). weighted: all pairs, loss weights balance the classes of each batch (P4).
-    uniform: all pairs, shuffled. sequential: all pairs in order, the last batch filled from the
-    start."""
-    draws_per_epoch: int | None = Field(default=None, ge=1)
-    """Length of an epoch of class_uniform; null draws as often as there are pairs."""
 
 
 def epoch_sequence(

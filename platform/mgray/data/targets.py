@@ -1,6 +1,11 @@
-"""One pair's images and the findings to learn from them."""
+"""One pair's images and the findings to learn from them.
 
-from collections.abc import Mapping
+A finding that only one image of a pair names lies at the same place of the breast in the other:
+the images are registered by their breast boxes (PAPERS.md P1-A11). Where each image has findings of
+a class under keys that the other lacks, they may be the same ones: the first image's are taken.
+"""
+
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,10 +15,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mgray.data.augment import Augmentation
-from mgray.data.transforms import Geometry, PreprocessConfig, prepare
+from mgray.data.config import PreprocessConfig
+from mgray.data.transforms import GEOMETRY_COLUMNS, Geometry, locate, prepare
 
 LABEL_OF_PATHOLOGY: Final = {"benign": 0, "high_risk": 0, "malignant": 1}
 """Classes of the detector. Findings of other or unknown pathology are no targets."""
+MALIGNANT: Final = 1
+FINDING_COLUMNS: Final = ("image_id", "annotations", *GEOMETRY_COLUMNS)
+"""What is read of an image whose pixels are not needed."""
 _MIN_SIDE_PX: Final = 1.0  # a box cut to less by the edge of the net frame is no target
 
 
@@ -27,6 +36,8 @@ class Finding:
     label: int
     hidden: bool
     """Known not to show in this image."""
+    number: int
+    """In the image's annotations."""
 
 
 @dataclass(frozen=True)
@@ -37,43 +48,69 @@ class Sample:
     boxes: dict[str, Float[Tensor, "finding 4"]]
     """``xyxy``, net frame; row ``i`` of every kind is the same finding."""
     labels: Int[Tensor, " finding"]
+    lost: bool
+    """A malignant finding lies outside the net frame of an image: no row of ``boxes`` is left."""
 
     def augmented(self, augmentation: Augmentation) -> "Sample":
         """Move images and boxes; findings that leave the frame are dropped."""
         images = {kind: augmentation.image(image, kind) for kind, image in self.images.items()}
         size = _size(self.images)
         boxes = {kind: augmentation.boxes(box, size) for kind, box in self.boxes.items()}
-        return Sample(images, *_clipped(boxes, self.labels, size))
+        cut, labels, lost = _clipped(boxes, self.labels, size)
+        return Sample(images, cut, labels, self.lost or lost)
 
 
 def prepare_sample(
-    records: Mapping[str, Mapping[str, Any]], config: PreprocessConfig, only_visible: bool
+    records: Mapping[str, Mapping[str, Any]],
+    config: PreprocessConfig,
+    only_visible: bool,
+    partner: Mapping[str, Any] | None = None,
 ) -> Sample:
     """Prepare the images of one pair and gather their findings.
-
-    A finding that only one of the images names is a target in all of them, at the same place of
-    the net frame: the images are registered by their breast boxes (PAPERS.md P1-A11).
 
     Args:
         records: Rows of the image table, by kind.
         config: Of the network's input.
         only_visible: Leave out findings known to show in none of these images.
+        partner: ``FINDING_COLUMNS`` of an image that is not read but whose findings count.
     """
     prepared = {kind: prepare(record, config) for kind, record in records.items()}
     images = {kind: image for kind, (image, _) in prepared.items()}
-    known: dict[str, dict[str, Finding]] = {}
-    for kind, record in records.items():
-        for finding in read_findings(record):
-            known.setdefault(finding.key, {})[kind] = finding
-    shown = [
-        seen
-        for seen in known.values()
-        if not (only_visible and all(finding.hidden for finding in seen.values()))
-    ]
-    places = [_places(seen, {kind: prepared[kind][1] for kind in records}) for seen in shown]
+    geometries = {kind: geometry for kind, (_, geometry) in prepared.items()}
+    sources = dict(records)
+    if partner is not None:
+        sources["partner"], geometries["partner"] = partner, locate(partner, config)
+    findings = _gather({kind: read_findings(record) for kind, record in sources.items()})
+    shown = [seen for seen in findings if not (only_visible and _hidden(seen, records))]
+    places = [_places(seen, geometries) for seen in shown]
     boxes = {kind: _tensor([place[kind] for place in places]) for kind in records}
-    labels = torch.tensor([next(iter(seen.values())).label for seen in shown], dtype=torch.long)
+    labels = torch.tensor([_label(seen) for seen in shown], dtype=torch.long)
     return Sample(images, *_clipped(boxes, labels, _size(images)))
+
+
+def shared_annotations(
+    own: Mapping[str, Any], partner: Mapping[str, Any], config: PreprocessConfig | None = None
+) -> list[dict[str, Any]]:
+    """List an image's annotations, and its partner's findings that it lacks, as training sees them.
+
+    Args:
+        own: ``FINDING_COLUMNS`` of an image.
+        partner: Of the other image of its pair.
+        config: What registers the two; the default puts breast box on breast box.
+
+    Returns:
+        Annotations in the dicom frame of ``own``; whether one carried over shows there is unknown.
+    """
+    here, there = (locate(row, config or PreprocessConfig()) for row in (own, partner))
+    edge = np.array([own["columns"], own["rows"]] * 2, dtype=np.float64)
+    annotations = list(own["annotations"])
+    for seen in _gather({"own": read_findings(own), "partner": read_findings(partner)}):
+        if "own" not in seen:
+            finding = seen["partner"]
+            box = np.clip(here.boxes_to_dicom(there.boxes_to_net(finding.box))[0], 0, edge)
+            changes = {"finding_id": finding.key, "coords": box.tolist(), "visible": None}
+            annotations.append({**partner["annotations"][finding.number], **changes})
+    return annotations
 
 
 def read_findings(record: Mapping[str, Any]) -> list[Finding]:
@@ -84,10 +121,32 @@ def read_findings(record: Mapping[str, Any]) -> list[Finding]:
             box=np.array([annotation["coords"]], dtype=np.float64),
             label=LABEL_OF_PATHOLOGY[annotation["pathology"]],
             hidden=annotation["visible"] is False,
+            number=number,
         )
         for number, annotation in enumerate(record["annotations"])
         if annotation["shape"] == "box" and annotation["pathology"] in LABEL_OF_PATHOLOGY
     ]
+
+
+def _gather(found: Mapping[str, list[Finding]]) -> list[dict[str, Finding]]:
+    """Join the findings of a breast over its images, the first image's first."""
+    known: dict[str, dict[str, Finding]] = {}
+    for kind, findings in found.items():
+        for finding in findings:
+            known.setdefault(finding.key, {})[kind] = finding
+    first = next(iter(found))
+    unmatched = {_label(seen) for seen in known.values() if len(found) > 1 and [*seen] == [first]}
+    return [seen for seen in known.values() if first in seen or _label(seen) not in unmatched]
+
+
+def _label(seen: Mapping[str, Finding]) -> int:
+    return next(iter(seen.values())).label
+
+
+def _hidden(seen: Mapping[str, Finding], kinds: Collection[str]) -> bool:
+    """Whether a finding is known to show in none of these images."""
+    known = [finding for kind, finding in seen.items() if kind in kinds]
+    return bool(known) and all(finding.hidden for finding in known)
 
 
 def _places(
@@ -103,15 +162,20 @@ def _clipped(
     boxes: Mapping[str, Float[Tensor, "finding 4"]],
     labels: Int[Tensor, " finding"],
     size: tuple[int, int],
-) -> tuple[dict[str, Float[Tensor, "kept 4"]], Int[Tensor, " kept"]]:
-    """Cut boxes at the frame's edge; drop a finding that any image then lacks."""
+) -> tuple[dict[str, Float[Tensor, "kept 4"]], Int[Tensor, " kept"], bool]:
+    """Cut boxes at the frame's edge; drop a finding that any image then lacks.
+
+    Returns:
+        Boxes and labels that are kept, and whether a malignant one was dropped.
+    """
     height, width = size
     upper = torch.tensor([width, height, width, height], dtype=torch.float32)
     cut = {kind: torch.minimum(box.clamp(min=0), upper) for kind, box in boxes.items()}
     kept = torch.ones(len(labels), dtype=torch.bool)
     for box in cut.values():
         kept &= ((box[:, 2:] - box[:, :2]) >= _MIN_SIDE_PX).all(dim=1)
-    return {kind: box[kept] for kind, box in cut.items()}, labels[kept]
+    lost = bool((labels[~kept] == MALIGNANT).any())
+    return {kind: box[kept] for kind, box in cut.items()}, labels[kept], lost
 
 
 def _tensor(boxes: list[Float[np.ndarray, " 4"]]) -> Float[Tensor, "box 4"]:

@@ -12,35 +12,38 @@ Frames (continuous coordinates: pixel ``i`` covers ``i`` to ``i + 1``):
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final
 
 import cv2
 import numpy as np
 import torch
 from jaxtyping import Float
-from pydantic import Field
 from torch import Tensor
 
-from mgray.config import Config
+from mgray.data.config import PreprocessConfig
 from mgray.dicom.codecs import HTJ2K_RESOLUTIONS
 from mgray.dicom.pixels import read_display, reduced_affine
 
+__all__ = [
+    "GEOMETRY_COLUMNS",
+    "Geometry",
+    "PreprocessConfig",
+    "faces_left",
+    "locate",
+    "prepare",
+]
+
+GEOMETRY_COLUMNS: Final = (
+    "rows",
+    "columns",
+    "breast_box",
+    "pixels_face",
+    "patient_orientation",
+    "laterality",
+)
+"""What ``locate`` reads of a row; without a breast box the whole image is taken."""
+
 cv2.setNumThreads(1)  # parallel over images, not inside one
-
-
-class PreprocessConfig(Config):
-    """Geometry and grey levels of the network's input; saved in the model folder."""
-
-    net_height: int = Field(default=1024, ge=32)
-    """Height of the network's input, pixels; most detectors want a multiple of 128."""
-    net_width: int = Field(default=768, ge=32)
-    """Width of the network's input, pixels; most detectors want a multiple of 128."""
-    margin: float = Field(default=0.02, ge=0, le=1)
-    """Added on each side of the breast's box, as a share of the box's longer side; cut at the
-    image's edge."""
-    fit: Literal["letterbox", "stretch"] = "letterbox"
-    """letterbox keeps the aspect and pads with black on the right, above and below. stretch fills
-    the input, so that the breast boxes of a pair coincide (PAPERS.md P1-A11)."""
 
 
 @dataclass(frozen=True)
@@ -68,40 +71,93 @@ class Geometry:
         return _ordered((boxes.astype(np.float64) - offset) / scale)
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """What is decoded of an image and where it goes."""
+
+    reduce: int
+    crop: tuple[int, int, int, int]
+    """Pixels of the reduced image."""
+    height: int
+    """Of the resized crop, pixels of the net frame."""
+    width: int
+    top: int
+    mirrored: bool
+
+    def geometry(self, size: tuple[int, int]) -> Geometry:
+        """Where the dicom frame lies in a net frame of this size."""
+        x0, y0, x1, y1 = self.crop
+        step, _, shift = reduced_affine(self.reduce)[0].tolist()
+        scale_x, scale_y = self.width / (x1 - x0), self.height / (y1 - y0)
+        offset_x, offset_y = (shift - x0) * scale_x, (shift - y0) * scale_y + self.top
+        if self.mirrored:
+            scale_x, offset_x = -scale_x, self.width - offset_x
+        return Geometry((scale_x * step, scale_y * step), (offset_x, offset_y), size)
+
+
 def prepare(
     record: Mapping[str, Any], config: PreprocessConfig
 ) -> tuple[Float[Tensor, "3 height width"], Geometry]:
     """Make the network's input from one image; equal input gives equal bits.
 
     Args:
-        record: A row of the image table: pixels, display attributes, ``breast_box`` (null: the
-            whole image) and ``pixels_face`` (unknown: not mirrored).
+        record: A row of the image table: pixels, display attributes and ``GEOMETRY_COLUMNS``.
         config: Shape of the input.
 
     Returns:
         The standardised image, its grey repeated to three channels (one memory, do not write into
         it), and where it lies.
     """
+    layout = _lay_out(record, config)
+    x0, y0, x1, y1 = layout.crop
+    content = cv2.resize(
+        np.ascontiguousarray(read_display(record, layout.reduce)[y0:y1, x0:x1]),
+        (layout.width, layout.height),
+        interpolation=cv2.INTER_AREA,
+    )
+    net = np.zeros((config.net_height, config.net_width), dtype=np.float32)
+    rows = slice(layout.top, layout.top + layout.height)
+    net[rows, : layout.width] = content[:, ::-1] if layout.mirrored else content
+    image = torch.from_numpy(_standardise(net)).expand(3, -1, -1)
+    return image, layout.geometry(net.shape)
+
+
+def locate(record: Mapping[str, Any], config: PreprocessConfig) -> Geometry:
+    """Tell where ``prepare`` puts an image, without its pixels.
+
+    Args:
+        record: ``GEOMETRY_COLUMNS`` of a row of the image table.
+        config: Shape of the input.
+    """
+    return _lay_out(record, config).geometry((config.net_height, config.net_width))
+
+
+def faces_left(record: Mapping[str, Any]) -> bool:
+    """Tell whether an image is to be mirrored so that the breast touches the left edge.
+
+    Where the pixels do not show the chest wall, the patient's orientation decides, then the
+    laterality as breasts are stored by convention. Both images of a pair have the latter, and one
+    image alone is mirrored as it is in a pair.
+
+    References:
+        DICOM PS3.3 C.7.6.1.1.1.
+    """
+    if record["pixels_face"] in ("left", "right"):
+        return bool(record["pixels_face"] == "left")
+    rows_run = (record["patient_orientation"] or [""])[0][:1]
+    if rows_run in ("A", "P"):
+        return bool(rows_run == "P")
+    return bool(record["laterality"] == "R")
+
+
+def _lay_out(record: Mapping[str, Any], config: PreprocessConfig) -> _Layout:
     crop = _crop_box(record, config.margin)
     reduce = _choose_reduce(crop, config)
-    image = read_display(record, reduce)
-    x0, y0, x1, y1 = _reduced_crop(crop, reduce, image.shape)
+    shape = tuple(-(-int(record[name]) // 2**reduce) for name in ("rows", "columns"))
+    x0, y0, x1, y1 = _reduced_crop(crop, reduce, shape)
     height, width = _content_size(float(y1 - y0), float(x1 - x0), config)
-    content = cv2.resize(
-        np.ascontiguousarray(image[y0:y1, x0:x1]), (width, height), interpolation=cv2.INTER_AREA
-    )
-    mirrored = record["pixels_face"] == "left"
     top = (config.net_height - height) // 2
-    net = np.zeros((config.net_height, config.net_width), dtype=np.float32)
-    net[top : top + height, :width] = content[:, ::-1] if mirrored else content
-
-    step, _, shift = reduced_affine(reduce)[0].tolist()
-    scale_x, scale_y = width / (x1 - x0), height / (y1 - y0)
-    offset_x, offset_y = (shift - x0) * scale_x, (shift - y0) * scale_y + top
-    if mirrored:
-        scale_x, offset_x = -scale_x, width - offset_x
-    geometry = Geometry((scale_x * step, scale_y * step), (offset_x, offset_y), net.shape)
-    return torch.from_numpy(_standardise(net)).expand(3, -1, -1), geometry
+    return _Layout(reduce, (x0, y0, x1, y1), height, width, top, faces_left(record))
 
 
 def _crop_box(record: Mapping[str, Any], margin: float) -> tuple[float, float, float, float]:

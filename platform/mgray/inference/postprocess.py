@@ -7,23 +7,13 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import Field
 from torch import Tensor
 from torchvision.ops import nms
 
-from mgray.config import Config
 from mgray.models.boxes import decode_boxes
+from mgray.models.config import PostprocessConfig
 
-
-class PostprocessConfig(Config):
-    """How many boxes survive, and how much they may overlap."""
-
-    candidates: int = Field(default=5000, ge=1)
-    """Best (anchor, class) scores of one image that enter non-maximum suppression."""
-    nms_iou: float = Field(default=0.5, gt=0, le=1)
-    """Of two boxes of one class that overlap more than this, the lower score goes."""
-    keep: int = Field(default=100, ge=1)
-    """Most boxes kept of one image, all classes together."""
+__all__ = ["Kept", "PostprocessConfig", "select_boxes"]
 
 
 class Kept(NamedTuple):

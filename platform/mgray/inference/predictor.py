@@ -76,7 +76,7 @@ class Predictor:
             DataError: Files that do not match their checksums.
         """
         model, meta = load_model(folder, device)
-        return cls(model, meta, device, batch_size)
+        return cls(model, meta, device, batch_size, meta.postprocess)
 
     def predict(self, cases: Sequence[Mapping[str, Mapping[str, Any]]]) -> list[list[Detection]]:
         """Detect on rows of the image table, or on what ``read_record`` gives.

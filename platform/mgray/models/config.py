@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 
 from mgray.config import Config
 
+LABELS: Final = ("benign", "malignant")
 MIN_LEVEL: Final = 3  # the finest pyramid level, stride 8; the backbone gives levels 3, 4 and 5
 
 
@@ -92,11 +93,13 @@ class DetectorConfig(Config):
     name: str = "efficientdet_lite0"
     """A key of ``ARCHITECTURES``; input size is free, sides divisible by 128 (256 for d7x)."""
     classes: int = Field(default=2, ge=1)
-    """Class logits per anchor: 0 benign, 1 malignant (P1-A8)."""
+    """Class logits per anchor (P1-A8). 2: benign and malignant; 1: malignant only, where benign
+    findings are background."""
     weights: str = "imagenet"
     """``imagenet`` (backbone), ``coco`` (all), ``none``, or the path of an effdet checkpoint."""
     drop_path: float = Field(default=0.0, ge=0, lt=1)
-    """Chance to skip a residual block while training; drawn from Torch's global generator."""
+    """Chance to skip a residual block while training; each worker draws its own, so that results
+    then depend on ``workers``."""
     norm_momentum: float = Field(default=0.01, gt=0, le=1)
     """Step of running statistics in neck and heads; 0.01 needs 500 steps, short runs want 0.1."""
 
@@ -134,7 +137,19 @@ class LossConfig(Config):
 class FusionConfig(Config):
     """How two representations meet in one head (P1-A24)."""
 
-    mode: Literal["concat_head", "fuse_conv"] = "concat_head"
-    """``concat_head``: the head takes both; ``fuse_conv``: 1x1 convolutions stand before it."""
+    mode: Literal["concat_head", "wide_head", "fuse_conv"] = "concat_head"
+    """``concat_head``: the head's first layer takes both and returns to C channels; ``wide_head``:
+    the head has 2C throughout; ``fuse_conv``: 1x1 convolutions stand before it."""
     init: Literal["from_a", "random"] = "from_a"
-    """``from_a``: the model starts with exactly A's output; ``random``: heads from scratch."""
+    """``from_a``: the model starts with A's output; ``random``: heads from scratch."""
+
+
+class PostprocessConfig(Config):
+    """How many boxes survive, and how much they may overlap (P1-A15); saved in the model folder."""
+
+    candidates: int = Field(default=5000, ge=1)
+    """Best (anchor, class) scores of one image that enter non-maximum suppression."""
+    nms_iou: float = Field(default=0.5, gt=0, le=1)
+    """Of two boxes of one class that overlap more than this, the lower score goes."""
+    keep: int = Field(default=100, ge=1)
+    """Most boxes kept of one image, all classes together."""

@@ -5,6 +5,7 @@ References:
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import timm
@@ -98,11 +99,13 @@ def build_detector(config: DetectorConfig) -> EfficientDet:
     return model
 
 
-def build_heads(config: DetectorConfig) -> tuple[Head, Head]:
-    """Make a class head and a box head, untrained."""
-    class_head = Head(config.classes, config.architecture, config.norm_momentum)
+def build_heads(config: DetectorConfig, widths: int = 1) -> tuple[Head, Head]:
+    """Make a class head and a box head, untrained, of so many times the neck's channels."""
+    neck = config.architecture
+    architecture = replace(neck, channels=widths * neck.channels)
+    class_head = Head(config.classes, architecture, config.norm_momentum)
     start_at_prior(class_head)
-    return class_head, Head(4, config.architecture, config.norm_momentum)
+    return class_head, Head(4, architecture, config.norm_momentum)
 
 
 def anchors_of(

@@ -22,7 +22,7 @@ from torch import nn
 
 from mgray.config import Config, build
 from mgray.errors import ConfigError, DataError, NotFoundError, SchemaError
-from mgray.models.config import DetectorConfig, FusionConfig
+from mgray.models.config import LABELS, DetectorConfig, FusionConfig, PostprocessConfig
 from mgray.models.efficientdet import EfficientDet
 from mgray.models.fused import FusedDetector, UpperBound
 
@@ -41,10 +41,12 @@ class ModelMeta(Config):
     """Of A, B or C; its ``weights`` say where training started."""
     fusion: FusionConfig = FusionConfig()
     """How the two halves meet, for ``fused`` and ``upper_bound``."""
-    labels: tuple[str, ...] = ("benign", "malignant")
+    labels: tuple[str, ...] = LABELS
     """Name of each class logit."""
     preprocess: dict[str, Any] = Field(default_factory=dict)
     """The preprocessing config the model was trained with."""
+    postprocess: PostprocessConfig = PostprocessConfig()
+    """How its outputs become boxes."""
     thresholds: dict[str, float] = Field(default_factory=dict)
     """Operating points on the score, e.g. ``fppi_1``."""
     licence: str = "other"

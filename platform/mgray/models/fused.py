@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mgray.models.bifpn import Map
 from mgray.models.config import DetectorConfig, FusionConfig
 from mgray.models.efficientdet import EfficientDet, anchors_of, build_heads
-from mgray.models.heads import Head, widen
+from mgray.models.heads import Head, embed, widen
 from mgray.models.layers import freeze
 from mgray.models.outputs import Outputs
 
@@ -101,6 +101,12 @@ def _concatenate(first: Sequence[Map], second: Sequence[Map]) -> list[Map]:
 
 
 def _first_heads(a: EfficientDet, fusion: FusionConfig) -> tuple[Head, Head]:
+    if fusion.mode == "wide_head":
+        wide = build_heads(a.config, widths=2)
+        if fusion.init == "from_a":
+            for head, narrow in zip(wide, (a.class_head, a.box_head), strict=True):
+                embed(head, narrow)
+        return wide
     if fusion.init == "random":
         heads = build_heads(a.config)
     else:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -85,3 +86,20 @@ def widen(head: Head, *, blind: bool) -> None:
             init_scaled(half)
             half.pointwise.weight.data /= math.sqrt(2.0)  # two halves add up
     head.convs[0] = WideSeparableConv(first, second)
+
+
+@torch.no_grad()
+def embed(wide: Head, narrow: Head) -> None:
+    """Let a head of more channels start with the output of one of fewer.
+
+    Args:
+        wide: Changed in place. Its first channels become ``narrow``'s and hear nothing of the rest;
+            the rest stay as they were drawn, unheard by the prediction until it learns.
+        narrow: Left unchanged.
+    """
+    state = wide.state_dict()
+    for name, value in narrow.state_dict().items():
+        target = state[name]
+        target[tuple(slice(size) for size in value.shape)] = value
+        if value.ndim == 4:  # outputs, inputs: a depthwise convolution has but one input
+            target[: value.shape[0], value.shape[1] :] = 0

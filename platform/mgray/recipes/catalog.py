@@ -1,20 +1,22 @@
-"""Recipes by name, without importing them: what a command line may ask for."""
+"""Recipes by name, without Torch: what a command line may ask for."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from mgray.config import load_yaml, replace
 from mgray.errors import ConfigError
+from mgray.recipes import fusion_config
+from mgray.recipes.fusion_config import FusionRun
 
-if TYPE_CHECKING:
-    from mgray.recipes.fusion import FusionRun
+RECIPES: Final[Mapping[str, Callable[[], FusionRun]]] = {
+    "fusion.base": fusion_config.base,
+    "fusion.smoke": fusion_config.smoke,
+}
 
-RECIPES: Final = ("fusion.base", "fusion.smoke")
 
-
-def load_recipe(name: str, changes: Mapping[str, Any]) -> "FusionRun":
+def load_recipe(name: str, changes: Mapping[str, Any]) -> FusionRun:
     """Return a recipe's config, or one saved as YAML, with changes.
 
     Args:
@@ -31,8 +33,5 @@ def load_recipe(name: str, changes: Mapping[str, Any]) -> "FusionRun":
             f"unknown recipe {name!r}: did you mean {near[0]!r}? "
             f"Known: {', '.join(RECIPES)}, or a saved .yaml"
         )
-    from mgray.recipes import fusion
-
-    known = {"fusion.base": fusion.base, "fusion.smoke": fusion.smoke}
-    config = known[name]() if name in known else load_yaml(fusion.FusionRun, Path(name))
+    config = RECIPES[name]() if name in RECIPES else load_yaml(FusionRun, Path(name))
     return replace(config, changes)

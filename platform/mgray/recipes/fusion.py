@@ -10,122 +10,43 @@
     upper_bound UB    A and C side by side on SM and FFDM, all learn; boxes in the SM's frame
 
 References:
-    docs/PAPERS.md 1.3 to 1.5; ``P1-A...`` are its open questions.
+    docs/PAPERS.md 1.3 to 1.5.
 """
 
 import logging
 from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
-from pydantic import model_validator
-
-from mgray.config import Config, fingerprint, replace
-from mgray.data.batches import DataConfig
+from mgray.config import fingerprint, replace
 from mgray.data.pairs import build_pairs
 from mgray.data.table import ImageTable
-from mgray.data.transforms import PreprocessConfig
 from mgray.errors import DataError
-from mgray.models.config import DetectorConfig, FusionConfig, LossConfig
+from mgray.models.config import LABELS
 from mgray.models.efficientdet import EfficientDet, build_detector
 from mgray.models.folder import ModelMeta, load_model, save_model
 from mgray.models.fused import FusedDetector, UpperBound
-from mgray.training.config import DistillationConfig, OptimizerConfig, TrainConfig
+from mgray.recipes.fusion_config import TRAINED, FusionRun, base, smoke
 from mgray.training.feed import FeedConfig
 from mgray.training.loop import LoopConfig
 from mgray.training.run import run_stages
 from mgray.training.stages import MODELS, STAGES, Stage
 from mgray.training.task import DetectionTask, DistillationTask, Task
 
+__all__ = [
+    "TRAINED",
+    "FusionRun",
+    "base",
+    "build_stages",
+    "check_data",
+    "run_fusion",
+    "smoke",
+]
+
 log = logging.getLogger(__name__)
 
 Kind = Literal["sm", "ffdm"]
-TRAINED: Final = ("sm", "ffdm", "student", "fused", "upper_bound")
-
-
-class FusionRun(Config):
-    """One full run of the paper's five stages."""
-
-    data: Path = Path("data/table")
-    """Image table, as ``jobs.ingest`` writes it."""
-    out: Path = Path("runs/fusion")
-    """Run folder: ``models/``, ``stages/``, ``config.resolved.yaml``, ``run.json``."""
-    seed: int = 0
-    """Of new weights, sampling and augmentation; nothing else is random."""
-    detector: DetectorConfig = DetectorConfig()
-    """A, B and C."""
-    batches: DataConfig = DataConfig()
-    loss: LossConfig = LossConfig()
-    distillation: DistillationConfig = DistillationConfig()
-    fusion: FusionConfig = FusionConfig()
-    upper_bound_init: Literal["stage_one", "pretrained"] = "stage_one"
-    """UB starts from the trained A and C, or as they once did; the paper says "end to end" only."""
-    optimizer: OptimizerConfig = OptimizerConfig()
-    train: TrainConfig = TrainConfig()
-
-    @model_validator(mode="after")
-    def _fits(self) -> "FusionRun":
-        names, size = set(self.train.steps), self.batches.global_batch_size
-        if names != set(TRAINED):
-            raise ValueError(f"train.steps needs the stages {', '.join(TRAINED)}")
-        if self.batches.sampler.mode == "weighted":
-            raise ValueError("sampler.mode=weighted is for classifiers; use match or uniform")
-        if size % max(self.train.workers, 1):
-            raise ValueError(
-                f"global_batch_size={size} is not a multiple of train.workers={self.train.workers}"
-            )
-        return self
-
-
-def base() -> FusionRun:
-    """The paper's scale: ``python -m jobs.train fusion.base data=DIR out=DIR``; eight GPUs.
-
-    The paper gives alpha, gamma and the learning rate; the rest is P1-A13.
-    """
-    return FusionRun(
-        detector=DetectorConfig(name="tf_efficientdet_d0", weights="coco"),
-        batches=DataConfig(
-            global_batch_size=32,
-            preprocess=PreprocessConfig(net_height=2944, net_width=1920),
-            threads=6,
-        ),
-        train=TrainConfig(
-            steps=dict.fromkeys(TRAINED, 20_000),
-            workers=8,
-            gpu=True,
-            amp=True,
-            log_every=50,
-            validate_every=1000,
-            checkpoint_every=500,
-            keep="best",
-        ),
-    )
-
-
-def smoke() -> FusionRun:
-    """The demo's scale: ``python -m jobs.train fusion.smoke data=DIR out=DIR``.
-
-    About eight minutes on two cores. The detector is lite0 in TensorFlow's padding, for which the
-    packaged ImageNet weights are exact; the net sees a breast at about 0.6 mm a pixel.
-    """
-    return FusionRun(
-        detector=DetectorConfig(
-            name="tf_efficientdet_lite0", weights="imagenet", norm_momentum=0.1
-        ),
-        batches=DataConfig(
-            global_batch_size=8,
-            preprocess=PreprocessConfig(net_height=256, net_width=128),
-            threads=1,
-        ),
-        optimizer=OptimizerConfig(learning_rate=2e-3, warmup_steps=20),
-        train=TrainConfig(
-            steps={"sm": 320, "ffdm": 240, "student": 160, "fused": 120, "upper_bound": 160},
-            log_every=5,
-            validate_every=80,
-            checkpoint_every=80,
-        ),
-    )
 
 
 def run_fusion(config: FusionRun, use_ray: bool = True, stages: Collection[str] = TRAINED) -> Path:
@@ -144,27 +65,40 @@ def run_fusion(config: FusionRun, use_ray: bool = True, stages: Collection[str] 
         ConfigError: ``out`` holds a run of another config.
     """
     config = config.model_copy(update={"data": config.data.resolve(), "out": config.out.resolve()})
-    check_data(config.data)
+    check_data(config.data, partner_findings=config.batches.partner_findings)
     wanted = [stage for stage in build_stages(config) if stage.name in {"untrained", *stages}]
     run_stages(wanted, config, config.out, use_ray=use_ray and config.train.workers > 0)
     return config.out / MODELS
 
 
-def check_data(data: Path) -> None:
+def check_data(data: Path, *, partner_findings: bool = True) -> None:
     """Fail in one line, before any worker starts, if a table cannot train anything.
+
+    Args:
+        data: Image table.
+        partner_findings: As in ``DataConfig``: whether a box on either image serves both.
 
     Raises:
         NotFoundError: No image table.
-        DataError: A split without a pair, or no malignant pair to learn from.
+        DataError: A split without a pair, or no malignant box to learn from.
     """
     table = ImageTable.open(data)
     pairs = build_pairs(table)
     log.info("data: %d images, %d pairs of FFDM and SM", len(table), len(pairs))
+    lopsided = sum(len(pair.drawn) == 1 for pair in pairs)
+    if lopsided:
+        fate = "carried over to" if partner_findings else "unknown in"
+        log.info("%d pairs have malignant boxes on one image only: %s the other", lopsided, fate)
     for split in ("train", "val"):
         if not any(pair.split == split for pair in pairs):
             raise DataError(f"split {split} of the table has no FFDM-SM pair: ingest more exams")
-    if not any(pair.malignant for pair in pairs if pair.split == "train"):
+    train = [pair for pair in pairs if pair.split == "train"]
+    if not any(pair.malignant for pair in train):
         raise DataError("no training pair is malignant: a detector has nothing to learn from")
+    for kind in ("sm", "ffdm"):
+        if not any(pair.drawn if partner_findings else kind in pair.drawn for pair in train):
+            where = "training image" if partner_findings else f"{kind.upper()} for training"
+            raise DataError(f"no {where} has a malignant box: a detector has nothing to learn from")
 
 
 def build_stages(config: FusionRun) -> list[Stage]:
@@ -247,7 +181,9 @@ def _export(
         inputs=("sm",) if student else kinds,
         detector=config.detector,
         fusion=config.fusion,
+        labels=LABELS[-config.detector.classes :],
         preprocess=config.batches.preprocess.model_dump(mode="json"),
+        postprocess=config.postprocess,
         licence=_licence(config.data),
         stage=name,
         seed=config.seed,

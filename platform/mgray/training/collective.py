@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import torch
 from jaxtyping import Shaped
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def is_distributed() -> bool:
@@ -38,3 +39,20 @@ def mean_over_workers(
     local = torch.tensor([*sums.values(), count], dtype=torch.float64, device=device)
     *totals, number = sum_over_workers(local).tolist()
     return {name: total / max(number, 1) for name, total in zip(sums, totals, strict=True)}
+
+
+@torch.no_grad()
+def average_statistics(module: nn.Module) -> None:
+    """Give all workers the same running statistics: the mean over workers, in place.
+
+    While training, each worker's batch norms see its own share of every batch. The mean has heard
+    of every image; one worker's statistics would leave the others' shares out. Batch norms in eval
+    mode are left alone.
+    """
+    norms = [m for m in module.modules() if isinstance(m, _BatchNorm) and m.training]
+    buffers = [b for norm in norms for b in (norm.running_mean, norm.running_var) if b is not None]
+    if not buffers or not is_distributed():
+        return
+    mean = sum_over_workers(torch.cat(buffers)) / world_size()
+    for buffer, value in zip(buffers, torch.split(mean, [len(b) for b in buffers]), strict=True):
+        buffer.copy_(value)

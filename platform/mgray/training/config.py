@@ -48,14 +48,14 @@ class TrainConfig(Config):
     keep: Literal["last", "best"] = "last"
     """Weights that a stage saves: after the last step, or of the lowest validation loss."""
     batch_norm: Literal["train", "eval"] = "train"
-    """Of the trained parts: ``train`` uses each worker's own share of the batch, and the statistics
-    saved are those of worker 0; ``eval`` keeps the initial statistics, which makes results
-    independent of ``workers``."""
+    """Of the trained parts: ``train`` normalises over each worker's own share of the batch, and the
+    running statistics are averaged over workers before each validation and resume state; ``eval``
+    keeps the initial statistics, which makes results independent of ``workers``."""
     frozen_batch_norm: Literal["eval", "train"] = "eval"
     """P1-A22: ``eval`` keeps the statistics of frozen networks; ``train`` lets them drift."""
     normaliser: Literal["global", "local"] = "global"
     """P1-A16: the loss is divided by the positive anchors of the global batch + 1 (all-reduced), or
-    of each worker's share + 1."""
+    of each worker's share + 1. Validation always takes the global ones."""
 
 
 class DistillationConfig(Config):

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from mgray.data.batches import Batch
 from mgray.training.checkpoint import restore_state, save_state
+from mgray.training.collective import average_statistics
 from mgray.training.config import OptimizerConfig, TrainConfig
 from mgray.training.feed import Feed
 from mgray.training.meter import Meter
@@ -48,12 +49,16 @@ def fit(task: Task, feed: Feed, port: Port, config: LoopConfig) -> None:
     meter = Meter(config.folder, port, start, train.log_every, feed.images_per_step)
     for step in range(start, config.steps + 1):
         last, new = step == config.steps, step > start or start == 0
-        if new and (last or step % train.validate_every == 0):
+        validates = new and (last or step % train.validate_every == 0)
+        saves = step > start and (last or step % train.checkpoint_every == 0)
+        if validates or saves:
+            average_statistics(task)
+        if validates:
             loss = meter.validated(step, validate(task, feed, train))
             if loss < best and port.rank == 0:
                 torch.save(task.live_state(), config.folder / BEST_FILE)
             best = min(best, loss)
-        if step > start and (last or step % train.checkpoint_every == 0):
+        if saves:
             save = partial(save_state, step=step, task=task, optimizer=optimizer, best=best)
             port.report(step, save)
         if not last:
@@ -84,6 +89,9 @@ def train_step(
 @torch.no_grad()
 def validate(task: Task, feed: Feed, train: TrainConfig) -> tuple[dict[str, float], int]:
     """Sum the losses of this worker's share of the validation pairs.
+
+    All workers have equal shares of each batch and one normaliser, so that the mean over all shares
+    does not depend on their number.
 
     Returns:
         Sums by name and the number of batches they are over.

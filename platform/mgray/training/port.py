@@ -4,13 +4,16 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
+from zipfile import is_zipfile
 
 import torch
 from torch import nn
 
+from mgray.training.checkpoint import STATE_FILE
 from mgray.training.task import Task
 
-CHECKPOINTS: Final = "checkpoints"
+LOCAL: Final = "checkpoints"
+RAY: Final = "checkpoints_ray"  # laid out and cleaned up by Ray Train
 KEEP: Final = 2
 Save = Callable[[Path], None]
 
@@ -38,6 +41,7 @@ class LocalPort:
 
     Args:
         folder: Stage folder; resume states go to ``checkpoints/`` in it, the newest two are kept.
+            What Ray's workers left in it is continued, too.
         device: Where the task lives.
     """
 
@@ -45,11 +49,12 @@ class LocalPort:
     world: int = 1
 
     def __init__(self, folder: Path, device: torch.device | None = None) -> None:
-        self.folder, self.device = folder / CHECKPOINTS, device or torch.device("cpu")
+        self.stage, self.folder = folder, folder / LOCAL
+        self.device = device or torch.device("cpu")
 
     def resume(self) -> Path | None:
-        """Return the newest state; half-written ones have another name."""
-        return max(self._states(), default=None)
+        """Return the newest state."""
+        return newest_state(self.stage, LOCAL, RAY)
 
     def wrap(self, task: Task) -> nn.Module:
         """Return the task."""
@@ -69,6 +74,21 @@ class LocalPort:
 
     def _states(self) -> list[Path]:
         return list(self.folder.glob("step_*"))
+
+
+def newest_state(stage: Path, *places: str) -> Path | None:
+    """Return the resume state of the most steps in a stage folder, if there is one.
+
+    A stage is a function of its config, so more steps are always nearer to its end. What was cut
+    off while it was written is passed over: a state is a zip file, whose directory comes last.
+
+    Args:
+        stage: Stage folder.
+        places: Of the ports whose states count: ``LOCAL``, ``RAY``.
+    """
+    states = [state for place in places for state in (stage / place).glob("step_*")]
+    whole = [state for state in states if is_zipfile(state / STATE_FILE)]
+    return max(whole, key=lambda state: state.name, default=None)
 
 
 def state_name(step: int) -> str:

@@ -8,7 +8,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mgray.data.batches import Batch
 from mgray.errors import SchemaError
-from mgray.models.config import LossConfig
+from mgray.models.config import LABELS, LossConfig
 from mgray.models.efficientdet import EfficientDet
 from mgray.models.fused import FusedDetector, UpperBound
 from mgray.models.losses import target_loss
@@ -31,7 +31,10 @@ class Task(nn.Module):
         self._frozen: list[nn.Module] = []
 
     def freeze(self, *parts: nn.Module) -> None:
-        """Take parts out of training: no gradients, no DDP, no resume state (P1-A22)."""
+        """Take parts out of training: no gradients, no DDP, no resume state (P1-A22).
+
+        The statistics of batch norms that may drift are kept in the resume state all the same.
+        """
         for part in parts:
             part.requires_grad_(requires_grad=False)
         self._frozen += parts
@@ -49,8 +52,10 @@ class Task(nn.Module):
         return self
 
     def frozen_names(self) -> list[str]:
-        """Names of the frozen parameters and buffers, as in ``state_dict``."""
-        frozen = {id(t) for part in self._frozen for t in [*part.parameters(), *part.buffers()]}
+        """Names of the parameters and buffers that stay as they are, as in ``state_dict``."""
+        drifting = self.config.frozen_batch_norm == "train"
+        frozen = {id(p) for part in self._frozen for p in part.parameters()}
+        frozen |= {id(b) for part in self._frozen for b in part.buffers() if not drifting}
         named = [*self.named_parameters(), *self.named_buffers()]
         return [name for name, tensor in named if id(tensor) in frozen]
 
@@ -104,15 +109,22 @@ class DetectionTask(Task):
         """Return ``loss``, ``class_loss`` and ``box_loss``."""
         images = [batch.images[kind] for kind in self.inputs]
         anchors = self.model.anchors(*images[0].shape[-2:])
-        targets = assign_targets(anchors, batch.boxes[self.inputs[0]], batch.labels, batch.masked)
+        targets = assign_targets(anchors, *self._findings(batch), batch.masked)
         return target_loss(self.model(*images), targets, self.loss, self._normaliser(targets))
 
     def product(self) -> nn.Module:
         """Return the detector."""
         return self.model
 
+    def _findings(self, batch: Batch) -> tuple[list[Tensor], list[Tensor]]:
+        """Boxes, and which logit each belongs to: the last ones of ``LABELS`` (P1-A8)."""
+        left_out = max(len(LABELS) - self.model.config.classes, 0)
+        boxes = zip(batch.boxes[self.inputs[0]], batch.labels, strict=True)
+        kept = [(box[label >= left_out], label[label >= left_out]) for box, label in boxes]
+        return [box for box, _ in kept], [label - left_out for _, label in kept]
+
     def _normaliser(self, targets: Targets) -> Tensor | None:
-        if not self.training or self.config.normaliser == "local":
+        if self.training and self.config.normaliser == "local":
             return None
         return (sum_over_workers(targets.positives()) + 1.0) / world_size()
 

@@ -14,23 +14,32 @@ from torch.nn.parallel import DistributedDataParallel
 from mgray.cluster import start_ray
 from mgray.errors import MgrayError
 from mgray.training.config import TrainConfig
-from mgray.training.port import CHECKPOINTS, KEEP, Save, state_name
+from mgray.training.port import KEEP, LOCAL, RAY, Save, newest_state, state_name
 from mgray.training.stages import Stage, train_stage
 from mgray.training.task import Task
 
 
 class RayPort:
-    """What the loop asks, answered by Ray Train; exists inside a worker only."""
+    """What the loop asks, answered by Ray Train; exists inside a worker only.
 
-    def __init__(self) -> None:
+    Args:
+        stage: Stage folder, which all workers share; Ray keeps the resume states in it.
+    """
+
+    def __init__(self, stage: Path) -> None:
+        self.stage = stage
         context = ray.train.get_context()
         self.rank, self.world = context.get_world_rank(), context.get_world_size()
         self.device = get_device()
 
     def resume(self) -> Path | None:
-        """Return the newest state, which Ray finds by the run's name, whoever died."""
-        checkpoint = ray.train.get_checkpoint()
-        return Path(checkpoint.path) if checkpoint else None
+        """Return the newest state, which Ray finds by the run's name, or a run without it left.
+
+        Of equally many steps Ray's own is taken. No worker writes a state before all have resumed.
+        """
+        own, local = ray.train.get_checkpoint(), newest_state(self.stage, LOCAL)
+        states = [Path(own.path)] if own else []
+        return max(states + ([local] if local else []), key=lambda state: state.name, default=None)
 
     def wrap(self, task: Task) -> nn.Module:
         """Return the task under DDP, which neither sees nor touches its frozen parts."""
@@ -60,11 +69,11 @@ def train_on_ray(stage: Stage) -> None:
     train = stage.loop.train
     start_ray(cpus_of(train))
     trainer = TorchTrainer(
-        lambda: train_stage(stage, RayPort()),
+        lambda: train_stage(stage, RayPort(stage.loop.folder)),
         torch_config=TorchConfig(backend="nccl" if train.gpu else "gloo"),
         scaling_config=_scaling(train),
         run_config=RunConfig(
-            name=CHECKPOINTS,
+            name=RAY,
             storage_path=str(stage.loop.folder.resolve()),
             failure_config=FailureConfig(max_failures=train.max_failures),
             checkpoint_config=CheckpointConfig(num_to_keep=KEEP),

@@ -1,0 +1,83 @@
+"""How pairs are drawn, prepared and augmented. Light: imports no Torch."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from mgray.config import Config
+
+Mode = Literal["match", "class_uniform", "balanced_batch", "weighted", "uniform", "sequential"]
+
+
+class SamplerConfig(Config):
+    """How an epoch is drawn from the pairs (PAPERS.md 0.5)."""
+
+    mode: Mode = "match"
+    """match: all positives and as many negatives, new ones each epoch (P1). class_uniform: each
+    draw picks the class first, with replacement (P2). balanced_batch: half of each batch is
+    positive (P3). weighted: all pairs, loss weights balance the classes of each batch (P4).
+    uniform: all pairs, shuffled. sequential: all pairs in order, the last batch filled from the
+    start."""
+    positives: Literal["malignant", "any_finding"] = "malignant"
+    """P1-A9: which pairs count as positive where classes are balanced; any_finding takes those with
+    benign findings only in, too. What a detector learns of them stays the same."""
+    draws_per_epoch: int | None = Field(default=None, ge=1)
+    """Length of an epoch of class_uniform; null draws as often as there are pairs."""
+
+
+class PreprocessConfig(Config):
+    """Geometry and grey levels of the network's input; saved in the model folder."""
+
+    net_height: int = Field(default=1024, ge=32)
+    """Height of the network's input, pixels; most detectors want a multiple of 128."""
+    net_width: int = Field(default=768, ge=32)
+    """Width of the network's input, pixels; most detectors want a multiple of 128."""
+    margin: float = Field(default=0.02, ge=0, le=1)
+    """Added on each side of the breast's box, as a share of the box's longer side; cut at the
+    image's edge."""
+    fit: Literal["stretch", "letterbox"] = "stretch"
+    """P1-A11: stretch fills the input, so that the breast boxes of a pair coincide. letterbox keeps
+    the aspect and pads with black on the right, above and below. Images are not registered
+    further."""
+
+
+class AugmentConfig(Config):
+    """How far training images are moved and changed; P1 lists none (PAPERS.md P1-A12)."""
+
+    enabled: bool = True
+    """Off for validation and test."""
+    flip_horizontal: float = Field(default=0.0, ge=0, le=1)
+    """Probability; 0 keeps every breast on the left edge, as it is when serving."""
+    flip_vertical: float = Field(default=0.5, ge=0, le=1)
+    """Probability."""
+    shift: float = Field(default=0.03, ge=0, lt=1)
+    """Largest shift, as a share of height and of width."""
+    scale: float = Field(default=0.05, ge=0, lt=1)
+    """Largest relative change of size."""
+    rotation: float = Field(default=5.0, ge=0, le=180)
+    """Largest rotation, degrees."""
+    gain: float = Field(default=0.1, ge=0, lt=1)
+    """Largest relative change of contrast; drawn for each image."""
+    bias: float = Field(default=0.1, ge=0)
+    """Largest change of brightness, standard deviations of the image; drawn for each image."""
+
+
+class DataConfig(Config):
+    """From image table to batches."""
+
+    global_batch_size: int = Field(default=8, ge=1)
+    """Pairs in one step over all workers; a multiple of their number."""
+    sampler: SamplerConfig = SamplerConfig()
+    preprocess: PreprocessConfig = PreprocessConfig()
+    augment: AugmentConfig = AugmentConfig()
+    only_visible: bool = False
+    """Leave out findings known to show in none of the images read. By default every finding of
+    the breast is a target in each of its images, as radiologists annotate breasts."""
+    partner_findings: bool = True
+    """A stage that reads one image of a pair also learns findings drawn on the other one only, at
+    the same place of the breast, as stages that read both do. The paper counts one annotation for
+    each pair (PAPERS.md 1.1). Off: findings of the images read only."""
+    threads: int = Field(default=2, ge=1)
+    """Decoding threads of one worker."""
+    prefetch: int = Field(default=4, ge=1)
+    """Batches prepared ahead; bounds memory."""

@@ -1,0 +1,114 @@
+"""The recipes of P1 as configs: what ``python -m jobs.train fusion.NAME`` starts from.
+
+Light: imports no Torch. The paper gives alpha, gamma and the learning rate; its open questions are
+``P1-A...`` (docs/PAPERS.md 1), each a field with that default.
+"""
+
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import model_validator
+
+from mgray.config import Config
+from mgray.data.config import DataConfig, PreprocessConfig
+from mgray.models.config import (
+    LABELS,
+    DetectorConfig,
+    FusionConfig,
+    LossConfig,
+    PostprocessConfig,
+)
+from mgray.training.config import DistillationConfig, OptimizerConfig, TrainConfig
+
+TRAINED: Final = ("sm", "ffdm", "student", "fused", "upper_bound")
+
+
+class FusionRun(Config):
+    """One full run of the paper's five stages."""
+
+    data: Path = Path("data/table")
+    """Image table, as ``jobs.ingest`` writes it."""
+    out: Path = Path("runs/fusion")
+    """Run folder: ``models/``, ``stages/``, ``config.resolved.yaml``, ``run.json``."""
+    seed: int = 0
+    """Of new weights, sampling and augmentation; nothing else is random."""
+    detector: DetectorConfig = DetectorConfig()
+    """A, B and C."""
+    batches: DataConfig = DataConfig()
+    loss: LossConfig = LossConfig()
+    distillation: DistillationConfig = DistillationConfig()
+    fusion: FusionConfig = FusionConfig()
+    upper_bound_init: Literal["stage_one", "pretrained"] = "stage_one"
+    """UB starts from the trained A and C, or as they once did; the paper says "end to end" only."""
+    postprocess: PostprocessConfig = PostprocessConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    train: TrainConfig = TrainConfig()
+
+    @model_validator(mode="after")
+    def _fits(self) -> "FusionRun":
+        names, size = set(self.train.steps), self.batches.global_batch_size
+        if names != set(TRAINED):
+            raise ValueError(f"train.steps needs the stages {', '.join(TRAINED)}")
+        if self.detector.classes > len(LABELS):
+            raise ValueError(
+                f"detector.classes={self.detector.classes}: expected 2 ({' and '.join(LABELS)}) "
+                f"or 1 ({LABELS[-1]} only)"
+            )
+        if self.batches.sampler.mode == "weighted":
+            raise ValueError("sampler.mode=weighted is for classifiers; use match or uniform")
+        if size % max(self.train.workers, 1):
+            raise ValueError(
+                f"global_batch_size={size} is not a multiple of train.workers={self.train.workers}"
+            )
+        return self
+
+
+def base() -> FusionRun:
+    """The paper's scale: ``python -m jobs.train fusion.base data=DIR out=DIR``; eight GPUs.
+
+    The paper gives alpha, gamma and the learning rate; the rest is P1-A13.
+    """
+    return FusionRun(
+        detector=DetectorConfig(name="tf_efficientdet_d0", weights="coco"),
+        batches=DataConfig(
+            global_batch_size=32,
+            preprocess=PreprocessConfig(net_height=2944, net_width=1920),
+            threads=6,
+        ),
+        train=TrainConfig(
+            steps=dict.fromkeys(TRAINED, 20_000),
+            workers=8,
+            gpu=True,
+            amp=True,
+            log_every=50,
+            validate_every=1000,
+            checkpoint_every=500,
+            keep="best",
+        ),
+    )
+
+
+def smoke() -> FusionRun:
+    """The demo's scale: ``python -m jobs.train fusion.smoke data=DIR out=DIR``.
+
+    About eight minutes on two cores. The detector is lite0 in TensorFlow's padding, for which the
+    packaged ImageNet weights are exact; the net sees a breast at about 0.6 mm a pixel.
+    """
+    return FusionRun(
+        detector=DetectorConfig(
+            name="tf_efficientdet_lite0", weights="imagenet", norm_momentum=0.1
+        ),
+        batches=DataConfig(
+            global_batch_size=8,
+            # the demo was sized with letterbox, which spares its few pixels the distortion
+            preprocess=PreprocessConfig(net_height=256, net_width=128, fit="letterbox"),
+            threads=1,
+        ),
+        optimizer=OptimizerConfig(learning_rate=2e-3, warmup_steps=20),
+        train=TrainConfig(
+            steps={"sm": 320, "ffdm": 240, "student": 160, "fused": 120, "upper_bound": 160},
+            log_every=5,
+            validate_every=80,
+            checkpoint_every=80,
+        ),
+    )
