@@ -109,10 +109,28 @@ def test_modality_lut():
 
 @pytest.mark.parametrize(
     "attributes",
-    [{"BurnedInAnnotation": "YES"}, {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7"}],
+    [
+        {"BurnedInAnnotation": "YES"},
+        {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7"},
+        {"ImageType": ["DERIVED", "SECONDARY"]},
+        {"ImageType": ["DERIVED", "PRIMARY", "SCREEN SAVE"]},
+    ],
 )
 def test_burned_in_text(attributes):
     assert reason(example_file(BREAST, **attributes)) == "burned_in"
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [{"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7"}, {"ImageType": ["DERIVED", "SECONDARY"]}],
+)
+def test_source_vouches_for_a_capture_but_not_for_declared_text(attributes):
+    assert read_record(example_file(BREAST, **attributes), kind="film").columns["image_kind"] == (
+        "film"
+    )
+    declared = example_file(BREAST, **attributes, BurnedInAnnotation="YES")
+    with pytest.raises(Rejected, match="burned-in"):
+        read_record(declared, kind="film")
 
 
 def test_masks_and_crops_of_cbis_ddsm():

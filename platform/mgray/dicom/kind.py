@@ -59,6 +59,34 @@ def check_modality(dataset: "Dataset") -> None:
         raise Rejected("wrong_modality", "neither a mammography SOP class nor modality MG")
 
 
+def check_burned_in(dataset: "Dataset", kind: str, evidence: str) -> None:
+    """Refuse what declares burned-in text, and captures and screen saves, which mostly hold some.
+
+    The source's own word for the kind vouches for a capture (CBIS-DDSM stores film so), but nothing
+    overrules a file that declares text.
+
+    Args:
+        dataset: A mammography object.
+        kind: As told by ``image_kind``.
+        evidence: As told by ``image_kind``.
+
+    Raises:
+        Rejected: ``burned_in``.
+
+    References:
+        PS3.3 C.7.6.1.1.2 (image type), C.7.6.1 (burned in annotation).
+    """
+    if text(dataset, "BurnedInAnnotation") == "YES":
+        raise Rejected("burned_in", "(0028,0301) Burned In Annotation is YES")
+    if evidence == "source" or kind == "film":
+        return
+    words = [part.upper() for part in texts(dataset, "ImageType") or []]
+    if (kind == "sc" and evidence == "sop_class") or "SECONDARY" in words[:2]:
+        raise Rejected("burned_in", "a secondary capture")
+    if any("SCREEN" in word for word in words):
+        raise Rejected("burned_in", "(0008,0008) Image Type names a screen save")
+
+
 def _by_rules(dataset: "Dataset") -> Answer:
     return next((found for rule in _RULES if (found := rule(dataset))), None)
 

@@ -30,7 +30,7 @@ from mgray.dicom.header import (
     value,
     voi_lut,
 )
-from mgray.dicom.kind import check_modality, image_kind, marked_kind
+from mgray.dicom.kind import check_burned_in, check_modality, image_kind, marked_kind
 from mgray.dicom.limits import DEFAULT_LIMITS, Limits
 from mgray.dicom.source import Bytes, opened, sha256
 from mgray.dicom.view import laterality, orientation, view, view_modifiers
@@ -158,8 +158,7 @@ def _identity(dataset: "Dataset") -> Identity:
 
 def _held_kind(dataset: "Dataset", override: str | None, volumes: Volumes) -> tuple[str, str]:
     kind, evidence = image_kind(dataset, override)
-    if text(dataset, "BurnedInAnnotation") == "YES" or (kind == "sc" and evidence == "sop_class"):
-        raise Rejected("burned_in", "(0028,0301) is YES or the object is a secondary capture")
+    check_burned_in(dataset, kind, evidence)
     if kind not in HELD_KINDS:
         raise Rejected("unsupported_kind", kind)
     if integer(dataset, "NumberOfFrames", 1) != 1 and (volumes, kind) != ("mip", "dbt"):
