@@ -160,3 +160,28 @@ def test_every_mutant_is_a_record_or_a_refusal(child, syntax):
             )
         assert fate(child, bytes(data)) not in ("decoder_died", "timeout")
     assert child.starts == starts
+
+
+def dies_at_start(child, times):
+    """Kill the first processes that a child launches."""
+    launch, left = child._launch, iter(range(times))
+
+    def launch_and_kill():
+        process = launch()
+        if next(left, None) is not None:
+            process.kill()
+        return process
+
+    child._launch = launch_and_kill
+    return child
+
+
+def test_death_while_it_starts_is_nobody_s_fault():
+    with dies_at_start(DecodeChild(), 2) as child, pytest.raises(Rejected, match="no bytes"):
+        child.read(b"")
+    assert child.starts == 3
+
+
+def test_child_that_never_starts_is_an_error():
+    with dies_at_start(DecodeChild(), 9) as child, pytest.raises(RuntimeError, match="status -9"):
+        child.read(b"")

@@ -28,6 +28,7 @@ from mgray.errors import Rejected
 LENGTHS: Final = struct.Struct("<QQ")
 READY_S: Final = 60.0
 """Seconds that a new child has to import what it needs."""
+START_TRIES: Final = 3
 ONE_THREAD: Final = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -114,27 +115,34 @@ class DecodeChild:
         raise Rejected("decoder_died", f"exit status {code}")
 
     def _start(self) -> subprocess.Popen[bytes]:
+        """Start a child that answers; one that is killed meanwhile was not ended by a file."""
+        code = 0
+        for _ in range(START_TRIES):
+            process = self._launch()
+            watch = threading.Timer(READY_S, process.kill)
+            watch.start()
+            try:
+                _exchange(process, {}, b"")
+                return process
+            except (OSError, EOFError):
+                code = self._reap()
+            finally:
+                watch.cancel()
+        raise RuntimeError(f"the decode child does not start: exit status {code}")
+
+    def _launch(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "mgray.dicom.child", self.limits.model_dump_json()]
         source = str(Path(__file__).parents[2])
         path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
-        process = subprocess.Popen(
+        self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
         )
-        self._process, self.starts = process, self.starts + 1
-        watch = threading.Timer(READY_S, process.kill)
-        watch.start()
-        try:
-            _exchange(process, {}, b"")
-        except (OSError, EOFError):
-            code = self._reap()
-            raise RuntimeError(f"the decode child does not start: exit status {code}") from None
-        finally:
-            watch.cancel()
-        return process
+        self.starts += 1
+        return self._process
 
     def _reap(self) -> int:
         """Wait for the dead child, so that no zombie stays, and close its pipes."""
