@@ -1,12 +1,27 @@
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from mgray.dicom.codecs import SYNTAXES, FrameSpec, decode_frame, decode_htj2k, encode_htj2k
+from mgray.dicom.child import DecodeChild
+from mgray.dicom.codecs import (
+    PACKAGES,
+    SYNTAXES,
+    FrameSpec,
+    decode_frame,
+    decode_htj2k,
+    encode_htj2k,
+)
 from mgray.dicom.example import SYNTAX, encode, example_file
 from mgray.dicom.pixels import read_stored
 from mgray.dicom.record import read_record
 from mgray.errors import Rejected
 
+ROOT = Path(__file__).parents[2]
 LOSSLESS = sorted(SYNTAX.keys() - {"jpeg"})
 
 
@@ -143,3 +158,64 @@ def test_more_bits_than_allocated_are_refused():
     frame = encode(full_range(12, False), "j2k", 12, False)
     with pytest.raises(Rejected, match="12 bits > 8"):
         decode_frame(frame, "j2k", FrameSpec(37, 52, 8, 8, False))
+
+
+BROUGHT = {
+    "rle": ("rle.utils", "pylibjpeg-rle"),
+    "j2k": ("openjpeg.utils", "pylibjpeg-openjpeg"),
+    "htj2k": ("imagecodecs", "imagecodecs"),
+    "jpeg": ("imagecodecs", "imagecodecs"),
+    "jpeg_ls": ("imagecodecs", "imagecodecs"),
+    "jpeg_lossless": ("imagecodecs", "imagecodecs"),
+}
+
+
+@pytest.mark.parametrize("syntax", BROUGHT)
+def test_a_missing_codec_names_the_package_that_brings_it(monkeypatch, syntax):
+    data = example_file(full_range(8, False), syntax, 8)
+    module, package = BROUGHT[syntax]
+    monkeypatch.setitem(sys.modules, module, None)  # the import fails
+    with pytest.raises(Rejected) as caught:
+        read_record(data)
+    assert caught.value.reason == "unsupported_syntax"
+    assert f"{package} is not installed: pip install {package}" in caught.value.detail
+
+
+def test_every_codec_s_package_is_a_requirement():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = {re.split(r"[>=<\[]", requirement)[0] for requirement in project["dependencies"]}
+    assert set(PACKAGES.values()) <= names
+
+
+@pytest.fixture
+def gdcm(tmp_path):
+    """A package of GDCM's name that tells when it is used, as pydicom finds it."""
+    (tmp_path / "gdcm.py").write_text(
+        "from pathlib import Path\n"
+        "DataElement = None  # imported with pydicom\n"
+        "class Version:\n"
+        "    GetVersion = staticmethod(lambda: '3.2.6')\n"
+        "def __getattr__(name):\n"
+        f"    if not name.startswith('__'): Path({str(tmp_path / 'used')!r}).write_text(name)\n"
+        "    raise AttributeError(name)\n"
+    )
+    return tmp_path
+
+
+def test_gdcm_being_installed_changes_nothing(gdcm, monkeypatch):
+    files = {syntax: example_file(full_range(8, False), syntax, 8) for syntax in SYNTAX}
+    without = {syntax: read_record(data) for syntax, data in files.items()}
+    monkeypatch.setenv("PYTHONPATH", str(gdcm))
+    with DecodeChild() as child:
+        assert {syntax: child.read(data) for syntax, data in files.items()} == without
+    assert not (gdcm / "used").exists()
+
+
+def test_gdcm_s_stand_in_would_be_picked_by_pydicom(gdcm):
+    """The test above is worth something: pydicom does take it for GDCM."""
+    probe = "from pydicom.pixels.decoders import gdcm; print(gdcm.HAVE_GDCM)"
+    command = [sys.executable, "-c", probe]
+    found = subprocess.run(
+        command, env={"PYTHONPATH": str(gdcm)}, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "True"
