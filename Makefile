@@ -1,11 +1,11 @@
-# make demo · make test · make check · make bench: each installs what it needs into .venv.
+# make demo · make test · make check · make bench · make chaos N=1000: each installs what it needs into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 export RAY_USAGE_STATS_ENABLED := 0
 export RAY_AUTH_MODE ?= disabled
 export RAY_worker_niceness := 0
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench chaos clean
 
 demo: .venv/.samples
 	$(BIN)/python -m jobs.demo $(ARGS)
@@ -21,6 +21,10 @@ check: .venv/.dev
 
 bench: .venv/.dev
 	$(BIN)/python -m jobs.bench $(ARGS)
+
+chaos: N ?= 40
+chaos: .venv/.dev
+	MGRAY_CHAOS=$(N) $(BIN)/python -m pytest tests/ingest/chaos $(ARGS)
 
 clean:
 	rm -rf .venv
