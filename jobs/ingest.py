@@ -3,8 +3,10 @@
     python -m jobs.ingest phantom archive=DIR out=DIR
     python -m jobs.ingest csv archive=DIR out=DIR [csv=TABLE max_rejected=10]
     python -m jobs.ingest samples archive=DIR out=DIR
+    python -m jobs.ingest csv archive=DIR out=DIR --dry-run
 
-The same command again continues, or adds what is new in the archive.
+The same command again continues, or adds what is new in the archive. --dry-run reads headers only,
+writes nothing: it tells kinds, codecs, views, pairs, duplicates and what would be refused.
 
 Keys:
 """

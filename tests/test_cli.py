@@ -73,3 +73,15 @@ def test_ctrl_c_says_how_to_continue(monkeypatch, capsys):
 
 def test_field_help_shows_defaults():
     assert "count=1" in field_help(Copy)
+
+
+class Switched(Config):
+    dry_run: bool = False
+    name: str = ""
+
+
+def test_a_word_with_two_dashes_switches_a_flag_on_and_nothing_else():
+    assert parse(Switched, ["--dry-run", "name=x"]) == Switched(dry_run=True, name="x")
+    for word in ("--name", "--other"):
+        with pytest.raises(ConfigError):
+            parse(Switched, [word])

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from mgray import progress
-from mgray.progress import Bar, track
+from mgray.progress import Bar, text_table, track
 
 
 def test_line_tells_done_total_unit_and_eta():
@@ -37,3 +37,10 @@ def test_nothing_is_claimed_after_a_failure(caplog):
 
 def test_track_yields_every_item_once():
     assert list(track([1, 2, 3], "count", 3)) == [1, 2, 3]
+
+
+def test_table_is_plain_text_with_numbers_set_right_and_nothing_read_as_markup():
+    lines = text_table("title", ("what", "files"), [("[red]", 5), ("b", 123)]).splitlines()
+    assert lines[0] == "title"
+    assert [line for line in lines if line.endswith("  5") and "[red]" in line]
+    assert not any("\x1b" in line for line in lines)

@@ -52,14 +52,24 @@ def guard(doc: str, run: Callable[[list[str]], int | None], fields: str = "") ->
 def parse(config: type[C], words: Sequence[str], names: Sequence[str] = ()) -> C:
     """Fill ``config`` from bare words (the fields ``names``, in order) and ``key=value`` words.
 
+    A word such as ``--dry-run`` is ``dry_run=true`` where that is a key that is true or false.
+
     Raises:
         ConfigError: An unknown or missing key, or a value the field refuses.
     """
+    words = [_switch(word, config) for word in words]
     bare = 0
     while bare < min(len(words), len(names)) and "=" not in words[bare]:
         bare += 1
     first = dict(zip(names, words[:bare], strict=False))
     return build(config, nest({**first, **parse_overrides(words[bare:])}))
+
+
+def _switch(word: str, config: type[BaseModel]) -> str:
+    """Read ``--dry-run`` as ``dry_run=true``; any other word is itself."""
+    name = word[2:].replace("-", "_")
+    field = config.model_fields.get(name) if word.startswith("--") else None
+    return f"{name}=true" if field is not None and field.annotation is bool else word
 
 
 def field_help(config: type[BaseModel], prefix: str = "") -> str:

@@ -1,16 +1,21 @@
-"""Progress with an ETA: a bar in a terminal, else one line every ten seconds."""
+"""What a person sees: progress with an ETA, as a bar or a line every ten seconds; plain tables."""
 
+import io
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TypeVar
 
+from rich import box
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 T = TypeVar("T")
 LINE_EVERY_S = 10.0
+TABLE_WIDTH = 100
 log = logging.getLogger(__name__)
 
 
@@ -77,3 +82,23 @@ def track(items: Iterable[T], title: str, total: int, unit: str = "images") -> I
         for item in items:
             yield item
             bar.advance()
+
+
+def text_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Draw a table in plain text; a last column of numbers is set right.
+
+    Args:
+        title: Above it.
+        header: Names of the columns.
+        rows: As many cells each.
+    """
+    rows = list(rows)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, show_edge=False)
+    for at, name in enumerate(header):
+        number = bool(rows) and all(isinstance(row[at], int | float) for row in rows)
+        table.add_column(name, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*map(str, row))
+    out = io.StringIO()
+    Console(file=out, width=TABLE_WIDTH, color_system=None, markup=False).print(table)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())

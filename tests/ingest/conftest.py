@@ -16,7 +16,7 @@ from pydicom import dcmread
 from mgray.dicom.example import example_file
 from mgray.dicom.record import FileRecord, read_record
 from mgray.ingest.config import IngestConfig
-from mgray.ingest.ledger import Chunk, Ledger
+from mgray.ingest.ledger import Chunk, Ledger, outcomes
 from mgray.ingest.manifest import Manifest
 from mgray.ingest.pipeline import ingest
 from mgray.ingest.pseudonym import KEY_VARIABLE, Pseudonyms
@@ -169,10 +169,10 @@ class Here:
     def __exit__(self, *_: object) -> None:
         return None
 
-    def ingest(self, chunks: Sequence[Chunk]) -> Iterator[int]:
+    def ingest(self, chunks: Sequence[Chunk]) -> Iterator[dict[str, int]]:
         worker = ChunkWorker(self.job, self.read)
         for chunk in chunks:
-            yield len(worker.ingest(chunk).entries)
+            yield outcomes(worker.ingest(chunk))
 
     def settle(self, ledgers: Sequence[Ledger]) -> Iterator[int]:
         for ledger in ledgers:

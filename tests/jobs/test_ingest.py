@@ -65,6 +65,25 @@ def test_job_says_what_it_did_and_names_nobody(refused):
 
 
 @pytest.mark.ray
+def test_job_ends_with_a_table_of_kinds_and_reasons(refused):
+    cells = [line.split() for line in refused.stderr.splitlines()]
+    assert ["in", "the", "table", "ffdm", "1"] in cells
+    assert ["refused", "not_dicom", "the", "file", "is", "not", "DICOM", "1"] in cells
+    assert any(line[:3] == ["this", "run:", "2"] and line[-1] == "images/s" for line in cells)
+
+
+def test_dry_run_tells_what_would_be_done_without_ray_and_writes_nothing(archive):
+    out = archive.parent / "never"
+    done = job("csv", f"archive={archive}", f"out={out}", "--dry-run", "workers=1")
+    assert (done.returncode, out.exists()) == (0, False)
+    assert (
+        "dry run: 2 files: 1 images of 1 patients, 0 pairs, 0 duplicates, 1 refused" in done.stderr
+    )
+    for secret in ("Jane", "diary", "a.dcm"):
+        assert secret not in done.stdout + done.stderr
+
+
+@pytest.mark.ray
 def test_the_table_is_whole_though_files_were_refused(archive, refused):
     done = job("csv", f"archive={archive}", f"out={archive / 'table'}")
     assert (done.returncode, "ingest:" in done.stderr) == (0, False)

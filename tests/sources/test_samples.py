@@ -27,7 +27,7 @@ def test_side_and_view_are_those_of_the_headers(archive):
 
     for row in SamplesSource().catalog(archive).rows:
         with quiet():
-            dataset, _ = parse((archive / row.path).read_bytes(), Limits())
+            dataset, *_ = parse((archive / row.path).read_bytes(), Limits())
         told = (row.labels["laterality"], row.labels["view"])
         assert told == (laterality(dataset), view(dataset))
 

@@ -67,12 +67,27 @@ class DecodeChild:
         Raises:
             Rejected: As ``read_record``; also ``decoder_died`` and ``timeout``.
         """
+        return self._record(source, kind, header_only=False)
+
+    def read_header(self, source: Path | bytes, kind: str | None = None) -> FileRecord:
+        """Read one file's header and decode nothing: ``read_record`` with ``header_only``.
+
+        Args:
+            source: A file or its bytes.
+            kind: The source's own word for the image kind, if it knows better than the header.
+
+        Raises:
+            Rejected: As ``read_record``; also ``decoder_died`` and ``timeout``.
+        """
+        return self._record(source, kind, header_only=True)
+
+    def _record(self, source: Path | bytes, kind: str | None, *, header_only: bool) -> FileRecord:
         path = None if isinstance(source, bytes) else os.fspath(source)
-        request = {"path": path, "kind": kind, "volumes": self.volumes}
+        request = {"path": path, "kind": kind, "volumes": self.volumes, "header_only": header_only}
         head, body = self._ask(request, source if isinstance(source, bytes) else b"")
         if "reason" in head:
             raise Rejected(head["reason"], head["detail"])
-        columns = {**head["columns"], "pixels": body}
+        columns = head["columns"] if header_only else {**head["columns"], "pixels": body}
         return FileRecord(Identity(**head["identity"]), columns, head["header_kind"])
 
     def close(self) -> None:
@@ -167,19 +182,20 @@ def serve(requests: IO[bytes], answers: IO[bytes], limits: Limits) -> None:
             continue
         _allow_cpu(limits.cpu_s)
         source = body if request["path"] is None else Path(request["path"])
-        _send(answers, *_answer(source, limits, request["kind"], request["volumes"]))
+        told = {name: request[name] for name in ("kind", "volumes", "header_only")}
+        _send(answers, *_answer(source, limits, told))
 
 
 def _answer(
-    source: Path | bytes, limits: Limits, kind: str | None, volumes: Volumes
+    source: Path | bytes, limits: Limits, told: dict[str, Any]
 ) -> tuple[dict[str, Any], bytes]:
     try:
-        record = read_record(source, limits, kind, volumes)
+        record = read_record(source, limits, **told)
     except Rejected as error:
         return {"reason": error.reason, "detail": error.detail}, b""
     except BaseException as error:  # whatever it is, the file has a name for it
         return {"reason": "corrupt_pixels", "detail": type(error).__name__}, b""
-    pixels = record.columns.pop("pixels")
+    pixels = record.columns.pop("pixels", b"")
     return {**vars(record), "identity": vars(record.identity)}, pixels
 
 

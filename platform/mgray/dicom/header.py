@@ -123,6 +123,13 @@ def value(dataset: "Dataset", keyword: str) -> Any:
         raise Rejected("corrupt_header", f"{keyword} cannot be read") from None
 
 
+def uid_name(uid: str) -> str:
+    """Name a UID of the standard, e.g. ``JPEG 2000 Image Compression``; others name themselves."""
+    from pydicom.uid import UID
+
+    return str(UID(uid).name)
+
+
 def text(dataset: "Dataset", keyword: str) -> str | None:
     """Read one attribute as text without outer blanks."""
     found = value(dataset, keyword)

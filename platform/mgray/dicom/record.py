@@ -32,7 +32,7 @@ from mgray.dicom.header import (
 )
 from mgray.dicom.kind import check_burned_in, check_modality, image_kind, marked_kind
 from mgray.dicom.limits import DEFAULT_LIMITS, Limits
-from mgray.dicom.source import Bytes, opened, sha256
+from mgray.dicom.source import WHOLE_BYTES, Bytes, opened, sha256
 from mgray.dicom.view import laterality, orientation, view, view_modifiers
 from mgray.errors import Rejected
 
@@ -44,6 +44,8 @@ HELD_KINDS = ("ffdm", "ffdm_raw", "synthetic_2d", "dbt", "dbt_slice", "film", "c
 Volumes = Literal["refuse", "mip"]
 """What becomes of an object with more than one frame: refused, or its projection."""
 
+HEADER_BYTES = 2**20
+"""Files up to this size are read at once even if only the header is wanted."""
 RESCALE = ("RescaleSlope", "RescaleIntercept")
 
 
@@ -77,6 +79,8 @@ def read_record(
     limits: Limits = DEFAULT_LIMITS,
     kind: str | None = None,
     volumes: Volumes = "refuse",
+    *,
+    header_only: bool = False,
 ) -> FileRecord:
     """Read one file in this process. Hostile bytes belong into a ``DecodeChild``.
 
@@ -86,13 +90,16 @@ def read_record(
         kind: The source's own word for the image kind, if it knows better than the header.
         volumes: Whether a tomosynthesis volume is refused or becomes its maximum intensity
             projection, computed frame by frame.
+        header_only: Read and check the header and where the frames lie, decode nothing; columns
+            that only pixels tell are absent.
 
     Raises:
         Rejected: With a reason of ``errors.REJECT_REASONS``.
     """
+    whole_bytes = HEADER_BYTES if header_only else WHOLE_BYTES
     try:
-        with quiet(), opened(source, limits) as data:
-            return _record(data, limits, kind, volumes)
+        with quiet(), opened(source, limits, whole_bytes) as data:
+            return _record(data, limits, kind, volumes, header_only)
     except RecursionError:
         raise Rejected("corrupt_header", "nested too deeply") from None
     except MemoryError:
@@ -117,7 +124,9 @@ def iter_frames(
         yield from _decoded(*_frames(dataset, syntax, pixels, limits))
 
 
-def _record(data: Bytes, limits: Limits, kind: str | None, volumes: Volumes) -> FileRecord:
+def _record(
+    data: Bytes, limits: Limits, kind: str | None, volumes: Volumes, header_only: bool
+) -> FileRecord:
     dataset, syntax, pixels = parse(data, limits)
     check_modality(dataset)
     if pixels is None:
@@ -128,6 +137,8 @@ def _record(data: Bytes, limits: Limits, kind: str | None, volumes: Volumes) -> 
     columns["image_kind"], columns["kind_evidence"] = _held_kind(dataset, kind, volumes)
     check_grey(columns)
     frames, spec = _frames(dataset, syntax, pixels, limits)
+    if header_only:
+        return FileRecord(identity, columns, marked_kind(dataset))
     mislabelled = [frames.mislabelled]
     stored = project(_decoded(frames, spec, mislabelled), columns)
     columns |= _pixel_columns(stored, columns)

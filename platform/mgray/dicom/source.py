@@ -43,8 +43,13 @@ Bytes = bytes | FileBytes
 
 
 @contextmanager
-def opened(source: Path | bytes, limits: Limits) -> Iterator[Bytes]:
+def opened(source: Path | bytes, limits: Limits, whole_bytes: int = WHOLE_BYTES) -> Iterator[Bytes]:
     """Give the bytes of a file within the limits.
+
+    Args:
+        source: A file or its bytes.
+        limits: Its size is checked.
+        whole_bytes: Files up to this size are read at once, others on demand.
 
     Raises:
         Rejected: ``unreadable`` or ``too_large``.
@@ -57,7 +62,7 @@ def opened(source: Path | bytes, limits: Limits) -> Iterator[Bytes]:
     except OSError as error:
         raise Rejected("unreadable", type(error).__name__) from None
     try:
-        yield _bytes(descriptor, limits)
+        yield _bytes(descriptor, limits, whole_bytes)
     finally:
         os.close(descriptor)
 
@@ -70,11 +75,11 @@ def sha256(data: Bytes) -> str:
     return found.hexdigest()
 
 
-def _bytes(descriptor: int, limits: Limits) -> Bytes:
+def _bytes(descriptor: int, limits: Limits, whole_bytes: int) -> Bytes:
     file = FileBytes(descriptor)
     if len(file) > limits.max_file_bytes:
         raise Rejected("too_large", f"{len(file)} bytes > {limits.max_file_bytes}")
-    if len(file) > WHOLE_BYTES:
+    if len(file) > whole_bytes:
         return file
     try:
         with os.fdopen(descriptor, "rb", closefd=False) as whole:

@@ -26,6 +26,8 @@ class IngestConfig(Config):
     """Decoding processes; all processors of the cluster if not given."""
     max_rejected: int | None = Field(default=None, ge=0)
     """Exit code 3 if more files than this are refused; no bound if not given."""
+    dry_run: bool = False
+    """Read headers only, tell what an ingest would do, write nothing; --dry-run says the same."""
     private_paths: bool = False
     """Also write private/paths.parquet, readable by you alone: which pseudonym is which file."""
     split_seed: int = 0

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -129,6 +130,11 @@ def ledger_from_json(text: str) -> Ledger:
     """Read what ``json.dumps(asdict(ledger))`` wrote."""
     data = json.loads(text)
     return Ledger(**{**data, "entries": tuple(Entry(**entry) for entry in data["entries"])})
+
+
+def outcomes(ledger: Ledger) -> dict[str, int]:
+    """Count a shard's files by refusal's reason; the empty text stands for rows."""
+    return dict(Counter(entry.reason or "" for entry in ledger.entries))
 
 
 def chunk_from_json(text: str) -> Chunk:

@@ -25,6 +25,7 @@ from mgray.ingest.ledger import (
     Ledger,
     chunk_from_json,
     ledger_from_json,
+    outcomes,
 )
 from mgray.ingest.manifest import Manifest
 from mgray.ingest.run import ingest_with, without_paths
@@ -47,11 +48,11 @@ class IngestTask:
     def __init__(self, job: Job) -> None:
         self.worker = ChunkWorker(job)
 
-    def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[int]]:
-        """Ingest the chunks of a batch; say how many files are done."""
+    def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[str]]:
+        """Ingest the chunks of a batch; say what became of their files."""
         with without_paths():
             done = [self.worker.ingest(chunk_from_json(item)) for item in batch["item"]]
-        return {"done": [len(ledger.entries) for ledger in done]}
+        return {"done": [json.dumps(outcomes(ledger)) for ledger in done]}
 
 
 class SettleTask:
@@ -60,12 +61,12 @@ class SettleTask:
     def __init__(self, job: Job) -> None:
         self.out = job.out
 
-    def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[int]]:
+    def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[str]]:
         """Rewrite the shards of a batch."""
         with without_paths():
             for item in batch["item"]:
                 apply_verdict(self.out, ledger_from_json(item))
-        return {"done": [1] * len(batch["item"])}
+        return {"done": ["1"] * len(batch["item"])}
 
 
 class RayRunner:
@@ -86,8 +87,8 @@ class RayRunner:
         if self._started:
             ray.shutdown()
 
-    def ingest(self, chunks: Sequence[Chunk]) -> Iterator[int]:
-        """Turn chunks into shards; yield how many files each was, as it ends."""
+    def ingest(self, chunks: Sequence[Chunk]) -> Iterator[Mapping[str, int]]:
+        """Turn chunks into shards; yield ``ledger.outcomes`` of each, as it ends."""
         return self._run(IngestTask, chunks)
 
     def settle(self, ledgers: Sequence[Ledger]) -> Iterator[int]:
@@ -96,7 +97,7 @@ class RayRunner:
 
     def _run(
         self, task: type[IngestTask | SettleTask], items: Sequence[Chunk | Ledger]
-    ) -> Iterator[int]:
+    ) -> Iterator[Any]:
         self._start()
         texts = [{"item": json.dumps(asdict(item))} for item in items]
         blocks = min(len(texts), MOST_BLOCKS)
@@ -109,7 +110,7 @@ class RayRunner:
         )
         try:
             for row in results.iter_rows():
-                yield int(row["done"])
+                yield json.loads(row["done"])
         except MgrayError:
             raise
         except RayError as error:

@@ -8,11 +8,13 @@ from contextlib import AbstractContextManager, contextmanager
 from mgray.errors import DataError, NotFoundError, TooManyRejectedError
 from mgray.ingest.config import IngestConfig
 from mgray.ingest.files import only_writer
-from mgray.ingest.ledger import state_of
+from mgray.ingest.ledger import FileState, state_of
 from mgray.ingest.manifest import Manifest
+from mgray.ingest.plan import key_for_reading, plan, report
 from mgray.ingest.private import write_paths
 from mgray.ingest.pseudonym import Pseudonyms, load_key
 from mgray.ingest.row import RowMaker
+from mgray.ingest.tally import Tally, summary
 from mgray.ingest.update import Runner, finish, update_table
 from mgray.ingest.worker import Job
 from mgray.schema import TABLE_VERSION
@@ -61,9 +63,13 @@ def _ingest(
     config: IngestConfig, start: Callable[[Job], AbstractContextManager[Runner]]
 ) -> Manifest:
     source = _source(config)
+    if config.dry_run and config.source == "samples" and not config.archive.is_dir():
+        raise NotFoundError("a dry run writes nothing, so it copies no samples: ingest them first")
     catalog = source.catalog(config.archive)
     if not catalog.rows:
         raise NotFoundError(f"{str(config.archive)!r} lists no file: is it the archive's folder?")
+    if config.dry_run:
+        return _dry_run(config, source, catalog)
     config.out.mkdir(parents=True, exist_ok=True)
     with only_writer(config.out):
         return _update(config, source, catalog, start)
@@ -75,18 +81,29 @@ def _update(
     catalog: Catalog,
     start: Callable[[Job], AbstractContextManager[Runner]],
 ) -> Manifest:
-    job = _job(config, source, catalog)
-    files = [
-        state_of(job.archive, row.path, row.labels)
-        for row in sorted(catalog.rows, key=lambda row: row.path)
-    ]
+    job = _job(config, source, catalog, load_key(config.out))
+    files, tally = _files(job, catalog), Tally()
     with start(job) as runner:
-        ledgers = update_table(job, files, config.images_per_shard, runner)
+        ledgers = update_table(job, files, config.images_per_shard, runner, tally)
     manifest = finish(job, source, catalog, ledgers)
     if config.private_paths:
         write_paths(job.out, [file.path for file in files], job.rows.ids)
-    _report(manifest, config)
+    _report(manifest, tally)
+    _check_refused(manifest, config)
     return manifest
+
+
+def _dry_run(config: IngestConfig, source: Source, catalog: Catalog) -> Manifest:
+    job = _job(config, source, catalog, key_for_reading(config.out))
+    made = plan(job, _files(job, catalog), config.workers)
+    report(made)
+    _check_refused(made.manifest, config)
+    return made.manifest
+
+
+def _files(job: Job, catalog: Catalog) -> list[FileState]:
+    rows = sorted(catalog.rows, key=lambda row: row.path)
+    return [state_of(job.archive, row.path, row.labels) for row in rows]
 
 
 def _source(config: IngestConfig) -> Source:
@@ -99,8 +116,8 @@ def _source(config: IngestConfig) -> Source:
             return CsvSource(config.csv)
 
 
-def _job(config: IngestConfig, source: Source, catalog: Catalog) -> Job:
-    ids = Pseudonyms(load_key(config.out), source.name)
+def _job(config: IngestConfig, source: Source, catalog: Catalog, key: bytes) -> Job:
+    ids = Pseudonyms(key, source.name)
     stamp = [TABLE_VERSION, source.adapter_version, str(config.split_seed), ids.check()]
     stamp.append(config.volumes)
     return Job(
@@ -116,13 +133,17 @@ def _job(config: IngestConfig, source: Source, catalog: Catalog) -> Job:
     )
 
 
-def _report(manifest: Manifest, config: IngestConfig) -> None:
+def _report(manifest: Manifest, tally: Tally) -> None:
+    log.info("%s", summary(manifest, str(tally)))
     for warning in manifest.warnings:
         log.info("warning: %d %s", warning.count, warning.text)
     log.info(
         "%d files: %d images of %d patients, %d pairs, %d refused",
         manifest.files, manifest.rows, manifest.patients, manifest.pairs, manifest.quarantined,
     )  # fmt: skip
+
+
+def _check_refused(manifest: Manifest, config: IngestConfig) -> None:
     if config.max_rejected is not None and manifest.quarantined > config.max_rejected:
         raise TooManyRejectedError(
             f"{manifest.quarantined} of {manifest.files} files were refused, more than "

@@ -25,6 +25,7 @@ from mgray.ingest.ledger import (
 from mgray.ingest.manifest import Manifest
 from mgray.ingest.settle import check_patients, settle
 from mgray.ingest.shards import holds_quarantine, write_quarantine
+from mgray.ingest.tally import Tally
 from mgray.ingest.worker import Job
 from mgray.progress import Bar
 from mgray.sources.source import Catalog, Source
@@ -38,15 +39,19 @@ PASSES: Final = (
 class Runner(Protocol):
     """Runs the two kinds of work, somewhere."""
 
-    def ingest(self, chunks: Sequence[Chunk]) -> Iterator[int]:
-        """Turn chunks into shards; yield how many files each was, as it ends."""
+    def ingest(self, chunks: Sequence[Chunk]) -> Iterator[int | Mapping[str, int]]:
+        """Turn chunks into shards; yield ``ledger.outcomes`` of each, or its number of files."""
 
     def settle(self, ledgers: Sequence[Ledger]) -> Iterator[int]:
         """Make shards say what their settled ledgers say; yield 1 for each."""
 
 
 def update_table(
-    job: Job, files: Sequence[FileState], images_per_shard: int, runner: Runner
+    job: Job,
+    files: Sequence[FileState],
+    images_per_shard: int,
+    runner: Runner,
+    tally: Tally | None = None,
 ) -> list[Ledger]:
     """Do what is missing until nothing is.
 
@@ -55,6 +60,7 @@ def update_table(
         files: All files of the archive, by path.
         images_per_shard: Size of new chunks.
         runner: Does the work.
+        tally: Counts the files that are done.
 
     Returns:
         The settled ledgers of all shards.
@@ -62,6 +68,7 @@ def update_table(
     Raises:
         DataError: The archive changes meanwhile.
     """
+    tally = tally or Tally()
     forget(job.out / "ledger")
     by_id = {job.rows.ids.file(file.path): file for file in files}
     rank = {file_id: number for number, file_id in enumerate(by_id)}
@@ -76,11 +83,13 @@ def update_table(
         (job.out / manifests.FILE).unlink(missing_ok=True)
         if pending:
             chunks = split_into_chunks(pending, images_per_shard, job.rows.ids.shard)
-            _watch(runner.ingest(chunks), Bar("ingest", len(pending), "files"))
+            _watch(runner.ingest(chunks), Bar("ingest", len(pending), "files"), tally)
         elif verdict.lost:
             sweep(job.out, [ledger for ledger in kept if ledger not in verdict.lost])
         else:
-            _watch(runner.settle(verdict.changed), Bar("settle", len(verdict.changed), "shards"))
+            with Bar("settle", len(verdict.changed), "shards") as bar:
+                for count in runner.settle(verdict.changed):
+                    bar.advance(count)
     raise DataError("the archive changes while it is ingested: run the same command again")
 
 
@@ -114,10 +123,10 @@ def finish(job: Job, source: Source, catalog: Catalog, ledgers: Sequence[Ledger]
     return manifest
 
 
-def _watch(counts: Iterator[int], bar: Bar) -> None:
+def _watch(counts: Iterator[int | Mapping[str, int]], bar: Bar, tally: Tally) -> None:
     with bar:
         for count in counts:
-            bar.advance(count)
+            bar.advance(tally.add(count), tally.note())
 
 
 def _kept(job: Job, files: Mapping[str, FileState], *, first: bool) -> list[Ledger]:

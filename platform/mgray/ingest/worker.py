@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -84,7 +85,7 @@ class ChunkWorker:
         try:
             with open_shard(path) as shard:
                 entries = tuple(
-                    self._file(file, shard, alive=attempts.begin(index))
+                    self.judge(file, partial(_write, shard), alive=attempts.begin(index))
                     for index, file in enumerate(chunk.files)
                 )
         finally:
@@ -94,7 +95,16 @@ class ChunkWorker:
         save_ledger(job.out, ledger)
         return ledger
 
-    def _file(self, file: FileState, shard: pq.ParquetWriter, *, alive: bool) -> Entry:
+    def judge(
+        self, file: FileState, keep: Callable[[dict[str, Any]], None], *, alive: bool = True
+    ) -> Entry:
+        """Tell what becomes of a file.
+
+        Args:
+            file: Of the archive.
+            keep: Given the row, if the file is one.
+            alive: Whether the file may be tried; it killed its workers before if not.
+        """
         seen: dict[str, Any] = {"label_hash": hash_labels(file.labels, self.job.rows.ids)}
         path = self.job.archive / file.path
         try:
@@ -105,10 +115,9 @@ class ChunkWorker:
             record = self._read(path, file)
             labels = {**file.labels, **self.job.by_uid.get(record.identity.sop_instance_uid, {})}
             seen["image_id"] = self.job.rows.ids.image(record.identity.sop_instance_uid)
-            seen["label_hash"] = hash_labels(
-                labels, self.job.rows.ids
-            )  # other labels may save a refused file
-            seen |= self._row(file.path, record, labels, shard)
+            # before the row is made: other labels may save a refused file
+            seen["label_hash"] = hash_labels(labels, self.job.rows.ids)
+            seen |= self._row(file.path, record, labels, keep)
         except Rejected as error:
             seen |= {"reason": error.reason, "detail": error.detail}
             seen["sha256"] = self._hash(path, file.size)
@@ -127,10 +136,14 @@ class ChunkWorker:
                     raise
 
     def _row(
-        self, path: str, record: FileRecord, labels: Mapping[str, Any], shard: pq.ParquetWriter
+        self,
+        path: str,
+        record: FileRecord,
+        labels: Mapping[str, Any],
+        keep: Callable[[dict[str, Any]], None],
     ) -> dict[str, Any]:
         row, notes = self.job.rows.row(path, record, labels)
-        shard.write_table(row_group(row))
+        keep(row)
         told = ("patient_id", "exam_id", "split", "image_kind", "pair_key", "pair_role")
         return {
             **{name: row[name] for name in told},
@@ -160,6 +173,10 @@ def apply_verdict(out: Path, ledger: Ledger) -> None:
         path.unlink()
         return
     save_ledger(out, replace(ledger, **_written(path)))
+
+
+def _write(shard: pq.ParquetWriter, row: Mapping[str, Any]) -> None:
+    shard.write_table(row_group(row))
 
 
 def _written(shard: Path) -> dict[str, Any]:
