@@ -111,7 +111,7 @@ def test_a_known_cancer_without_a_box_is_left_out_and_counted(
     assert cases.left_out == {"no prediction": 0, "malignant without a box": 1}
 
 
-def test_a_finding_annotated_in_one_image_makes_the_pair_positive(
+def test_a_finding_drawn_on_one_image_counts_on_both(
     world: object, changed_table: ChangedTable
 ) -> None:
     def lose_ffdm(row: Row) -> None:
@@ -120,7 +120,7 @@ def test_a_finding_annotated_in_one_image_makes_the_pair_positive(
 
     cases = cases_of_table(world, changed_table(lose_ffdm))
     assert cases.positive.sum() == 6
-    assert cases.outcomes["ffdm"].positive.sum() == 0
+    assert cases.outcomes["ffdm"].positive.sum() == cases.outcomes["sm"].positive.sum() == 6
     assert visibility(cases, "sm") == ["unknown"] * 6
 
 

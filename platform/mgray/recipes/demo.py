@@ -40,7 +40,7 @@ class DemoConfig(Config):
     exams: int = 150
     """Virtual exams: eight images each, four FFDM and four SM."""
     seed: int = 1
-    """Seed of phantoms, splits, weights, sampling and of the pictures shown."""
+    """Seed of phantoms, weights, sampling, resamples and of the pictures shown."""
     workers: Literal[1, 2, 4, 8] = 2
     """Processes of every step, DDP workers for training; they share a batch of eight evenly."""
     port: int = 8000
@@ -78,7 +78,6 @@ def run_demo(config: DemoConfig) -> None:
 
 def _jobs(config: DemoConfig, out: Path) -> Iterator[tuple[str, list[str]]]:
     seed, workers = f"seed={config.seed}", f"workers={config.workers}"
-    split_seed = f"split_seed={config.seed}"
     yield (
         f"make an archive of {config.exams} virtual exams, as DICOM",
         [
@@ -97,7 +96,6 @@ def _jobs(config: DemoConfig, out: Path) -> Iterator[tuple[str, list[str]]]:
             "phantom",
             f"archive={out / 'archive'}",
             f"out={out / 'table'}",
-            split_seed,
             workers,
         ],
     )
@@ -108,7 +106,6 @@ def _jobs(config: DemoConfig, out: Path) -> Iterator[tuple[str, list[str]]]:
             "samples",
             f"archive={out / 'samples'}",
             f"out={out / 'table_samples'}",
-            split_seed,
             workers,
             "images_per_shard=4",
         ],

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 
 from mgray.data.pairs import Pair
 from mgray.data.table import ImageTable
+from mgray.data.transforms import faces_left
 from mgray.dicom.breast import breast_box, breast_mask
 from mgray.dicom.pixels import read_display
 
@@ -64,7 +65,7 @@ def _breast(record: Mapping[str, Any]) -> Mask | None:
         return None
     x0, y0, x1, y1 = breast_box(mask, *mask.shape)
     cut = mask[y0:y1, x0:x1].astype(np.uint8)
-    if record["pixels_face"] == "left":
+    if faces_left(record):
         cut = np.ascontiguousarray(cut[:, ::-1])
     return np.asarray(cv2.resize(cut, (SIZE, SIZE), interpolation=cv2.INTER_AREA) > 0, dtype=bool)
 

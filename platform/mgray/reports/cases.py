@@ -11,13 +11,16 @@ from jaxtyping import Bool, Float
 
 from mgray.data.pairs import Pair, build_pairs
 from mgray.data.table import ImageTable
+from mgray.data.targets import FINDING_COLUMNS, shared_annotations
 from mgray.errors import DataError
 from mgray.metrics.bootstrap import Patients, group_patients
 from mgray.metrics.config import HitConfig
 from mgray.metrics.outcomes import ImageMarks, Outcomes, score_images
 
 KINDS: Final = ("ffdm", "sm")
-_COLUMNS: Final = ["image_id", "annotations", "imager_pixel_spacing_mm", "rows", "columns"]
+_COLUMNS: Final = list(
+    dict.fromkeys([*FINDING_COLUMNS, "imager_pixel_spacing_mm", "rows", "columns"])
+)
 Row = dict[str, Any]
 
 
@@ -53,6 +56,8 @@ class Cases:
 def build_cases(table: ImageTable, predictions: pa.Table, split: str, hit: HitConfig) -> Cases:
     """Join the predictions of one split with the truth.
 
+    A finding drawn on one image of a pair counts on both, as in training.
+
     Left out are pairs that a model has no prediction for, and pairs known to be malignant without
     a box in either image (their truth is unknown, as in the paper).
 
@@ -62,7 +67,7 @@ def build_cases(table: ImageTable, predictions: pa.Table, split: str, hit: HitCo
     found = _by_model(predictions, split)
     pairs = [pair for pair in build_pairs(table) if pair.split == split]
     seen = [p for p in pairs if all(p.pair_key in rows for rows in found.values())]
-    rows = {kind: _rows(table, [p.rows[kind] for p in seen]) for kind in KINDS}
+    rows = _shared({kind: _rows(table, [p.rows[kind] for p in seen]) for kind in KINDS})
     boxed = [any(lesions(rows[kind][n]) for kind in KINDS) for n in range(len(seen))]
     keep = [n for n, pair in enumerate(seen) if boxed[n] or not pair.malignant]
     if not keep:
@@ -131,6 +136,18 @@ def _by_model(predictions: pa.Table, split: str) -> dict[str, dict[str, Row]]:
 def _rows(table: ImageTable, numbers: Sequence[int]) -> list[Row]:
     rows: list[Row] = table.index.select(_COLUMNS).take(pa.array(numbers, pa.int64())).to_pylist()
     return rows
+
+
+def _shared(rows: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
+    """Give each image the findings that only its partner has a box of."""
+    partners = {kind: rows[other] for kind, other in zip(KINDS, reversed(KINDS), strict=True)}
+    return {
+        kind: [
+            {**row, "annotations": shared_annotations(row, partner)}
+            for row, partner in zip(rows[kind], partners[kind], strict=True)
+        ]
+        for kind in KINDS
+    }
 
 
 def _kind(prediction: Row, rows: Mapping[str, Row]) -> str:
