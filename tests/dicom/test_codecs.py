@@ -126,6 +126,28 @@ def test_damaged_table_pixels_are_refused():
         decode_htj2k(b"\xff\x4f\xff\x51 nothing")
 
 
+@pytest.mark.parametrize(("reduce", "place"), [(0, 0.5), (1, 0.1)])
+def test_damage_that_openjph_only_reports_is_refused(reduce, place):
+    codestream = bytearray(encode_htj2k(full_range(12, False, (96, 80))))
+    start = int(len(codestream) * place)
+    codestream[start : start + 2000] = bytes(2000)
+    with pytest.raises(Rejected, match="HTJ2K: ValueError"):
+        decode_htj2k(bytes(codestream), reduce)
+
+
+def test_reports_of_others_still_arrive(monkeypatch):
+    heard = []
+    monkeypatch.setattr(sys, "unraisablehook", heard.append)
+    decode_htj2k(encode_htj2k(full_range(12, False)))
+
+    class Broken:
+        def __del__(self):
+            raise ValueError
+
+    Broken()
+    assert len(heard) == 1
+
+
 def test_mislabelled_syntax_is_decoded_and_flagged():
     image = full_range(12, False)
     frame = encode(image, "jpeg_ls", 12, False)

@@ -5,6 +5,8 @@ integer type its library chose; ``decode_frame`` checks the promise before and t
 codecs are imported when first used. GDCM is never used: malformed files make it abort the process.
 """
 
+import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -13,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from jaxtyping import Int
 
-from mgray.dicom.codestream import FrameHeader, is_codestream, read_frame_header
+from mgray.dicom.codestream import FrameHeader, check_end, is_codestream, read_frame_header
 from mgray.errors import Rejected
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -81,6 +83,7 @@ def decode_frame(
     if family in _FROM_CODESTREAM or (family == "rle" and is_codestream(frame)):
         header = read_frame_header(frame)
         _check(header, spec)
+        check_end(frame)
         actual, frame = header.family, frame[header.start :]
     raw = _guarded(_DECODERS[actual], frame, spec)
     if raw.shape != (spec.rows, spec.columns) or raw.dtype.kind not in "iu" or raw.itemsize > 4:
@@ -115,9 +118,8 @@ def decode_htj2k(codestream: bytes, reduce: int = 0) -> Int[np.ndarray, "height 
     """
     if not 0 <= reduce <= HTJ2K_RESOLUTIONS:
         raise ValueError(f"reduce={reduce}: expected 0 to {HTJ2K_RESOLUTIONS}")
-    decode = codec("imagecodecs").htj2k_decode
     try:
-        values: Array = decode(codestream, skipres=reduce)
+        values = _open_jph(codestream, reduce)
     except Exception as error:
         raise Rejected("corrupt_pixels", f"HTJ2K: {type(error).__name__}") from None
     return values.astype(np.int32)
@@ -135,6 +137,43 @@ def codec(module: str) -> Any:
         package = PACKAGES[module]
         text = f"{package} is not installed: pip install {package}, or mgray again"
         raise Rejected("unsupported_syntax", text) from None
+
+
+def _open_jph(codestream: bytes, reduce: int) -> Array:
+    """Decode HTJ2K, and raise what imagecodecs swallows.
+
+    An error after the header leaves a half-filled array; the exception is only reported as one
+    that cannot be raised. So that report is listened to.
+    """
+    decode = codec("imagecodecs").htj2k_decode
+    if sys.unraisablehook is not _listen:
+        _Swallowed.others, sys.unraisablehook = sys.unraisablehook, _listen
+    _SWALLOWED.count = 0
+    try:
+        values: Array = decode(codestream, skipres=reduce)
+        if _SWALLOWED.count:
+            raise ValueError("OpenJPH failed in the middle of the image")
+    finally:
+        del _SWALLOWED.count
+    return values
+
+
+class _Swallowed(threading.local):
+    """Reports in this thread while it decodes; without ``count`` it does not listen."""
+
+    count: int
+    others: Callable[[Any], Any] = sys.__unraisablehook__
+
+
+_SWALLOWED: Final = _Swallowed()
+
+
+def _listen(report: "sys.UnraisableHookArgs") -> None:
+    """Count one report of the decoding thread; all others go where they went before."""
+    if hasattr(_SWALLOWED, "count"):
+        _SWALLOWED.count += 1
+    else:
+        _Swallowed.others(report)
 
 
 def _check(header: FrameHeader, spec: FrameSpec) -> None:
@@ -205,8 +244,7 @@ def _j2k(frame: bytes, spec: FrameSpec) -> Array:
 
 
 def _htj2k(frame: bytes, spec: FrameSpec) -> Array:
-    values: Array = codec("imagecodecs").htj2k_decode(frame)
-    return values
+    return _open_jph(frame, 0)
 
 
 def _jpeg(frame: bytes, spec: FrameSpec) -> Array:

@@ -10,6 +10,8 @@ SOI = b"\xff\xd8"
 JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"
 HT_CAPABILITY = 0x4000  # Rsiz bit 14: the stream uses Part 15 (HTJ2K) block coding
 JPEG_FAMILY = {0xC0: "jpeg", 0xC1: "jpeg", 0xC2: "jpeg", 0xC3: "jpeg_lossless", 0xF7: "jpeg_ls"}
+END = b"\xff\xd9"  # EOI of JPEG and EOC of JPEG 2000; in neither can coded samples hold it
+TAIL = 65_536
 MAX_TILES = 65_535  # ISO 15444-1 A.4.2: Isot has 16 bits
 
 
@@ -52,6 +54,19 @@ def read_frame_header(frame: bytes) -> FrameHeader:
 def is_codestream(data: bytes) -> bool:
     """Tell whether bytes begin a JPEG or JPEG 2000 stream, or a JP2 file."""
     return data.startswith((SOI, SOC_SIZ, JP2))
+
+
+def check_end(frame: bytes) -> None:
+    """Refuse a codestream without its end marker: some codecs fill what was cut off with grey.
+
+    Raises:
+        Rejected: ``corrupt_pixels``.
+
+    References:
+        ISO/IEC 10918-1 B.2.1, ISO/IEC 14495-1 C.1.2, ISO/IEC 15444-1 A.4.4.
+    """
+    if frame.rfind(END, max(0, len(frame) - TAIL)) < 0:
+        raise Rejected("corrupt_pixels", "the codestream is cut off: it has no end marker")
 
 
 def _read_siz(frame: bytes, start: int) -> FrameHeader:
