@@ -2,9 +2,12 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from mgray.data.table import ImageTable
 from mgray.errors import DataError
@@ -55,19 +58,30 @@ def build_pairs(table: ImageTable) -> list[Pair]:
         DataError: The two images of a pair name different patients or splits.
     """
     by_key: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    rows = table.index.select(_COLUMNS).to_pylist()
-    for number, row in enumerate(rows):
-        kind = KIND_OF_ROLE.get(row["pair_role"] or "")
-        if kind and row["pair_key"]:
-            by_key[row["pair_key"]].append((kind, number))
+    columns = {name: table.index[name].to_pylist() for name in _COLUMNS[:-1]}
+    columns["annotations"] = _annotations(table.index["annotations"])
+    for number, (key, role) in enumerate(
+        zip(columns["pair_key"], columns["pair_role"], strict=True)
+    ):
+        kind = KIND_OF_ROLE.get(role or "")
+        if kind and key:
+            by_key[key].append((kind, number))
     complete = {
         key: dict(members)
         for key, members in sorted(by_key.items())
-        if sorted(kind for kind, _ in members) == ["ffdm", "sm"]
+        if len(members) == 2 and members[0][0] != members[1][0]
     }
-    left_out = len(rows) - 2 * len(complete)
+    left_out = len(table.index) - 2 * len(complete)
     log.debug("%d pairs, %d images without exactly one partner left out", len(complete), left_out)
-    return [_pair(key, numbers, rows) for key, numbers in complete.items()]
+    told = [columns[name] for name in _COLUMNS]
+
+    def row(number: int) -> dict[str, Any]:
+        return dict(zip(_COLUMNS, [column[number] for column in told], strict=True))
+
+    return [
+        _pair(key, numbers, row(numbers["sm"]), row(numbers["ffdm"]))
+        for key, numbers in complete.items()
+    ]
 
 
 def is_malignant(row: Mapping[str, Any]) -> bool:
@@ -80,8 +94,18 @@ def _has_box(row: Mapping[str, Any]) -> bool:
     return any(a["pathology"] == "malignant" and a["shape"] == "box" for a in found)
 
 
-def _pair(key: str, numbers: dict[str, int], rows: list[dict[str, Any]]) -> Pair:
-    sm, ffdm = rows[numbers["sm"]], rows[numbers["ffdm"]]
+def _annotations(column: pa.ChunkedArray) -> list[Sequence[Mapping[str, Any]]]:
+    """The annotations of every row; most have none, and making Python of nothing costs most."""
+    found: list[Sequence[Mapping[str, Any]]] = [()] * len(column)
+    held = pc.indices_nonzero(pc.fill_null(pc.list_value_length(column), 0))
+    for number, annotations in zip(held.to_pylist(), column.take(held).to_pylist(), strict=True):
+        found[number] = annotations
+    return found
+
+
+def _pair(
+    key: str, numbers: dict[str, int], sm: Mapping[str, Any], ffdm: Mapping[str, Any]
+) -> Pair:
     for column in ("patient_id", "split"):
         if sm[column] != ffdm[column]:
             raise DataError(

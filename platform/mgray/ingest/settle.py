@@ -44,11 +44,8 @@ def settle(ledgers: Sequence[Ledger], rank: Mapping[str, int]) -> Verdict:
     roles: dict[str, Counter[str]] = defaultdict(Counter)
     for entry in winners.values():
         roles[entry.pair_key or ""][entry.pair_role or ""] += 1
-    settled = [
-        replace(ledger, entries=tuple(_judge(entry, winners, roles) for entry in ledger.entries))
-        for ledger in ledgers
-    ]
-    changed = [new for new, old in zip(settled, ledgers, strict=True) if new != old]
+    settled = [_settled(ledger, winners, roles) for ledger in ledgers]
+    changed = [new for new, old in zip(settled, ledgers, strict=True) if new is not old]
     lost = [ledger for ledger in ledgers if any(_is_lost(e, winners) for e in ledger.entries)]
     return Verdict(settled, changed, lost)
 
@@ -77,14 +74,27 @@ def _winners(entries: Iterable[Entry], rank: Mapping[str, int]) -> dict[str, Ent
     return winners
 
 
+def _settled(ledger: Ledger, winners: dict[str, Entry], roles: dict[str, Counter[str]]) -> Ledger:
+    """Judge the entries of a ledger; one that says so already is given back as it is."""
+    entries = tuple(_judge(entry, winners, roles) for entry in ledger.entries)
+    if all(new is old for new, old in zip(entries, ledger.entries, strict=True)):
+        return ledger
+    return replace(ledger, entries=entries)
+
+
 def _judge(entry: Entry, winners: dict[str, Entry], roles: dict[str, Counter[str]]) -> Entry:
     winner = winners.get(entry.image_id or "")
     if winner is None or entry.reason not in (None, DUPLICATE):
         return entry
     if winner.file_id != entry.file_id:
-        return replace(entry, reason=DUPLICATE, detail="an earlier path holds it", partner=None)
-    partner = _partner_flag(entry, roles[entry.pair_key or ""])
-    return replace(entry, reason=None, detail="", partner=partner)
+        return _saying(entry, DUPLICATE, "an earlier path holds it", None)
+    return _saying(entry, None, "", _partner_flag(entry, roles[entry.pair_key or ""]))
+
+
+def _saying(entry: Entry, reason: str | None, detail: str, partner: str | None) -> Entry:
+    if (entry.reason, entry.detail, entry.partner) == (reason, detail, partner):
+        return entry
+    return replace(entry, reason=reason, detail=detail, partner=partner)
 
 
 def _partner_flag(entry: Entry, roles: Counter[str]) -> str | None:

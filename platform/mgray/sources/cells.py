@@ -4,6 +4,7 @@ import csv
 import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -54,7 +55,7 @@ class Cells:
         text = self.text(column)
         if text is None:
             return None
-        words = known if isinstance(known, Mapping) else {word.lower(): word for word in known}
+        words = known if isinstance(known, Mapping) else _folded(tuple(known))
         if text.lower() not in words:
             raise self.fault(column, "one of " + ", ".join(dict.fromkeys(words.values())))
         return words[text.lower()]
@@ -75,6 +76,11 @@ class Cells:
         return ConfigError(
             f"line {self.line} of the table: {column} must be {expected} or empty: correct the cell"
         )
+
+
+@cache
+def _folded(known: tuple[str, ...]) -> Mapping[str, str]:
+    return {word.lower(): word for word in known}
 
 
 def read_table(path: Path, required: Iterable[str]) -> tuple[list[str], list[Cells]]:

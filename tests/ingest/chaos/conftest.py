@@ -121,10 +121,10 @@ class Archive:
 
     def is_undisturbed(self, out: Path, manifest: Manifest) -> None:
         """Nothing lost, nothing twice, nothing else: by ledgers, and by what the files hold."""
-        assert manifest.content_sha256 == self.calm.content_sha256
         rows, refused = contents(out)
         assert Counter(row["image_id"] for row in rows).most_common(1)[0][1] == 1
-        assert (rows, refused) == (self.rows, self.refused)
+        assert (refused, rows) == (self.refused, self.rows)
+        assert manifest.content_sha256 == self.calm.content_sha256
         assert not [path.name for path in out.rglob("*") if path.suffix in (".tmp", ".at")]
 
     def ingest(self, out: Path, strike: Strike | None = None) -> Manifest:
