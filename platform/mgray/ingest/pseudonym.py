@@ -4,7 +4,6 @@ The key is ``MGRAY_PSEUDONYM_KEY``, or else made once and kept as ``pseudonym.ke
 folder.
 """
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -63,7 +62,7 @@ class Pseudonyms:
 
     def _digest(self, kind: str, value: str) -> str:
         text = f"{self.dataset}\0{kind}\0{value}".encode("utf-8", "surrogateescape")
-        return hmac.new(self.key, text, hashlib.sha256).hexdigest()[:20]
+        return hmac.digest(self.key, text, "sha256").hex()[:20]
 
 
 def load_key(out: Path) -> bytes:

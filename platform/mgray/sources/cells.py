@@ -13,6 +13,7 @@ from mgray.errors import ConfigError, NotFoundError
 TRUE: Final = frozenset({"1", "true", "yes", "1.0"})
 FALSE: Final = frozenset({"0", "false", "no", "0.0"})
 DENSITIES: Final = {"1": "a", "2": "b", "3": "c", "4": "d", "a": "a", "b": "b", "c": "c", "d": "d"}
+BOX: Final = ("x0", "y0", "x1", "y1")
 
 
 class Cells:
@@ -28,7 +29,8 @@ class Cells:
 
     def text(self, column: str) -> str | None:
         """The text, stripped; ``None`` where the cell is empty or the column missing."""
-        return (self.row.get(column) or "").strip() or None
+        text = self.row.get(column)
+        return (text.strip() or None) if text else None
 
     def number(self, column: str) -> float | None:
         """A finite number."""
@@ -62,7 +64,9 @@ class Cells:
 
     def box(self) -> list[float] | None:
         """The columns ``x0, y0, x1, y1``; ``None`` where all four are empty."""
-        values = [self.number(column) for column in ("x0", "y0", "x1", "y1")]
+        if not any(map(self.row.get, BOX)):
+            return None
+        values = [self.number(column) for column in BOX]
         coords = [value for value in values if value is not None]
         if coords and len(coords) < 4:
             raise ConfigError(

@@ -29,7 +29,7 @@ import difflib
 import json
 import posixpath
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -131,9 +131,7 @@ def _path(cells: Cells) -> str:
 def _labels(lines: Sequence[Cells], extra: Sequence[str]) -> dict[str, Any]:
     """Join the lines of one path: each says something about the image and may hold a box."""
     said = [_image_cells(cells) for cells in lines]
-    labels = {
-        column: _agreed([one[column] for one in said], column, lines[0]) for column in said[0]
-    }
+    labels = said[0] if len(said) == 1 else _join(said, lines[0])
     cancers = [int(flag) for cells in lines if (flag := cells.flag("cancer")) is not None]
     labels["cancer"] = max(cancers, default=None)
     found = {word for cells in lines if (word := cells.word("pathology", WORST_FIRST))}
@@ -163,6 +161,10 @@ def _image_cells(cells: Cells) -> dict[str, Any]:
         "label_level": cells.word("label_level", LABEL_LEVELS),
         "licence_tag": cells.text("licence_tag"),
     }
+
+
+def _join(said: Sequence[Mapping[str, Any]], first: Cells) -> dict[str, Any]:
+    return {column: _agreed([one[column] for one in said], column, first) for column in said[0]}
 
 
 def _agreed(values: Sequence[Any], column: str, first: Cells) -> Any:
