@@ -121,11 +121,11 @@ def project(
         columns: Polarity, slope and padding, of ``schema.IMAGE``.
     """
     falling = is_inverted(columns) != ((columns["rescale_slope"] or 1.0) < 0)
-    best = next(frames).copy()
+    best = next(frames)
     for frame in frames:
         brighter = frame < best if falling else frame > best
         take = ~is_padding(frame, columns) & (is_padding(best, columns) | brighter)
-        np.copyto(best, frame, where=take)
+        best = np.where(take, frame, best)
     return best
 
 

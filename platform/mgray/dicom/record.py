@@ -118,10 +118,17 @@ def iter_frames(
     Raises:
         Rejected: As ``read_record``; also in the middle of a file.
     """
-    with quiet(), opened(source, limits) as data:
-        dataset, syntax, pixels = parse(data, limits)
-        check_modality(dataset)
-        yield from _decoded(*_frames(dataset, syntax, pixels, limits))
+    with opened(source, limits) as data:
+        with quiet():
+            dataset, syntax, pixels = parse(data, limits)
+            check_modality(dataset)
+            frames = _decoded(*_frames(dataset, syntax, pixels, limits))
+        while True:
+            with quiet():  # not while the caller has a frame
+                stored = next(frames, None)
+            if stored is None:
+                return
+            yield stored
 
 
 def _record(
