@@ -42,6 +42,7 @@ QC_FLAGS: Final = (
     "for_processing",
     "syntax_mislabelled",
     "mip",
+    "outside_blanked",
 )
 
 

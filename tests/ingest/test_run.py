@@ -75,3 +75,14 @@ def test_notices_of_patients_and_boxes_reach_the_manifest(archive, ingest_here, 
     (archive.root / "catalog.csv").write_text("path,x0,y0,x1,y1\nimages/a.dcm,9,9,3,3\n")
     found = warned(ingest_here(archive, tmp_path / "table", source="csv"))
     assert (found["patient_unknown"], found["box_empty"]) == (1, 1)
+
+
+def test_blanking_flags_every_row_and_makes_another_table(archive, ingest_here, tmp_path):
+    archive.pair(1)
+    plain = ingest_here(archive, tmp_path / "table")
+    blanked = ingest_here(archive, tmp_path / "table", blank_outside_breast=True)
+    assert (blanked.rows, blanked.stamp) == (2, f"{plain.stamp}-blanked")
+    table = ImageTable.open(tmp_path / "table")
+    assert all("outside_blanked" in row["qc_flags"] for row in table.records([0, 1]))
+    told = ingest_here(archive, tmp_path / "none", blank_outside_breast=True, dry_run=True)
+    assert (told.rows, told.quarantined) == (2, 0)

@@ -290,7 +290,7 @@ def _grey(dataset: "Dataset") -> dict[str, Any]:
 def _pixel_columns(
     stored: Int[np.ndarray, "height width"], columns: dict[str, Any]
 ) -> dict[str, Any]:
-    mask = breast_mask(small_copy(_bright(stored, columns)))
+    mask = breast_mask(small_copy(bright(stored, columns)))
     rows, width = stored.shape
     kind = "<i2" if columns["pixel_representation"] else "<u2"
     return {
@@ -303,14 +303,14 @@ def _pixel_columns(
     }
 
 
-def _bright(
+def bright(
     stored: Int[np.ndarray, "height width"], columns: dict[str, Any]
 ) -> Int[np.ndarray, "height width"]:
     """Turn stored values so that the breast is brighter than the background; padding is darkest."""
     falling = is_inverted(columns) != ((columns["rescale_slope"] or 1.0) < 0)
-    bright = -stored if falling else stored
+    rising = -stored if falling else stored
     padding = is_padding(stored, columns)
-    return np.where(padding, bright.min(where=~padding, initial=bright.max()), bright)
+    return np.where(padding, rising.min(where=~padding, initial=rising.max()), rising)
 
 
 def _flags(stored: Int[np.ndarray, "height width"], columns: dict[str, Any]) -> list[str]:

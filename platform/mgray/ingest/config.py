@@ -37,5 +37,8 @@ class IngestConfig(Config):
     volumes: Volumes = "refuse"
     """Tomosynthesis volumes: refused, or mip: one row of their maximum intensity projection, marked
     in qc_flags."""
+    blank_outside_breast: bool = False
+    """Blank what lies beyond a margin around the breast, where text may be burned in; the breast is
+    left as it is. An image without a breast is refused. Another value ingests all again."""
     limits: Limits = Limits()
     """What one file may cost."""

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,6 +57,7 @@ def plan(job: Job, files: Sequence[FileState], workers: int | None) -> Plan:
         files: All files of the archive, by path.
         workers: Headers that are read at once; one a processor if not given.
     """
+    job = replace(job, blank_outside_breast=False)  # there are no pixels
     seen: dict[str, Mapping[str, Any]] = {}
     entries, tally = [], Tally()
     with Bar("read headers", len(files), "files") as bar:

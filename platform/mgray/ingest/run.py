@@ -120,12 +120,14 @@ def _job(config: IngestConfig, source: Source, catalog: Catalog, key: bytes) -> 
     ids = Pseudonyms(key, source.name)
     stamp = [TABLE_VERSION, source.adapter_version, str(config.split_seed), ids.check()]
     stamp.append(config.volumes)
+    stamp += ["blanked"] * config.blank_outside_breast
     return Job(
         archive=config.archive.resolve(),
         out=config.out.resolve(),
         stamp="-".join(stamp),
         limits=config.limits,
         volumes=config.volumes,
+        blank_outside_breast=config.blank_outside_breast,
         rows=RowMaker(
             ids, source.licence_tag, source.adapter_version, config.split_seed, catalog.described
         ),

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mgray.config import fingerprint
+from mgray.dicom.blank import blank_outside_breast
 from mgray.dicom.child import DecodeChild
 from mgray.dicom.limits import Limits
 from mgray.dicom.record import FileRecord, Volumes
@@ -48,6 +49,7 @@ class Job:
         rows: Makes the rows.
         by_uid: Labels by raw SOP instance UID.
         volumes: What becomes of tomosynthesis volumes.
+        blank_outside_breast: Blank the pixels outside the breast.
     """
 
     archive: Path
@@ -57,6 +59,7 @@ class Job:
     rows: RowMaker
     by_uid: Mapping[str, Mapping[str, Any]]
     volumes: Volumes = "refuse"
+    blank_outside_breast: bool = False
 
 
 class ChunkWorker:
@@ -113,6 +116,8 @@ class ChunkWorker:
             if not alive:
                 raise Rejected("decoder_died", f"killed its worker {MOST_DEATHS} times")
             record = self._read(path, file)
+            if self.job.blank_outside_breast:
+                record = blank_outside_breast(record)
             labels = {**file.labels, **self.job.by_uid.get(record.identity.sop_instance_uid, {})}
             seen["image_id"] = self.job.rows.ids.image(record.identity.sop_instance_uid)
             # before the row is made: other labels may save a refused file
