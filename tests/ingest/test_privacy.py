@@ -25,6 +25,7 @@ from pydicom.tag import Tag
 
 from mgray.dicom.example import SYNTAX, example_file
 from mgray.dicom.header import quiet
+from mgray.ingest.explain import InspectConfig, explain
 from mgray.ingest.manifest import Manifest, read_manifest
 
 pytestmark = pytest.mark.ray
@@ -186,11 +187,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         yield Run(folder / "archive", folder / "table", Path(ray), said, manifest)
 
 
-def ingest(archive: Path, out: Path, ray: Path) -> str:
+def ingest(archive: Path, out: Path, ray: Path, *more: str) -> str:
     """Run ``python -m jobs.ingest`` as a user who looks for trouble; return all it said."""
     path = f"{ROOT}{os.pathsep}{ROOT / 'platform'}"
     told = {"PYTHONPATH": path, "MGRAY_LOG": "DEBUG", "RAY_TMPDIR": str(ray)}
-    words = ("csv", f"archive={archive}", f"out={out}", "workers=2")
+    words = ("csv", f"archive={archive}", f"out={out}", "workers=2", *more)
     command = [sys.executable, "-W", "always", "-m", "jobs.ingest", *words]
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ | told, capture_output=True, text=True, check=False
@@ -245,6 +246,21 @@ def test_no_marker_is_in_table_quarantine_manifest_ledger_or_file_name(run):
 def test_no_marker_was_said_at_debug(run):
     assert run.said
     assert [line for line in run.said.splitlines() if marks(line.encode())] == []
+
+
+def test_no_marker_is_said_by_a_dry_run_that_foretells_most_refusals(run):
+    said = ingest(run.archive, run.out.parent / "never", run.ray, "--dry-run")
+    assert f"dry run: {FILES + 1} files" in said
+    assert not (run.out.parent / "never").exists()
+    assert [line for line in said.splitlines() if marks(line.encode())] == []
+
+
+@pytest.mark.parametrize("number", [1, 4, 8, 9, 12, 27, 36, 44])
+def test_no_marker_is_told_of_an_inspected_file(run, number):
+    path = run.archive / marker("FOLDER", number % 7) / f"{marker('FILE', number)}.dcm"
+    made = explain(InspectConfig(file=path))
+    assert made.steps
+    assert not marks(f"{made.steps} {made.refused}".encode())
 
 
 def test_no_marker_is_in_the_logs_of_ray(run):

@@ -2,7 +2,8 @@ import pytest
 
 from mgray.data.pairs import build_pairs
 from mgray.data.table import ImageTable
-from mgray.errors import ConfigError, MgrayError, NotFoundError, TooManyRejectedError
+from mgray.errors import ConfigError, DataError, MgrayError, NotFoundError, TooManyRejectedError
+from mgray.ingest.run import without_values
 
 
 def test_too_many_refused_is_an_error_after_all_is_written(archive, ingest_here, tmp_path):
@@ -86,3 +87,20 @@ def test_blanking_flags_every_row_and_makes_another_table(archive, ingest_here, 
     assert all("outside_blanked" in row["qc_flags"] for row in table.records([0, 1]))
     told = ingest_here(archive, tmp_path / "none", blank_outside_breast=True, dry_run=True)
     assert (told.rows, told.quarantined) == (2, 0)
+
+
+def test_fault_in_a_task_tells_its_type_and_line_but_no_value():
+    with pytest.raises(DataError, match=r"unexpected KeyError at test_run.py:\d+") as error:
+        fail_with_a_value()
+    assert error.value.__suppress_context__
+    assert "Jane" not in str(error.value)
+
+
+def fail_with_a_value():
+    with without_values():
+        raise KeyError("Jane")
+
+
+def test_error_of_ours_passes_a_task_as_it_is():
+    with pytest.raises(NotFoundError, match="gone"), without_values():
+        raise NotFoundError("gone")

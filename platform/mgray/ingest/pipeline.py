@@ -28,7 +28,7 @@ from mgray.ingest.ledger import (
     outcomes,
 )
 from mgray.ingest.manifest import Manifest
-from mgray.ingest.run import ingest_with, without_paths
+from mgray.ingest.run import ingest_with, without_values
 from mgray.ingest.worker import ChunkWorker, Job, apply_verdict
 
 MOST_BLOCKS: Final = 4096
@@ -50,7 +50,7 @@ class IngestTask:
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[str]]:
         """Ingest the chunks of a batch; say what became of their files."""
-        with without_paths():
+        with without_values():
             done = [self.worker.ingest(chunk_from_json(item)) for item in batch["item"]]
         return {"done": [json.dumps(outcomes(ledger)) for ledger in done]}
 
@@ -63,7 +63,7 @@ class SettleTask:
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[str]]:
         """Rewrite the shards of a batch."""
-        with without_paths():
+        with without_values():
             for item in batch["item"]:
                 apply_verdict(self.out, ledger_from_json(item))
         return {"done": ["1"] * len(batch["item"])}

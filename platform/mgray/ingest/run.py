@@ -2,10 +2,12 @@
 
 import logging
 import os
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
-from mgray.errors import DataError, NotFoundError, TooManyRejectedError
+from mgray.errors import DataError, MgrayError, NotFoundError, TooManyRejectedError
 from mgray.ingest.config import IngestConfig
 from mgray.ingest.files import only_writer
 from mgray.ingest.ledger import FileState, state_of
@@ -57,6 +59,24 @@ def without_paths() -> Iterator[None]:
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else type(error).__name__
         raise DataError(f"the table cannot be read or written: {why}") from None
+
+
+@contextmanager
+def without_values() -> Iterator[None]:
+    """As ``without_paths``, for a Ray task: a fault of ours tells its type and line alone.
+
+    The text of an exception may hold a label or a tag's value; Ray shows it to all who see its
+    dashboard and keeps it in its logs.
+    """
+    with without_paths():
+        try:
+            yield
+        except (MgrayError, OSError):
+            raise
+        except Exception as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(last.filename).name}:{last.lineno}"
+            raise DataError(f"unexpected {type(error).__name__} at {where}: a bug") from None
 
 
 def _ingest(
