@@ -1,9 +1,12 @@
 """The table follows the archive; run here, without Ray."""
 
+import os
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
+from mgray.data.table import ImageTable
 from mgray.errors import DataError
 from mgray.ingest.attempts import MOST_DEATHS, SUFFIX, Attempts
 
@@ -174,3 +177,27 @@ def test_archive_that_changes_meanwhile_is_an_error(archive, ingest_here, tmp_pa
     monkeypatch.setattr("mgray.ingest.update.still_true", lambda *_: False)
     with pytest.raises(DataError, match="changes while it is ingested"):
         ingest_here(archive, tmp_path / "table")
+
+
+def test_bit_that_rots_unseen_is_found_by_the_reader_and_its_shard_made_again(
+    archive, ingest_here, tmp_path
+):
+    archive.pair(1)
+    out = tmp_path / "table"
+    first = ingest_here(archive, out)
+    (shard,) = (out / "images").iterdir()
+    flip_a_pixel(shard)
+    with pytest.raises(DataError, match=f"{shard.name} is damaged.*delete this one file"):
+        ImageTable.open(out).records([0, 1])
+    shard.unlink()
+    assert ingest_here(archive, out) == first
+    assert len(ImageTable.open(out).records([0, 1])) == 2
+
+
+def flip_a_pixel(shard: Path) -> None:
+    """Flip a bit as a disk does, which changes no time."""
+    told, data = shard.stat(), bytearray(shard.read_bytes())
+    pixels = pq.read_table(shard, columns=["pixels"])["pixels"][0].as_py()
+    data[data.index(pixels) + len(pixels) // 2] ^= 1
+    shard.write_bytes(data)
+    os.utime(shard, ns=(told.st_atime_ns, told.st_mtime_ns))

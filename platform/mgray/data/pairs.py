@@ -9,6 +9,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mgray.collector import paused_collector
 from mgray.data.table import ImageTable
 from mgray.errors import DataError
 
@@ -45,6 +46,7 @@ class Pair:
     """Kinds of the images with a malignant box."""
 
 
+@paused_collector()
 def build_pairs(table: ImageTable) -> list[Pair]:
     """Pair the images of a table.
 

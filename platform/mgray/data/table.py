@@ -152,7 +152,7 @@ def _read(
 def _damaged(shard: Path) -> DataError:
     return DataError(
         f"image table: shard {shard.name} is damaged or cut short:"
-        " restore it, or delete the table's folder and ingest again"
+        " restore it, or delete this one file and run the same python -m jobs.ingest again"
     )
 
 

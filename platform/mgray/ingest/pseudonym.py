@@ -8,6 +8,7 @@ import hmac
 import os
 import secrets
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from mgray.ingest.files import whole
@@ -61,8 +62,7 @@ class Pseudonyms:
         return self._digest("check", "")[:12]
 
     def _digest(self, kind: str, value: str) -> str:
-        text = f"{self.dataset}\0{kind}\0{value}".encode("utf-8", "surrogateescape")
-        return hmac.digest(self.key, text, "sha256").hex()[:20]
+        return _digest(self.key, f"{self.dataset}\0{kind}\0{value}")
 
 
 def load_key(out: Path) -> bytes:
@@ -82,3 +82,9 @@ def load_key(out: Path) -> bytes:
             draft.touch(0o600)
             draft.write_bytes(secrets.token_hex(32).encode())
     return path.read_bytes()
+
+
+@lru_cache(maxsize=2**14)
+def _digest(key: bytes, text: str) -> str:
+    """Hash a text; remembered, since files of one patient and one exam come together."""
+    return hmac.digest(key, text.encode("utf-8", "surrogateescape"), "sha256").hex()[:20]

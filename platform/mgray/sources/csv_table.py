@@ -34,6 +34,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from mgray.collector import paused_collector
 from mgray.errors import ConfigError, NotFoundError
 from mgray.schema import IMAGE_KINDS, SPLITS
 from mgray.sources.cells import DENSITIES, Cells, read_table
@@ -90,6 +91,7 @@ class CsvSource:
     licence_tag: str = "unknown"
     adapter_version: str = "1"
 
+    @paused_collector()
     def catalog(self, archive: Path) -> Catalog:
         """Read the table.
 
