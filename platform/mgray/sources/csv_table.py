@@ -107,7 +107,8 @@ class CsvSource:
         by_path: dict[str, list[Cells]] = defaultdict(list)
         for cells in lines:
             by_path[_path(cells)].append(cells)
-        rows = [CatalogRow(path, _labels(by_path[path], extra)) for path in sorted(by_path)]
+        lines.clear()  # a line goes as soon as its labels are made: there may be millions
+        rows = [CatalogRow(path, _labels(by_path.pop(path), extra)) for path in sorted(by_path)]
         return Catalog(_with_patient_splits(rows))
 
 
