@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mgray.config import fingerprint, load_yaml, save_yaml
 from mgray.data.transforms import Geometry, PreprocessConfig, faces_left, locate, prepare
+from mgray.dicom.croppers import CROPPERS, find_breast
 
 NET = PreprocessConfig(net_height=128, net_width=96, fit="letterbox")
 REAL = st.floats(-1e4, 1e4)
@@ -94,6 +95,51 @@ def test_any_image_and_breast_box_fill_the_net_frame(
     assert image.shape == (3, 128, 96)
     assert torch.isfinite(image).all()
     assert np.isfinite(geometry.boxes_to_dicom(boxes((0, 0, 96, 128)))).all()
+
+
+@pytest.fixture(scope="module", params=[(name, step) for name in CROPPERS for step in (1, -1)])
+def cropped(request: pytest.FixtureRequest, make_row: Any) -> dict[str, Any]:
+    """The row of a half disc whose box and side come from a cropper."""
+    cropper, step = request.param
+    y, x = np.mgrid[:417, :330]
+    image = (3000.0 * (np.hypot(y - 190, x - 3) < 170)).astype(np.float32)[:, ::step]
+    breast = find_breast(np.ascontiguousarray(image), cropper)
+    assert breast is not None
+    assert breast.face == ("right" if step == 1 else "left")
+    return dict(make_row(image, breast_box=breast.box(*image.shape), pixels_face=breast.face))
+
+
+@settings(deadline=None)
+@given(
+    size=st.tuples(st.integers(32, 2048), st.integers(32, 2048)),
+    fit=st.sampled_from(["letterbox", "stretch"]),
+    box=st.lists(st.floats(-4096, 4096), min_size=4, max_size=4),
+)
+def test_boxes_of_every_cropper_map_both_ways(
+    cropped: dict[str, Any], size: tuple[int, int], fit: str, box: list[float]
+) -> None:
+    words = {"net_height": size[0], "net_width": size[1], "fit": fit}
+    geometry = locate(cropped, PreprocessConfig.model_validate(words))
+    given_box = np.sort(boxes(*box).reshape(1, 2, 2), axis=1).reshape(1, 4)
+    there = geometry.boxes_to_dicom(geometry.boxes_to_net(given_box))
+    back = geometry.boxes_to_net(geometry.boxes_to_dicom(given_box))
+    assert np.abs(np.concatenate([there, back]) - given_box).max() < 1e-9 * 4096
+
+
+@settings(deadline=None)
+@given(quarters=st.lists(st.integers(-(2**14), 2**14), min_size=4, max_size=4))
+def test_crop_and_mirror_alone_map_boxes_exactly(
+    cropped: dict[str, Any], quarters: list[int]
+) -> None:
+    x0, y0, x1, y1 = map(float, cropped["breast_box"])
+    height, width = int(y1 - y0), int(x1 - x0)
+    config = PreprocessConfig(net_height=height, net_width=width, margin=0.0)
+    geometry = locate(cropped, config)
+    scale, offset = (-1.0, x1) if cropped["pixels_face"] == "left" else (1.0, -x0)
+    assert geometry == Geometry((scale, 1.0), (offset, -y0), (height, width))
+    box = np.sort(np.array(quarters).reshape(1, 2, 2) / 4, axis=1).reshape(1, 4)
+    np.testing.assert_array_equal(geometry.boxes_to_dicom(geometry.boxes_to_net(box)), box)
+    np.testing.assert_array_equal(geometry.boxes_to_net(geometry.boxes_to_dicom(box)), box)
 
 
 def test_no_boxes_stay_no_boxes() -> None:

@@ -181,7 +181,8 @@ class Here:
 
     def read(self, path: Path, kind: str | None) -> FileRecord:
         Here.decoded += 1
-        return read_record(path, self.job.limits, kind)
+        told = {"volumes": self.job.volumes, "cropper": self.job.cropper}
+        return read_record(path, self.job.limits, kind, **told)
 
 
 def settings(archive: Archive, out: Path, **changes: Any) -> IngestConfig:

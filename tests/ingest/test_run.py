@@ -104,3 +104,16 @@ def fail_with_a_value():
 def test_error_of_ours_passes_a_task_as_it_is():
     with pytest.raises(NotFoundError, match="gone"), without_values():
         raise NotFoundError("gone")
+
+
+def records(out):
+    return ImageTable.open(out).records([0, 1])
+
+
+def test_another_cropper_ingests_all_again(archive, ingest_here, tmp_path):
+    archive.pair(1)
+    plain = ingest_here(archive, tmp_path / "table")
+    assert {row["breast_box"][0] for row in records(tmp_path / "table")} == {0}
+    other = ingest_here(archive, tmp_path / "table", cropper="p5")  # which cuts the borders off
+    assert (other.rows, other.stamp) == (2, f"{plain.stamp}-p5")
+    assert {row["breast_box"][0] for row in records(tmp_path / "table")} == {1}

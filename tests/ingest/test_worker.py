@@ -1,6 +1,8 @@
 import os
+from dataclasses import replace
 from functools import partial
 
+import pyarrow.parquet as pq
 import pytest
 
 from mgray.dicom.limits import Limits
@@ -131,3 +133,12 @@ def test_damaged_shard_is_taken_away_when_it_cannot_be_settled(archive, job):
 
 def read_record_of(path, kind):
     return read_record(path, kind=kind)
+
+
+def test_the_child_uses_the_job_s_cropper(archive, job):
+    archive.image("a.dcm", 1)
+    worker = ChunkWorker(replace(job, cropper="p5"))
+    ledger = worker.ingest(chunk_of(job, "images/a.dcm"))
+    worker.read.__self__.close()  # the child it made
+    (row,) = pq.read_table(shard_path(job.out, ledger.key)).to_pylist()
+    assert row["breast_box"][0] == 1  # a strip at each border is cut off

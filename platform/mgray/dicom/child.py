@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import IO, Any, Final
 
 from mgray.dicom.codecs import PACKAGES
+from mgray.dicom.croppers import CropperName
 from mgray.dicom.limits import DEFAULT_LIMITS, Limits
 from mgray.dicom.record import FileRecord, Identity, Volumes, read_record
 from mgray.errors import Rejected
@@ -45,10 +46,16 @@ class DecodeChild:
     Args:
         limits: What one file may cost.
         volumes: As for ``read_record``.
+        cropper: As for ``read_record``.
     """
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS, volumes: Volumes = "refuse") -> None:
-        self.limits, self.volumes = limits, volumes
+    def __init__(
+        self,
+        limits: Limits = DEFAULT_LIMITS,
+        volumes: Volumes = "refuse",
+        cropper: CropperName = "p1",
+    ) -> None:
+        self.limits, self.volumes, self.cropper = limits, volumes, cropper
         self.starts = 0
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -83,7 +90,8 @@ class DecodeChild:
 
     def _record(self, source: Path | bytes, kind: str | None, *, header_only: bool) -> FileRecord:
         path = None if isinstance(source, bytes) else os.fspath(source)
-        request = {"path": path, "kind": kind, "volumes": self.volumes, "header_only": header_only}
+        told = {"kind": kind, "volumes": self.volumes, "cropper": self.cropper}
+        request = {"path": path, **told, "header_only": header_only}
         head, body = self._ask(request, source if isinstance(source, bytes) else b"")
         if "reason" in head:
             raise Rejected(head["reason"], head["detail"])
@@ -182,7 +190,7 @@ def serve(requests: IO[bytes], answers: IO[bytes], limits: Limits) -> None:
             continue
         _allow_cpu(limits.cpu_s)
         source = body if request["path"] is None else Path(request["path"])
-        told = {name: request[name] for name in ("kind", "volumes", "header_only")}
+        told = {name: request[name] for name in ("kind", "volumes", "cropper", "header_only")}
         _send(answers, *_answer(source, limits, told))
 
 

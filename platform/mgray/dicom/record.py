@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from jaxtyping import Int
 
-from mgray.dicom.breast import breast_box, breast_mask, pixels_face, small_copy
+from mgray.dicom.breast import small_copy
 from mgray.dicom.codecs import SYNTAXES, FrameSpec, decode_frame, encode_htj2k
+from mgray.dicom.croppers import CropperName, find_breast
 from mgray.dicom.frames import Frames, PixelValue, find_frames, project
 from mgray.dicom.grey import check_grey, is_inverted, is_padding, stored_range
 from mgray.dicom.header import (
@@ -80,6 +81,7 @@ def read_record(
     kind: str | None = None,
     volumes: Volumes = "refuse",
     *,
+    cropper: CropperName = "p1",
     header_only: bool = False,
 ) -> FileRecord:
     """Read one file in this process. Hostile bytes belong into a ``DecodeChild``.
@@ -90,6 +92,7 @@ def read_record(
         kind: The source's own word for the image kind, if it knows better than the header.
         volumes: Whether a tomosynthesis volume is refused or becomes its maximum intensity
             projection, computed frame by frame.
+        cropper: Tells where the breast is: a key of ``croppers.CROPPERS``.
         header_only: Read and check the header and where the frames lie, decode nothing; columns
             that only pixels tell are absent.
 
@@ -99,7 +102,7 @@ def read_record(
     whole_bytes = HEADER_BYTES if header_only else WHOLE_BYTES
     try:
         with quiet(), opened(source, limits, whole_bytes) as data:
-            return _record(data, limits, kind, volumes, header_only)
+            return _record(data, limits, kind, volumes, None if header_only else cropper)
     except RecursionError:
         raise Rejected("corrupt_header", "nested too deeply") from None
     except MemoryError:
@@ -132,8 +135,13 @@ def iter_frames(
 
 
 def _record(
-    data: Bytes, limits: Limits, kind: str | None, volumes: Volumes, header_only: bool
+    data: Bytes,
+    limits: Limits,
+    kind: str | None,
+    volumes: Volumes,
+    cropper: CropperName | None,
 ) -> FileRecord:
+    """Read a file; its header only if there is no cropper."""
     dataset, syntax, pixels = parse(data, limits)
     check_modality(dataset)
     if pixels is None:
@@ -144,11 +152,11 @@ def _record(
     columns["image_kind"], columns["kind_evidence"] = _held_kind(dataset, kind, volumes)
     check_grey(columns)
     frames, spec = _frames(dataset, syntax, pixels, limits)
-    if header_only:
+    if cropper is None:
         return FileRecord(identity, columns, marked_kind(dataset))
     mislabelled = [frames.mislabelled]
     stored = project(_decoded(frames, spec, mislabelled), columns)
-    columns |= _pixel_columns(stored, columns)
+    columns |= _pixel_columns(stored, columns, cropper)
     columns["qc_flags"] += _flags(stored, columns) + ["syntax_mislabelled"] * any(mislabelled)
     columns["source_sha256"] = sha256(data)
     return FileRecord(identity, columns, marked_kind(dataset))
@@ -288,18 +296,17 @@ def _grey(dataset: "Dataset") -> dict[str, Any]:
 
 
 def _pixel_columns(
-    stored: Int[np.ndarray, "height width"], columns: dict[str, Any]
+    stored: Int[np.ndarray, "height width"], columns: dict[str, Any], cropper: CropperName
 ) -> dict[str, Any]:
-    mask = breast_mask(small_copy(bright(stored, columns)))
-    rows, width = stored.shape
+    breast = find_breast(small_copy(bright(stored, columns)), cropper)
     kind = "<i2" if columns["pixel_representation"] else "<u2"
     return {
         "pixels": encode_htj2k(stored),
         "pixel_codec": "htj2k",
         "pixel_offset": 0,
         "pixel_sha256": hashlib.sha256(stored.astype(kind).tobytes()).hexdigest(),
-        "pixels_face": "unknown" if mask is None else pixels_face(mask),
-        "breast_box": None if mask is None else breast_box(mask, rows, width),
+        "pixels_face": "unknown" if breast is None else breast.face,
+        "breast_box": None if breast is None else breast.box(*stored.shape),
     }
 
 

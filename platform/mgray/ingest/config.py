@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from mgray.config import Config
+from mgray.dicom.croppers import CropperName
 from mgray.dicom.limits import Limits
 from mgray.dicom.record import Volumes
 
@@ -40,5 +41,8 @@ class IngestConfig(Config):
     blank_outside_breast: bool = False
     """Blank what lies beyond a margin around the breast, where text may be burned in; the breast is
     left as it is. An image without a breast is refused. Another value ingests all again."""
+    cropper: CropperName = "p1"
+    """The paper whose rule tells where the breast is: breast_box and pixels_face come from it. The
+    endpoint always uses p1. Another value ingests all again."""
     limits: Limits = Limits()
     """What one file may cost."""

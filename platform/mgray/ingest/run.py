@@ -141,6 +141,7 @@ def _job(config: IngestConfig, source: Source, catalog: Catalog, key: bytes) -> 
     stamp = [TABLE_VERSION, source.adapter_version, str(config.split_seed), ids.check()]
     stamp.append(config.volumes)
     stamp += ["blanked"] * config.blank_outside_breast
+    stamp += [config.cropper] * (config.cropper != "p1")
     return Job(
         archive=config.archive.resolve(),
         out=config.out.resolve(),
@@ -148,6 +149,7 @@ def _job(config: IngestConfig, source: Source, catalog: Catalog, key: bytes) -> 
         limits=config.limits,
         volumes=config.volumes,
         blank_outside_breast=config.blank_outside_breast,
+        cropper=config.cropper,
         rows=RowMaker(
             ids, source.licence_tag, source.adapter_version, config.split_seed, catalog.described
         ),

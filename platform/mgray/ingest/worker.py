@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from mgray.config import fingerprint
 from mgray.dicom.blank import blank_outside_breast
 from mgray.dicom.child import DecodeChild
+from mgray.dicom.croppers import CropperName
 from mgray.dicom.limits import Limits
 from mgray.dicom.record import FileRecord, Volumes
 from mgray.errors import Rejected
@@ -50,6 +51,7 @@ class Job:
         by_uid: Labels by raw SOP instance UID.
         volumes: What becomes of tomosynthesis volumes.
         blank_outside_breast: Blank the pixels outside the breast.
+        cropper: Tells where the breast is.
     """
 
     archive: Path
@@ -60,6 +62,7 @@ class Job:
     by_uid: Mapping[str, Mapping[str, Any]]
     volumes: Volumes = "refuse"
     blank_outside_breast: bool = False
+    cropper: CropperName = "p1"
 
 
 class ChunkWorker:
@@ -75,7 +78,7 @@ class ChunkWorker:
     """
 
     def __init__(self, job: Job, read: Reader | None = None) -> None:
-        self.job, self.read = job, read or DecodeChild(job.limits, job.volumes).read
+        self.job, self.read = job, read or DecodeChild(job.limits, job.volumes, job.cropper).read
 
     def ingest(self, chunk: Chunk) -> Ledger:
         """Write the shard of a chunk, then its ledger."""
