@@ -30,7 +30,7 @@ from mgray.ingest.allowed import allowed
 from mgray.schema import IMAGE_KINDS
 
 if TYPE_CHECKING:
-    from pydicom import Dataset
+    from mgray.dicom.header import Dataset
 
 HOPELESS: Final = ("unreadable", "empty", "too_large", "decoder_died", "timeout")
 """Refusals after which the header is not looked at in this process."""
