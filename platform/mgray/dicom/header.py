@@ -21,7 +21,7 @@ from mgray.dicom.source import Bytes
 from mgray.errors import Rejected
 
 if TYPE_CHECKING:
-    from pydicom import Dataset as Dataset  # also for those who may not import pydicom
+    from pydicom import Dataset as Dataset  # noqa: PLC0414 - for rooms that may not import pydicom
 
 MAGIC: Final = slice(128, 132)
 IMPLICIT, BIG, DEFLATED = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
