@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mgray.errors import SchemaError
 
-TABLE_VERSION: Final = "2"
+TABLE_VERSION: Final = "3"
 VERSION_KEY: Final = b"mgray_table_version"
 
 IMAGE_KINDS: Final = (
@@ -134,7 +134,15 @@ IMAGE: Final = pa.schema(
         _field(
             "pixels",
             pa.large_binary(),
-            "HTJ2K codestream of the stored values, lossless",
+            "HTJ2K codestream of the stored values, lossless; of their 5/3 low-pass band where "
+            "pixel_reduce is above 0",
+            nullable=False,
+        ),
+        _field(
+            "pixel_reduce",
+            I32,
+            "wavelet levels that pixels lack: sides are ceil(n / 2**pixel_reduce), 0 is full size. "
+            "Sizes, spacings and boxes of the row stay those of the dicom frame",
             nullable=False,
         ),
         _field("pixel_codec", S, "htj2k", nullable=False),
@@ -144,7 +152,12 @@ IMAGE: Final = pa.schema(
             "added to stored values before coding, so that signed ones fit",
             nullable=False,
         ),
-        _field("pixel_sha256", S, "of the stored values, row-major little-endian", nullable=False),
+        _field(
+            "pixel_sha256",
+            S,
+            "of the stored values at full size, row-major little-endian",
+            nullable=False,
+        ),
         _field("pixels_face", S, "right if the breast touches the left edge, left, or unknown"),
         _field("breast_box", pa.list_(I32), "x0, y0, x1, y1 of the breast, dicom frame, half-open"),
         # labels: three independent axes, never derived from one another

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from mgray.config import fingerprint, load_yaml, save_yaml
 from mgray.data.transforms import Geometry, PreprocessConfig, faces_left, locate, prepare
 from mgray.dicom.croppers import CROPPERS, find_breast
+from mgray.dicom.pixels import keep_resolution
 
 NET = PreprocessConfig(net_height=128, net_width=96, fit="letterbox")
 REAL = st.floats(-1e4, 1e4)
@@ -262,3 +263,23 @@ def test_both_images_of_a_pair_are_mirrored_though_one_does_not_show_its_chest_w
     known = make_row(np.zeros((400, 300)), laterality="R", pixels_face="left")
     unknown = make_row(np.zeros((400, 300)), laterality="R", pixels_face="unknown")
     assert locate(known, NET) == locate(unknown, NET)
+
+
+@pytest.mark.parametrize("long_side", [400, 200, 100])
+def test_a_table_of_one_resolution_gives_the_same_input_and_boxes(
+    make_row: Any, long_side: int
+) -> None:
+    stored = np.random.default_rng(0).integers(0, 4096, (417, 330))
+    row = make_row(stored, breast_box=[0, 0, 330, 417], pixels_face="left")
+    config = PreprocessConfig(net_height=100, net_width=80)
+    image, geometry = prepare(keep_resolution(row, long_side), config)
+    wanted, place = prepare(row, config)
+    assert torch.equal(image, wanted)
+    assert geometry == place == locate(keep_resolution(row, long_side), config)
+
+
+def test_a_network_larger_than_what_is_stored_sees_the_lesion_in_its_box(make_row: Any) -> None:
+    record = keep_resolution(bright_square(make_row, (121, 160, 211, 252)), 100)
+    image, geometry = prepare(record, PreprocessConfig(net_height=417, net_width=330))
+    expected = geometry.boxes_to_net(boxes((121, 160, 211, 252)))[0]
+    assert weighted_box(image) == pytest.approx(expected, abs=4)  # one stored pixel

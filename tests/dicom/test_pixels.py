@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from mgray.dicom.codecs import decode_htj2k
 from mgray.dicom.example import example_file
-from mgray.dicom.pixels import read_display, read_stored, reduced_affine
+from mgray.dicom.pixels import keep_resolution, read_display, read_stored, reduced_affine
 from mgray.dicom.record import read_record
 
 WAVES = np.int32(1500 + 700 * np.sin(np.mgrid[:96, :80].sum(axis=0) / 30.0))
@@ -58,3 +59,38 @@ def test_affine_finds_a_blob_again(reduce, place):
 def test_offset_of_coded_values_is_taken_off():
     row = columns()
     np.testing.assert_array_equal(read_stored(row | {"pixel_offset": 7}), WAVES - 7)
+
+
+NOISE = np.random.default_rng(0).integers(0, 4096, (417, 330)).astype(np.int32)
+
+
+@pytest.mark.parametrize(
+    ("long_side", "reduce"), [(2048, 0), (418, 0), (417, 0), (209, 1), (208, 1), (105, 2), (1, 5)]
+)
+def test_the_smallest_level_with_a_long_side_of_n_is_kept(long_side, reduce):
+    kept = keep_resolution(columns(NOISE), long_side)
+    assert (kept["pixel_reduce"], kept["rows"], kept["columns"]) == (reduce, 417, 330)
+    wanted = (-(-417 // 2**reduce), -(-330 // 2**reduce))
+    assert read_stored(kept, reduce).shape == decode_htj2k(kept["pixels"]).shape == wanted
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("step", [1, 4095], ids=["noise", "edges"])
+def test_every_smaller_size_reads_as_from_the_full_image(signed, step):
+    stored = (NOISE // step * step).astype(np.int32) - 2048 * signed
+    full = read_record(example_file(stored, "htj2k", signed=signed)).columns
+    kept = keep_resolution(full, 200)
+    for reduce in range(1, 6):
+        np.testing.assert_array_equal(read_stored(kept, reduce), read_stored(full, reduce))
+    np.testing.assert_array_equal(read_display(kept, 2), read_display(full, 2))
+
+
+def test_a_size_that_is_not_kept_cannot_be_read():
+    kept = keep_resolution(columns(NOISE), 100)
+    with pytest.raises(ValueError, match="reduce=1: expected 2 or more, the table holds no larger"):
+        read_stored(kept, 1)
+
+
+def test_an_image_that_is_small_enough_keeps_its_bytes():
+    full = columns()
+    assert keep_resolution(full, 96) == full

@@ -2,6 +2,7 @@ import pytest
 
 from mgray.data.pairs import build_pairs
 from mgray.data.table import ImageTable
+from mgray.dicom.pixels import read_stored
 from mgray.errors import ConfigError, DataError, MgrayError, NotFoundError, TooManyRejectedError
 from mgray.ingest.run import without_values
 
@@ -117,3 +118,19 @@ def test_another_cropper_ingests_all_again(archive, ingest_here, tmp_path):
     other = ingest_here(archive, tmp_path / "table", cropper="p5")  # which cuts the borders off
     assert (other.rows, other.stamp) == (2, f"{plain.stamp}-p5")
     assert {row["breast_box"][0] for row in records(tmp_path / "table")} == {1}
+
+
+def test_a_table_of_one_resolution_keeps_sizes_and_boxes_of_the_full_image(
+    archive, ingest_here, tmp_path
+):
+    archive.pair(1)
+    plain = ingest_here(archive, tmp_path / "table")
+    full = records(tmp_path / "table")
+    small = ingest_here(archive, tmp_path / "table", resolution=40)
+    assert (small.rows, small.pairs, small.stamp) == (2, 1, f"{plain.stamp}-40px")
+    for row, whole in zip(records(tmp_path / "table"), full, strict=True):
+        changed = {name for name in row if row[name] != whole[name]}
+        assert changed == {"pixels", "pixel_reduce"}
+        assert read_stored(row, row["pixel_reduce"]).shape == (48, 32)
+    told = ingest_here(archive, tmp_path / "none", resolution=40, dry_run=True)
+    assert (told.rows, told.quarantined) == (2, 0)

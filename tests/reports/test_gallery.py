@@ -72,7 +72,7 @@ def read_black() -> dict[str, object]:
 
     known = {
         "rows": 96, "columns": 80, "bits_stored": 12, "bits_allocated": 16, "pixel_offset": 0,
-        "pixel_representation": 0, "photometric_interpretation": "MONOCHROME2",
+        "pixel_representation": 0, "pixel_reduce": 0, "photometric_interpretation": "MONOCHROME2",
     }  # fmt: skip
     black = encode_htj2k(np.zeros((96, 80), np.int32))
     return dict.fromkeys(IMAGE.names) | known | {"pixels": black}

@@ -36,6 +36,7 @@ __all__ = [
 GEOMETRY_COLUMNS: Final = (
     "rows",
     "columns",
+    "pixel_reduce",
     "breast_box",
     "pixels_face",
     "patient_orientation",
@@ -152,7 +153,7 @@ def faces_left(record: Mapping[str, Any]) -> bool:
 
 def _lay_out(record: Mapping[str, Any], config: PreprocessConfig) -> _Layout:
     crop = _crop_box(record, config.margin)
-    reduce = _choose_reduce(crop, config)
+    reduce = max(int(record["pixel_reduce"]), _choose_reduce(crop, config))
     shape = tuple(-(-int(record[name]) // 2**reduce) for name in ("rows", "columns"))
     x0, y0, x1, y1 = _reduced_crop(crop, reduce, shape)
     height, width = _content_size(float(y1 - y0), float(x1 - x0), config)

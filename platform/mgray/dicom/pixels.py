@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from mgray.dicom.codecs import decode_htj2k
+from mgray.dicom.codecs import HTJ2K_RESOLUTIONS, decode_htj2k, encode_htj2k
 from mgray.dicom.grey import apply_grey, stored_range
 
 
@@ -14,13 +14,18 @@ def read_stored(columns: Mapping[str, Any], reduce: int = 0) -> Int[np.ndarray, 
     """Read stored values, int32.
 
     Args:
-        columns: A row of ``schema.IMAGE``; ``pixels``, ``pixel_offset`` and the bit columns are
-            used.
-        reduce: Wavelet levels to leave out. Above 0 the result is the low-pass band, clipped to
-            the range of ``bits_stored``; its size is ``ceil(n / 2**reduce)`` and
-            ``reduced_affine`` maps coordinates to it.
+        columns: A row of ``schema.IMAGE``; ``pixels``, ``pixel_reduce``, ``pixel_offset`` and the
+            bit columns are used.
+        reduce: Wavelet levels to leave out, at least ``pixel_reduce``. Above 0 the result is
+            the low-pass band, clipped to the range of ``bits_stored``; its size is
+            ``ceil(n / 2**reduce)`` and ``reduced_affine`` maps coordinates to it.
     """
-    values = decode_htj2k(columns["pixels"], reduce) - np.int32(columns["pixel_offset"])
+    kept = int(columns["pixel_reduce"])
+    if reduce < kept:
+        raise ValueError(
+            f"reduce={reduce}: expected {kept} or more, the table holds no larger size"
+        )
+    values = decode_htj2k(columns["pixels"], reduce - kept) - np.int32(columns["pixel_offset"])
     return np.clip(values, *stored_range(columns)) if reduce else values
 
 
@@ -32,6 +37,36 @@ def read_display(columns: Mapping[str, Any], reduce: int = 0) -> Float[np.ndarra
         reduce: Wavelet levels to leave out, see ``read_stored``.
     """
     return apply_grey(read_stored(columns, reduce), columns)
+
+
+def reduce_to(rows: int, columns: int, long_side: int) -> int:
+    """Most wavelet levels that can be left out with ``long_side`` pixels left on the long side.
+
+    Args:
+        rows: Height of the dicom frame, pixels.
+        columns: Width of the dicom frame, pixels.
+        long_side: Pixels.
+    """
+    longest, reduce = max(rows, columns), 0
+    while reduce < HTJ2K_RESOLUTIONS and -(-longest // 2 ** (reduce + 1)) >= long_side:
+        reduce += 1
+    return reduce
+
+
+def keep_resolution(columns: Mapping[str, Any], long_side: int) -> dict[str, Any]:
+    """Keep only the smallest wavelet level whose long side has ``long_side`` pixels or more.
+
+    The band is kept unclipped, so that every smaller size reads as it does from the full image.
+
+    Args:
+        columns: A row of ``schema.IMAGE`` at full size; left unchanged.
+        long_side: Pixels.
+    """
+    reduce = reduce_to(columns["rows"], columns["columns"], long_side)
+    if reduce == 0:
+        return dict(columns)
+    band = decode_htj2k(columns["pixels"], reduce)
+    return {**columns, "pixels": encode_htj2k(band), "pixel_reduce": reduce}
 
 
 def reduced_affine(reduce: int) -> Float[np.ndarray, "2 3"]:

@@ -303,6 +303,7 @@ def _pixel_columns(
     return {
         "pixels": encode_htj2k(stored),
         "pixel_codec": "htj2k",
+        "pixel_reduce": 0,
         "pixel_offset": 0,
         "pixel_sha256": hashlib.sha256(stored.astype(kind).tobytes()).hexdigest(),
         "pixels_face": "unknown" if breast is None else breast.face,

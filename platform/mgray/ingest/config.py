@@ -44,5 +44,9 @@ class IngestConfig(Config):
     cropper: CropperName = "p1"
     """The paper whose rule tells where the breast is: breast_box and pixels_face come from it. The
     endpoint always uses p1. Another value ingests all again."""
+    resolution: int | None = Field(default=None, ge=32)
+    """Store of each image only the smallest wavelet level whose long side has this many pixels or
+    more; full size if not given. Boxes, sizes and spacings stay those of the full image. Another
+    value ingests all again."""
     limits: Limits = Limits()
     """What one file may cost."""

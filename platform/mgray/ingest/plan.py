@@ -57,7 +57,7 @@ def plan(job: Job, files: Sequence[FileState], workers: int | None) -> Plan:
         files: All files of the archive, by path.
         workers: Headers that are read at once; one a processor if not given.
     """
-    job = replace(job, blank_outside_breast=False)  # there are no pixels
+    job = replace(job, blank_outside_breast=False, resolution=None)  # there are no pixels
     seen: dict[str, Mapping[str, Any]] = {}
     entries, tally = [], Tally()
     with Bar("read headers", len(files), "files") as bar:

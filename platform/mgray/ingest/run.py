@@ -142,6 +142,7 @@ def _job(config: IngestConfig, source: Source, catalog: Catalog, key: bytes) -> 
     stamp.append(config.volumes)
     stamp += ["blanked"] * config.blank_outside_breast
     stamp += [config.cropper] * (config.cropper != "p1")
+    stamp += [f"{config.resolution}px"] * (config.resolution is not None)
     return Job(
         archive=config.archive.resolve(),
         out=config.out.resolve(),
@@ -150,6 +151,7 @@ def _job(config: IngestConfig, source: Source, catalog: Catalog, key: bytes) -> 
         volumes=config.volumes,
         blank_outside_breast=config.blank_outside_breast,
         cropper=config.cropper,
+        resolution=config.resolution,
         rows=RowMaker(
             ids, source.licence_tag, source.adapter_version, config.split_seed, catalog.described
         ),

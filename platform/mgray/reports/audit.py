@@ -16,7 +16,7 @@ from mgray.data.pairs import Pair
 from mgray.data.table import ImageTable
 from mgray.data.transforms import faces_left
 from mgray.dicom.breast import breast_box, breast_mask
-from mgray.dicom.pixels import read_display
+from mgray.dicom.pixels import read_display, reduce_to
 
 SIZE: Final = 128
 LONG_SIDE: Final = 300  # pixels of the small copy that the breast is looked for on
@@ -51,11 +51,9 @@ def audit_pairs(table: ImageTable, pairs: Sequence[Pair]) -> Audit:
 
 
 def small_copy(record: Mapping[str, Any], long_side: int) -> Float[np.ndarray, "height width"]:
-    """Display values at the smallest wavelet size whose long side is at least ``long_side``."""
-    reduce, longest = 0, max(record["rows"], record["columns"])
-    while longest >> (reduce + 1) >= long_side and reduce < 5:
-        reduce += 1
-    return read_display(record, reduce)
+    """Display values at the smallest size held whose long side is at least ``long_side``."""
+    reduce = reduce_to(record["rows"], record["columns"], long_side)
+    return read_display(record, max(reduce, record["pixel_reduce"]))
 
 
 def _breast(record: Mapping[str, Any]) -> Mask | None:
