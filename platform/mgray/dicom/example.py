@@ -78,6 +78,23 @@ def example_file(
     return file.getvalue()
 
 
+def read_by_pydicom(data: bytes, plugin: str = "") -> Integer[np.ndarray, "height width"]:
+    """Read the pixels of a file by pydicom alone, to compare with.
+
+    Args:
+        data: A DICOM file of one frame.
+        plugin: Of pydicom, by its name; the first that is installed if empty.
+
+    Raises:
+        RuntimeError: pydicom has no plugin for the syntax.
+    """
+    from pydicom import dcmread
+
+    dataset = dcmread(io.BytesIO(data))
+    dataset.pixel_array_options(decoding_plugin=plugin)
+    return np.asarray(dataset.pixel_array)
+
+
 def encode(
     stored: Integer[np.ndarray, "height width"], syntax: str, bits_stored: int, signed: bool
 ) -> bytes:

@@ -57,9 +57,11 @@ def _made(config: BenchConfig, work: Path) -> Measured:
 
 
 def _commands(config: BenchConfig, work: Path) -> Iterator[tuple[str, list[str]]]:
-    if not set(config.which) & {"ingest", "train", "serve"}:
+    if not set(config.which) & {"ingest", "codecs", "train", "serve"}:
         return
     yield "phantom", phantom_words(config, work / "archive", config.exams)
+    if set(config.which) <= {"codecs", "help"}:
+        return
     yield "ingest", ingest_words(config, work / "archive", work / "table")
     if {"train", "serve"} & set(config.which):
         from mgray.recipes.bench.training import training_words
@@ -70,6 +72,10 @@ def _commands(config: BenchConfig, work: Path) -> Iterator[tuple[str, list[str]]
 def _measured(config: BenchConfig, work: Path) -> Iterator[Measured]:
     if "ingest" in config.which:
         yield measure_ingest(config, work, config.out / LOG)
+    if "codecs" in config.which:
+        from mgray.recipes.bench.codecs import measure_codecs
+
+        yield measure_codecs(config, work)
     if "train" in config.which:
         from mgray.recipes.bench.training import measure_training
 
