@@ -6,7 +6,7 @@ from mgray.recipes.bench.config import BenchConfig
 
 
 def test_all_parts_run_unless_told_otherwise() -> None:
-    assert BenchConfig().which == ("ingest", "codecs", "train", "serve", "help")
+    assert BenchConfig().which == ("ingest", "codecs", "reader", "train", "serve", "help")
     assert build(BenchConfig, {"which": ["help"]}).which == ("help",)
 
 

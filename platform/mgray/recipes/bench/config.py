@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from mgray.config import Config
 
-Part = Literal["ingest", "codecs", "train", "serve", "help"]
+Part = Literal["ingest", "codecs", "reader", "train", "serve", "help"]
 
 
 class BenchConfig(Config):
@@ -15,7 +15,7 @@ class BenchConfig(Config):
 
     out: Path = Path("runs/bench")
     """Folder of bench.json and of the jobs' words, bench.log and serve.log."""
-    which: tuple[Part, ...] = ("ingest", "codecs", "train", "serve", "help")
+    which: tuple[Part, ...] = ("ingest", "codecs", "reader", "train", "serve", "help")
     """Parts to run, e.g. which=[ingest,serve]; peak memory comes with those that need the job."""
     exams: int = Field(default=24, ge=8)
     """Virtual exams, eight images each, that are ingested, trained on and served."""

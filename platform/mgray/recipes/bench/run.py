@@ -57,7 +57,7 @@ def _made(config: BenchConfig, work: Path) -> Measured:
 
 
 def _commands(config: BenchConfig, work: Path) -> Iterator[tuple[str, list[str]]]:
-    if not set(config.which) & {"ingest", "codecs", "train", "serve"}:
+    if not set(config.which) & {"ingest", "codecs", "reader", "train", "serve"}:
         return
     yield "phantom", phantom_words(config, work / "archive", config.exams)
     if set(config.which) <= {"codecs", "help"}:
@@ -76,6 +76,10 @@ def _measured(config: BenchConfig, work: Path) -> Iterator[Measured]:
         from mgray.recipes.bench.codecs import measure_codecs
 
         yield measure_codecs(config, work)
+    if "reader" in config.which:
+        from mgray.recipes.bench.reader import measure_reader
+
+        yield measure_reader(config, work)
     if "train" in config.which:
         from mgray.recipes.bench.training import measure_training
 

@@ -1,0 +1,60 @@
+"""Random reads from the image table at one size, against the bare codec on bytes in memory."""
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from mgray.data.table import ImageTable
+from mgray.dicom.pixels import read_stored, reduce_to
+from mgray.progress import track
+from mgray.recipes.bench.config import BenchConfig
+from mgray.recipes.bench.figures import Comparison, Measured
+
+LONG_SIDE: Final = 1024
+"""Pixels that the reader asks for at least."""
+
+
+def measure_reader(config: BenchConfig, work: Path) -> Measured:
+    """Read every image of the table in random order, ``config.workers`` threads on both sides.
+
+    Args:
+        config: How often.
+        work: Holds ``table``.
+    """
+    table = ImageTable.open(work / "table")
+    rows = list(range(len(table)))
+    random.Random(config.seed).shuffle(rows)
+    records = table.records(rows)
+    ours, bare = [], []
+    for _ in track(range(config.repeats), "time reader", config.repeats, "turns"):
+        ours.append(rate(partial(read_row, table), rows, config.workers))
+        bare.append(rate(decode_bare, records, config.workers))
+    what = f"read images of {LONG_SIDE} px and more"
+    return Measured([Comparison(what, "images/s", ours, bare, is_rate=True)])
+
+
+def rate(work: Callable[[Any], object], items: Sequence[Any], threads: int) -> float:
+    """Items a second."""
+    with ThreadPoolExecutor(threads) as pool:
+        start = time.perf_counter()
+        for _ in pool.map(work, items):
+            pass
+        return len(items) / (time.perf_counter() - start)
+
+
+def read_row(table: ImageTable, row: int) -> object:
+    """Read the stored values of one row as the reader does, at the size asked for."""
+    (record,) = table.records([row])
+    return read_stored(record, reduce_to(record["rows"], record["columns"], LONG_SIDE))
+
+
+def decode_bare(record: Mapping[str, Any]) -> object:
+    """Call the codec alone, at the same size."""
+    import imagecodecs
+
+    reduce = reduce_to(record["rows"], record["columns"], LONG_SIDE)
+    return imagecodecs.htj2k_decode(record["pixels"], skipres=reduce)

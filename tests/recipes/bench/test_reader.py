@@ -1,0 +1,50 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mgray.data.table import ImageTable
+from mgray.dicom.codecs import encode_htj2k
+from mgray.recipes.bench.config import BenchConfig
+from mgray.recipes.bench.reader import decode_bare, measure_reader, read_row
+from mgray.schema import IMAGE
+
+
+@pytest.fixture
+def work(tmp_path: Path, finish_table: Any) -> Path:
+    """A table of one image of 2100 x 40 and one of 900 x 40."""
+    rows = [row_of(str(height), height) for height in (2100, 900)]
+    folder = tmp_path / "table"
+    (folder / "images").mkdir(parents=True)
+    path = folder / "images" / "part-0.parquet"
+    pq.write_table(pa.Table.from_pylist(rows, schema=IMAGE), path, write_page_checksum=True)
+    finish_table(folder)
+    return tmp_path
+
+
+def row_of(name: str, height: int) -> dict[str, Any]:
+    stored = np.random.default_rng(0).integers(0, 4096, (height, 40)).astype(np.int32)
+    texts = ("patient_id", "exam_id", "dataset", "source_sha256", "kind_evidence", "pixel_sha256")
+    return dict.fromkeys(IMAGE.names) | dict.fromkeys(texts, "") | {
+        "image_id": name, "split": "test", "image_kind": "ffdm", "rows": height, "columns": 40,
+        "number_of_frames": 1, "bits_allocated": 16, "bits_stored": 12, "pixel_representation": 0,
+        "pixel_codec": "htj2k", "pixel_offset": 0, "pixel_reduce": 0, "annotations": [],
+        "qc_flags": [], "pixels": encode_htj2k(stored),
+    }  # fmt: skip
+
+
+def test_both_sides_decode_the_smallest_size_of_1024_and_more(work: Path) -> None:
+    table = ImageTable.open(work / "table")
+    shapes = [np.shape(read_row(table, row)) for row in (0, 1)]
+    assert shapes == [np.shape(decode_bare(record)) for record in table.records([0, 1])]
+    assert shapes == [(1050, 20), (900, 40)]
+
+
+def test_the_reader_is_compared(work: Path) -> None:
+    (found,) = measure_reader(BenchConfig(repeats=2), work).comparisons
+    assert found.is_rate
+    assert len(found.ours) == 2
+    assert min(*found.ours, *found.bare) > 0
