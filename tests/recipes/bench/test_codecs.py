@@ -13,8 +13,8 @@ from mgray.recipes.bench.config import BenchConfig
 def work(tmp_path: Path) -> Path:
     folder = tmp_path / "archive" / "images"
     folder.mkdir(parents=True)
-    noise = np.random.default_rng(0).integers(0, 1024, (96, 64))
-    (folder / "a.dcm").write_bytes(example_file(noise[:48], "j2k"))
+    noise = np.random.default_rng(0).integers(500, 1024, (256, 192))
+    (folder / "a.dcm").write_bytes(example_file(noise[:128], "j2k"))
     (folder / "b.dcm").write_bytes(example_file(noise, "j2k"))
     return tmp_path
 
@@ -37,7 +37,9 @@ def test_an_archive_without_images_is_one_line(tmp_path: Path) -> None:
 
 
 def test_syntaxes_sizes_and_the_child_are_compared(work: Path) -> None:
-    found = measure_codecs(BenchConfig(repeats=1), work).comparisons
+    measured = measure_codecs(BenchConfig(repeats=1), work)
+    found = measured.comparisons
+    assert [note[:3] for note in measured.notes] == ["1/2", "1/4"]
     names = {one.what for one in found}
     assert {"j2k / pydicom", "htj2k / pydicom", "rle / pydicom without plugin"} <= names
     assert {"htj2k at half size / full and resize", "one file, in the child / here"} <= names

@@ -1,10 +1,10 @@
 """Our decoders against pydicom's, small sizes against full ones, the child against this process."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Int
@@ -17,6 +17,7 @@ from mgray.dicom.record import iter_frames, read_record
 from mgray.errors import DataError
 from mgray.progress import track
 from mgray.recipes.bench.config import BenchConfig
+from mgray.recipes.bench.fidelity import fidelity_lines
 from mgray.recipes.bench.figures import Comparison, Measured
 
 SYNTAXES: Final = ("explicit", "deflated", "rle", "jpeg_lossless", "jpeg_ls", "j2k", "htj2k")
@@ -35,13 +36,15 @@ def measure_codecs(config: BenchConfig, work: Path) -> Measured:
         work: Holds ``archive``.
     """
     path = largest_file(work / "archive")
-    stored = read_stored(read_record(path).columns)
+    columns = read_record(path).columns
+    stored = read_stored(columns)
     with DecodeChild() as child:
         ways = {**dict(_syntaxes(stored)), **dict(_reduced(stored))}
         isolated = partial(child.read, path), partial(read_record, path)
         ways["one file, in the child / here"] = isolated
         titled = track(ways.items(), "time codecs", len(ways), "works")
-        return Measured([in_turns(what, *pair, config.repeats) for what, pair in titled])
+        found = [in_turns(what, *pair, config.repeats) for what, pair in titled]
+    return Measured(found, notes=_fidelity(stored, columns))
 
 
 def in_turns(what: str, ours: Way, bare: Way, repeats: int) -> Comparison:
@@ -68,6 +71,13 @@ def largest_file(archive: Path) -> Path:
     if not files:
         raise DataError("no images to decode: the archive is empty")
     return max(files, key=lambda path: path.stat().st_size)
+
+
+def _fidelity(stored: Int[np.ndarray, "height width"], columns: Mapping[str, Any]) -> list[str]:
+    """What half and quarter size keep inside the breast's box, in bright tissue."""
+    x0, y0, x1, y1 = columns["breast_box"] or (0, 0, stored.shape[1], stored.shape[0])
+    cut = np.ascontiguousarray(stored[y0:y1, x0:x1])
+    return list(fidelity_lines(cut, cut > cut.mean() / 2, columns["bits_stored"]))
 
 
 def _syntaxes(stored: Int[np.ndarray, "height width"]) -> Iterator[tuple[str, tuple[Way, Way]]]:

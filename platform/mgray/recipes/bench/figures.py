@@ -63,10 +63,12 @@ class Measured:
     Args:
         comparisons: Lines of the first table.
         peaks: Peak memory of process trees by name, bytes.
+        notes: Lines below the tables.
     """
 
     comparisons: Sequence[Comparison] = ()
     peaks: Mapping[str, int] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
 
 def spread(values: Sequence[float]) -> Spread:

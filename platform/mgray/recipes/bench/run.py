@@ -44,6 +44,7 @@ def write_results(path: Path, about: Mapping[str, Any], measured: Sequence[Measu
     results = {
         **about,
         "comparisons": [one.as_json() for part in measured for one in part.comparisons],
+        "notes": [note for part in measured for note in part.notes],
         "peak_memory_bytes": {k: v for part in measured for k, v in part.peaks.items()},
     }
     path.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n")
@@ -114,4 +115,5 @@ def _head(about: Mapping[str, Any]) -> str:
 def _tables(measured: Sequence[Measured]) -> str:
     comparisons = [one for part in measured for one in part.comparisons]
     peaks = {k: v for part in measured for k, v in part.peaks.items()}
-    return f"{comparison_table(comparisons)}\n\n{memory_table(peaks)}"
+    notes = "".join(f"\n{note}" for part in measured for note in part.notes)
+    return f"{comparison_table(comparisons)}\n\n{memory_table(peaks)}\n{notes}".rstrip()
