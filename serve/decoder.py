@@ -40,7 +40,7 @@ class Decoder:
 
     def __init__(self, kind: str, preprocess: PreprocessConfig, limits: Limits) -> None:
         self.kind, self.preprocess = kind, preprocess
-        self.child = DecodeChild(limits)
+        self.child = DecodeChild(limits, cropper=preprocess.cropper)
         with suppress(Rejected):
             self.child.read(b"no DICOM")  # starts the process before the first request does
 

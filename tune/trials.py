@@ -65,9 +65,9 @@ def search(config: SweepConfig, changes: Mapping[str, Any]) -> pd.DataFrame:
     from mgray.training.worker import cpus_of
 
     out = config.out.resolve()
-    check_data(config.data)
     own = {"data": str(config.data.resolve()), "seed": config.seed}
     base = load_recipe(config.recipe, {**changes, **own})
+    check_data(config.data, base.batches)
     claim(out, Search.of(config, base))
     start_ray(config.concurrent * cpus_of(base.train) + 1)  # one for the trials themselves
     results = _tuner(config, base, out).fit()

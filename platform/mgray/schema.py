@@ -160,6 +160,7 @@ IMAGE: Final = pa.schema(
         ),
         _field("pixels_face", S, "right if the breast touches the left edge, left, or unknown"),
         _field("breast_box", pa.list_(I32), "x0, y0, x1, y1 of the breast, dicom frame, half-open"),
+        _field("cropper", S, "whose rule found breast_box and pixels_face", nullable=False),
         # labels: three independent axes, never derived from one another
         _field("birads", I32, "BI-RADS assessment 0-6"),
         _field("pathology", S, "of the image's worst finding"),

@@ -10,6 +10,7 @@ from mgray.config import fingerprint, load_yaml, save_yaml
 from mgray.data.transforms import Geometry, PreprocessConfig, faces_left, locate, prepare
 from mgray.dicom.croppers import CROPPERS, find_breast
 from mgray.dicom.pixels import keep_resolution
+from mgray.errors import DataError
 
 NET = PreprocessConfig(net_height=128, net_width=96, fit="letterbox")
 REAL = st.floats(-1e4, 1e4)
@@ -278,8 +279,11 @@ def test_a_table_of_one_resolution_gives_the_same_input_and_boxes(
     assert geometry == place == locate(keep_resolution(row, long_side), config)
 
 
-def test_a_network_larger_than_what_is_stored_sees_the_lesion_in_its_box(make_row: Any) -> None:
-    record = keep_resolution(bright_square(make_row, (121, 160, 211, 252)), 100)
-    image, geometry = prepare(record, PreprocessConfig(net_height=417, net_width=330))
-    expected = geometry.boxes_to_net(boxes((121, 160, 211, 252)))[0]
-    assert weighted_box(image) == pytest.approx(expected, abs=4)  # one stored pixel
+def test_a_table_cropped_by_another_rule_is_refused(make_row: Any) -> None:
+    with pytest.raises(DataError, match="cropped as p4, the model's as p1"):
+        prepare(make_row(cropper="p4"), PreprocessConfig(net_height=64, net_width=64))
+
+
+def test_a_table_stored_too_small_is_refused(make_row: Any) -> None:
+    with pytest.raises(DataError, match="lacks 6 wavelet levels"):
+        prepare(make_row(pixel_reduce=6), PreprocessConfig())

@@ -36,7 +36,8 @@ def make_record() -> Callable[..., Record]:
             "kind_evidence": "test", "photometric_interpretation": "MONOCHROME2",
             "rows": height, "columns": width, "number_of_frames": 1, "bits_allocated": 16,
             "bits_stored": 12, "pixel_representation": 0, "pixel_codec": "htj2k",
-            "pixel_offset": 0, "pixel_reduce": 0, "pixel_sha256": "", "pixels_face": "right",
+            "pixel_offset": 0, "pixel_reduce": 0, "cropper": "p1",
+            "pixel_sha256": "", "pixels_face": "right",
             "breast_box": [0, 40, width // 2, height - 40], "annotations": [], "qc_flags": [],
             "pixels": encode_htj2k(stored),
         }  # fmt: skip

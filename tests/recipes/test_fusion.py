@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from mgray import schema
 from mgray.config import replace
+from mgray.data.config import DataConfig
 from mgray.data.pairs import Pair
+from mgray.data.table import ImageTable
 from mgray.errors import DataError
 from mgray.recipes import fusion
 from mgray.recipes.fusion import build_stages, check_data, smoke
@@ -40,7 +43,8 @@ def test_steps_are_set_by_stage() -> None:
 def found(monkeypatch: pytest.MonkeyPatch) -> list[Pair]:
     """What a table is said to hold."""
     pairs: list[Pair] = []
-    monkeypatch.setattr(fusion.ImageTable, "open", lambda _: [])
+    empty = ImageTable((), schema.IMAGE.empty_table(), (), (), ())
+    monkeypatch.setattr(fusion.ImageTable, "open", lambda _: empty)
     monkeypatch.setattr(fusion, "build_pairs", lambda _: pairs)
     return pairs
 
@@ -54,7 +58,7 @@ def test_pairs_with_a_box_on_one_image_only_are_counted(
 ) -> None:
     caplog.set_level(logging.INFO)
     found += [pair("train", "ffdm"), pair("train", "ffdm", "sm"), pair("val")]
-    check_data(Path())
+    check_data(Path(), DataConfig())
     assert (
         "1 pairs have malignant boxes on one image only: carried over to the other" in caplog.text
     )
@@ -74,4 +78,4 @@ def test_a_table_that_teaches_nothing_is_refused(
 ) -> None:
     found += [train, pair("val")]
     with pytest.raises(DataError, match=message):
-        check_data(Path(), partner_findings=partner_findings)
+        check_data(Path(), DataConfig(partner_findings=partner_findings))

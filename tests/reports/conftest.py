@@ -134,7 +134,7 @@ def image(split: str, number: int, kind: str) -> Row:
         "rows": height, "columns": width, "number_of_frames": 1, "bits_allocated": 16,
         "bits_stored": 12, "pixel_representation": 0, "pixel_codec": "htj2k", "pixel_offset": 0,
         "pixel_sha256": "", "pixels_face": "right", "qc_flags": [], "density": "b",
-        "pixels": encode_htj2k(stored), "pixel_reduce": 0,
+        "pixels": encode_htj2k(stored), "pixel_reduce": 0, "cropper": "p1",
         "annotations": [finding] if number < POSITIVE[split] else [],
     }  # fmt: skip
 

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from mgray.config import Config
+from mgray.dicom.croppers import CropperName
 
 Mode = Literal["match", "class_uniform", "balanced_batch", "weighted", "uniform", "sequential"]
 
@@ -35,6 +36,8 @@ class PreprocessConfig(Config):
     margin: float = Field(default=0.02, ge=0, le=1)
     """Added on each side of the breast's box, as a share of the box's longer side; cut at the
     image's edge."""
+    cropper: CropperName = "p1"
+    """The paper whose rule finds the breast; the table's must be the same."""
     fit: Literal["stretch", "letterbox"] = "stretch"
     """P1-A11: stretch fills the input, so that the breast boxes of a pair coincide. letterbox keeps
     the aspect and pads with black on the right, above and below. Images are not registered

@@ -23,11 +23,13 @@ from torch import Tensor
 from mgray.data.config import PreprocessConfig
 from mgray.dicom.codecs import HTJ2K_RESOLUTIONS
 from mgray.dicom.pixels import read_display, reduced_affine
+from mgray.errors import DataError
 
 __all__ = [
     "GEOMETRY_COLUMNS",
     "Geometry",
     "PreprocessConfig",
+    "check_record",
     "faces_left",
     "locate",
     "prepare",
@@ -38,6 +40,7 @@ GEOMETRY_COLUMNS: Final = (
     "columns",
     "pixel_reduce",
     "breast_box",
+    "cropper",
     "pixels_face",
     "patient_orientation",
     "laterality",
@@ -108,7 +111,11 @@ def prepare(
     Returns:
         The standardised image, its grey repeated to three channels (one memory, do not write into
         it), and where it lies.
+
+    Raises:
+        DataError: As ``check_record``.
     """
+    check_record(record, config)
     layout = _lay_out(record, config)
     x0, y0, x1, y1 = layout.crop
     content = cv2.resize(
@@ -121,6 +128,29 @@ def prepare(
     net[rows, : layout.width] = content[:, ::-1] if layout.mirrored else content
     image = torch.from_numpy(_standardise(net)).expand(3, -1, -1)
     return image, layout.geometry(net.shape)
+
+
+def check_record(record: Mapping[str, Any], config: PreprocessConfig) -> None:
+    """Refuse an image that a model of this config would see otherwise when serving.
+
+    Args:
+        record: ``GEOMETRY_COLUMNS`` of a row of the image table.
+        config: Of the model.
+
+    Raises:
+        DataError: Cropped by another rule, or stored smaller than the network needs.
+    """
+    if record["cropper"] != config.cropper:
+        raise DataError(
+            f"the table's breasts are cropped as {record['cropper']}, the model's as "
+            f"{config.cropper}: set preprocess.cropper, or ingest with cropper={config.cropper}"
+        )
+    needed, kept = _choose_reduce(_crop_box(record, config.margin), config), record["pixel_reduce"]
+    if kept > needed:
+        raise DataError(
+            f"the table lacks {kept} wavelet levels, the network's input may lack {needed}: "
+            "ingest again with a larger resolution, or without"
+        )
 
 
 def locate(record: Mapping[str, Any], config: PreprocessConfig) -> Geometry:
@@ -153,7 +183,7 @@ def faces_left(record: Mapping[str, Any]) -> bool:
 
 def _lay_out(record: Mapping[str, Any], config: PreprocessConfig) -> _Layout:
     crop = _crop_box(record, config.margin)
-    reduce = max(int(record["pixel_reduce"]), _choose_reduce(crop, config))
+    reduce = _choose_reduce(crop, config)
     shape = tuple(-(-int(record[name]) // 2**reduce) for name in ("rows", "columns"))
     x0, y0, x1, y1 = _reduced_crop(crop, reduce, shape)
     height, width = _content_size(float(y1 - y0), float(x1 - x0), config)

@@ -308,6 +308,7 @@ def _pixel_columns(
         "pixel_sha256": hashlib.sha256(stored.astype(kind).tobytes()).hexdigest(),
         "pixels_face": "unknown" if breast is None else breast.face,
         "breast_box": None if breast is None else breast.box(*stored.shape),
+        "cropper": cropper,
     }
 
 

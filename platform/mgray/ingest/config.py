@@ -43,10 +43,10 @@ class IngestConfig(Config):
     left as it is. An image without a breast is refused. Another value ingests all again."""
     cropper: CropperName = "p1"
     """The paper whose rule tells where the breast is: breast_box and pixels_face come from it. The
-    endpoint always uses p1. Another value ingests all again."""
+    model's preprocess.cropper must be the same. Another value ingests all again."""
     resolution: int | None = Field(default=None, ge=32)
     """Store of each image only the smallest wavelet level whose long side has this many pixels or
-    more; full size if not given. Boxes, sizes and spacings stay those of the full image. Another
-    value ingests all again."""
+    more; full size if not given. A network that needs more is refused. Boxes, sizes and spacings
+    stay those of the full image. Another value ingests all again."""
     limits: Limits = Limits()
     """What one file may cost."""

@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import Literal
 
 from mgray.config import fingerprint, replace
+from mgray.data.config import DataConfig
 from mgray.data.pairs import build_pairs
 from mgray.data.table import ImageTable
+from mgray.data.transforms import GEOMETRY_COLUMNS, check_record
 from mgray.errors import DataError
 from mgray.models.config import LABELS
 from mgray.models.efficientdet import EfficientDet, build_detector
@@ -65,24 +67,27 @@ def run_fusion(config: FusionRun, use_ray: bool = True, stages: Collection[str] 
         ConfigError: ``out`` holds a run of another config.
     """
     config = config.model_copy(update={"data": config.data.resolve(), "out": config.out.resolve()})
-    check_data(config.data, partner_findings=config.batches.partner_findings)
+    check_data(config.data, config.batches)
     wanted = [stage for stage in build_stages(config) if stage.name in {"untrained", *stages}]
     run_stages(wanted, config, config.out, use_ray=use_ray and config.train.workers > 0)
     return config.out / MODELS
 
 
-def check_data(data: Path, *, partner_findings: bool = True) -> None:
+def check_data(data: Path, batches: DataConfig) -> None:
     """Fail in one line, before any worker starts, if a table cannot train anything.
 
     Args:
         data: Image table.
-        partner_findings: As in ``DataConfig``: whether a box on either image serves both.
+        batches: What is made of it.
 
     Raises:
         NotFoundError: No image table.
-        DataError: A split without a pair, or no malignant box to learn from.
+        DataError: Images that ``transforms.check_record`` refuses, a split without a pair, or no
+            malignant box to learn from.
     """
-    table = ImageTable.open(data)
+    table, partner_findings = ImageTable.open(data), batches.partner_findings
+    for row in table.index.select(list(GEOMETRY_COLUMNS)).slice(0, 1).to_pylist():
+        check_record(row, batches.preprocess)  # the settings of an ingest hold for all its images
     pairs = build_pairs(table)
     log.info("data: %d images, %d pairs of FFDM and SM", len(table), len(pairs))
     lopsided = sum(len(pair.drawn) == 1 for pair in pairs)
