@@ -31,8 +31,8 @@ def row_of(name: str, height: int) -> dict[str, Any]:
     return dict.fromkeys(IMAGE.names) | dict.fromkeys(texts, "") | {
         "image_id": name, "split": "test", "image_kind": "ffdm", "rows": height, "columns": 40,
         "number_of_frames": 1, "bits_allocated": 16, "bits_stored": 12, "pixel_representation": 0,
-        "pixel_codec": "htj2k", "pixel_offset": 0, "pixel_reduce": 0, "annotations": [],
-        "qc_flags": [], "pixels": encode_htj2k(stored),
+        "pixel_codec": "htj2k", "pixel_offset": 0, "pixel_reduce": 0, "cropper": "p1",
+        "annotations": [], "qc_flags": [], "pixels": encode_htj2k(stored),
     }  # fmt: skip
 
 
