@@ -1,7 +1,7 @@
 """Trials of a search: each a Ray Train run of stage I-A, judged on validation images."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -168,13 +168,15 @@ def judge(run: Path, data: Path) -> dict[str, float]:
     return {"fauc_1": facts["fauc_1"], METRIC: facts["fauc_1_plus"]}
 
 
-def predict_here(folder: Path, data: Path, splits: Sequence[str], model: str) -> pa.Table:
+def predict_here(
+    folders: Mapping[str, Path], data: Path, splits: Sequence[str]
+) -> Iterator[tuple[str, pa.Table]]:
     """Predict in this process: a trial must not wait for CPUs that other trials hold."""
     from mgray.inference.batch import PairPredictor, build_tasks, collect
 
-    tasks = build_tasks(data, splits)
-    predictor = PairPredictor(folder, data)
-    return collect([predictor(task) for task in tasks], model)
+    predictor = PairPredictor(folders, data)
+    for name in folders:
+        yield name, collect([predictor(task) for task in build_tasks([name], data, splits)])
 
 
 def _table(results: tune.ResultGrid) -> pd.DataFrame:

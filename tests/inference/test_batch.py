@@ -2,7 +2,7 @@ import pytest
 
 from mgray.data.table import ImageTable
 from mgray.errors import NotFoundError
-from mgray.inference.batch import predict_table
+from mgray.inference.batch import PairPredictor, build_tasks, collect, predict_models
 from mgray.inference.predictor import Predictor
 from mgray.schema import PREDICTION
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.ray
 
 @pytest.fixture(scope="module")
 def predictions(ray_cluster, fused_folder, table_folder):
-    return predict_table(fused_folder, table_folder, ("test",), "fused")
+    return dict(predict_models({"fused": fused_folder}, table_folder, ("test",)))["fused"]
 
 
 def test_a_row_for_every_pair_of_the_split(predictions):
@@ -41,21 +41,29 @@ def test_detections_are_the_predictors(predictions, fused_folder, table_folder):
     ]
 
 
-def test_the_number_of_workers_changes_nothing(predictions, fused_folder, table_folder):
-    assert predict_table(fused_folder, table_folder, ("test",), "fused", workers=1) == predictions
+def test_many_models_and_any_number_of_workers_change_nothing(
+    predictions, fused_folder, make_model, table_folder
+):
+    folders = {"sm": make_model("detector"), "fused": fused_folder}
+    found = dict(predict_models(folders, table_folder, ("test",), workers=1))
+    assert found["fused"] == predictions
+    assert set(found["sm"]["model"].to_pylist()) == {"sm"}
+    assert found["sm"]["image_id"] == predictions["image_id"]
+    assert found["sm"]["detections"] != predictions["detections"]
 
 
-def test_the_upper_bound_is_predicted_from_both_images(ray_cluster, make_model, table_folder):
-    folder = make_model("upper_bound", ("sm", "ffdm"))
-    found = predict_table(folder, table_folder, ("train",), "upper_bound", workers=1)
+def test_the_upper_bound_is_predicted_from_both_images(make_model, table_folder):
+    """In one process, as a search does."""
+    predictor = PairPredictor({"ub": make_model("upper_bound", ("sm", "ffdm"))}, table_folder)
+    found = collect([predictor(task) for task in build_tasks(["ub"], table_folder, ("train",))])
     assert found["image_id"].to_pylist() == ["synthetic_2d4"]
 
 
 def test_a_split_without_pairs_is_an_error(fused_folder, table_folder):
     with pytest.raises(NotFoundError, match="no pair in split val"):
-        predict_table(fused_folder, table_folder, ("val",), "fused")
+        next(predict_models({"fused": fused_folder}, table_folder, ("val",)))
 
 
 def test_a_missing_model_is_an_error_before_ray_starts(tmp_path, table_folder):
     with pytest.raises(NotFoundError, match="no model folder"):
-        predict_table(tmp_path / "none", table_folder, ("test",), "fused")
+        next(predict_models({"fused": tmp_path / "none"}, table_folder, ("test",)))

@@ -1,7 +1,7 @@
 """A made-up run whose every number is known: ten test pairs, four val pairs, five models."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,10 +44,13 @@ class World:
     config: EvaluateConfig
     calls: list[str]
 
-    def predict(self, folder: Path, data: Path, splits: Sequence[str], model: str) -> pa.Table:
-        self.calls.append(model)
-        rows = [prediction(model, s, n) for s in splits for n in range(PAIRS[s])]
-        return pa.Table.from_pylist(rows, schema=PREDICTION)
+    def predict(
+        self, folders: Mapping[str, Path], data: Path, splits: Sequence[str]
+    ) -> Iterator[tuple[str, pa.Table]]:
+        for model in folders:
+            self.calls.append(model)
+            rows = [prediction(model, s, n) for s in splits for n in range(PAIRS[s])]
+            yield model, pa.Table.from_pylist(rows, schema=PREDICTION)
 
 
 @pytest.fixture(scope="session")

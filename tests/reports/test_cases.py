@@ -18,7 +18,8 @@ HIT = HitConfig(min_radius_px=10)
 
 
 def predicted(world: object) -> pa.Table:
-    parts = [world.predict(None, None, ["test", "val"], model) for model in ("sm", "ffdm")]
+    models = {"sm": None, "ffdm": None}
+    parts = [rows for _, rows in world.predict(models, None, ["test", "val"])]
     return pa.concat_tables(parts)
 
 

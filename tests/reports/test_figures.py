@@ -10,12 +10,17 @@ from mgray.reports.cases import build_cases
 from mgray.reports.figures import audit_drawing, curves_drawing, froc_drawing, read_metrics
 
 
-def test_froc_names_every_model_and_its_bands(world: object) -> None:
-    parts = [world.predict(None, None, ["test"], model) for model in ("sm", "fused")]
+def froc_of(world: object, *models: str) -> object:
+    """The FROC figure of these models on the test split."""
+    parts = [rows for _, rows in world.predict(dict.fromkeys(models), None, ["test"])]
     cases = build_cases(
         ImageTable.open(world.config.data), pa.concat_tables(parts), "test", world.config.hit
     )
-    drawing = froc_drawing(cases, world.config.bootstrap)
+    return froc_drawing(cases, world.config.bootstrap)
+
+
+def test_froc_names_every_model_and_its_bands(world: object) -> None:
+    drawing = froc_of(world, "sm", "fused")
     assert ElementTree.fromstring(drawing.svg).tag.endswith("svg")
     assert all(word in drawing.svg for word in ("SM", "Fused", "Lesion sensitivity"))
     assert "100 patient resamples" in drawing.caption
@@ -51,11 +56,7 @@ def test_an_empty_audit_has_no_drawing() -> None:
 
 def bands(world: object, *models: str) -> int:
     """How many filled areas a FROC figure of these models has."""
-    parts = [world.predict(None, None, ["test"], model) for model in models]
-    cases = build_cases(
-        ImageTable.open(world.config.data), pa.concat_tables(parts), "test", world.config.hit
-    )
-    return froc_drawing(cases, world.config.bootstrap).svg.count("FillBetweenPolyCollection")
+    return froc_of(world, *models).svg.count("FillBetweenPolyCollection")
 
 
 def test_only_sm_and_fused_get_a_band(world: object) -> None:

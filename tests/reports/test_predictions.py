@@ -1,6 +1,6 @@
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -110,11 +110,11 @@ def test_the_configs_workers_and_gpu_reach_the_predictors(
 ) -> None:
     asked = []
 
-    def predict_table(*args: object, **how: object) -> pa.Table:
+    def predict_models(*args: object, **how: object) -> Iterator[tuple[str, pa.Table]]:
         asked.append(how)
         return world.predict(*args)
 
-    monkeypatch.setattr("mgray.inference.batch.predict_table", predict_table)
+    monkeypatch.setattr("mgray.inference.batch.predict_models", predict_models)
     collect_predictions(replace(world.config, {"models": ["sm"], "workers": 8, "gpu": True}))
     assert asked == [{"workers": 8, "gpu": True}]
 
@@ -128,10 +128,13 @@ def test_another_split_asks_for_new_predictions(world: object) -> None:
 
 
 def test_an_interrupted_model_leaves_the_finished_ones(world: object) -> None:
-    def fail_late(folder: Path, data: Path, splits: list[str], model: str) -> object:
-        if model == "fused":
-            raise KeyboardInterrupt
-        return world.predict(folder, data, splits, model)
+    def fail_late(
+        folders: dict[str, Path], data: Path, splits: list[str]
+    ) -> Iterator[tuple[str, pa.Table]]:
+        yield from world.predict(
+            {name: folders[name] for name in ("untrained", "sm")}, data, splits
+        )
+        raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         collect_predictions(world.config, fail_late)
@@ -148,8 +151,8 @@ def test_only_whole_files_are_left_behind(world: object) -> None:
 
 
 def test_predictions_of_another_schema_are_refused(world: object) -> None:
-    def predict_less(*_: object) -> pa.Table:
-        return pa.table({"model": ["sm"]})
+    def predict_less(*_: object) -> Iterator[tuple[str, pa.Table]]:
+        yield "sm", pa.table({"model": ["sm"]})
 
     with pytest.raises(ValueError, match="field names"):
         collect_predictions(world.config, predict_less)

@@ -1,16 +1,17 @@
-"""Predictions for a whole image table: pairs in, one row of ``schema.PREDICTION`` per pair out.
+"""Predictions for a whole image table: one row of ``schema.PREDICTION`` per pair and model.
 
 Ray Data carries row numbers only; each worker reads its images from the table by random access.
 """
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import ray
 from ray.util.annotations import RayDeprecationWarning
 
@@ -24,50 +25,62 @@ from mgray.progress import Bar
 from mgray.schema import PREDICTION
 
 PAIRS_PER_TASK: Final = 4  # small, so that the bar moves and the end is even
-_TASK: Final = pa.schema([("pair_key", pa.string()), ("sm", pa.int64()), ("ffdm", pa.int64())])
+_TASK: Final = pa.schema(
+    [
+        ("model", pa.string()),
+        ("pair_key", pa.string()),
+        ("sm", pa.int64()),
+        ("ffdm", pa.int64()),
+    ]
+)
 
 
-def predict_table(
-    folder: Path,
+def predict_models(
+    folders: Mapping[str, Path],
     data: Path,
     splits: Sequence[str],
-    model: str,
     workers: int = 2,
     gpu: bool = False,
-) -> pa.Table:
-    """Predict every pair of some splits.
+) -> Iterator[tuple[str, pa.Table]]:
+    """Predict every pair of some splits with each model, with one pool of workers for all.
 
     Args:
-        folder: Model folder.
+        folders: Model folders by name; the name goes into the column ``model``.
         data: Folder of the image table.
         splits: Subset of ``schema.SPLITS``.
-        model: Goes into the column ``model``.
         workers: Predictors that run at once.
         gpu: One GPU for each of them; else a CPU core.
 
-    Returns:
-        ``schema.PREDICTION``, sorted by ``pair_key``; the same for any number of workers.
+    Yields:
+        A model's name and its ``schema.PREDICTION``, sorted by ``pair_key``, as soon as it is
+        complete; the same for any number of workers.
 
     Raises:
         NotFoundError: No model, no table, or no pair in these splits.
         MgrayError: The cluster of ``RAY_ADDRESS`` cannot be joined.
     """
-    read_meta(folder)
-    tasks = build_tasks(data, splits)
-    found: list[pa.Table] = []
+    for folder in folders.values():
+        read_meta(folder)
+    tasks = build_tasks(folders, data, splits)
+    pairs = sum(map(len, tasks)) // len(folders)
+    found: dict[str, list[pa.Table]] = {name: [] for name in folders}
     start_ray(workers)
-    make = (folder.resolve(), data.resolve(), "cuda" if gpu else "cpu")
-    with Bar(f"predict {model}", sum(len(task) for task in tasks), "pairs") as bar:
+    whole = {name: folder.resolve() for name, folder in folders.items()}
+    make = (whole, data.resolve(), "cuda" if gpu else "cpu")
+    with Bar(f"predict with {', '.join(folders)}", pairs * len(folders), "pairs") as bar:
         for rows in _stream(make, tasks, workers, gpu).iter_batches(
             batch_size=None, batch_format="pyarrow"
         ):
-            found.append(rows)
+            assert isinstance(rows, pa.Table)
             bar.advance(len(rows))
-    return collect(found, model)
+            for name in pc.unique(rows["model"]).to_pylist():
+                found[name].append(rows.filter(pc.field("model") == name))
+                if sum(map(len, found[name])) == pairs:
+                    yield name, collect(found.pop(name))
 
 
-def build_tasks(data: Path, splits: Sequence[str]) -> list[pa.Table]:
-    """List the pairs of some splits, a few to a task.
+def build_tasks(models: Iterable[str], data: Path, splits: Sequence[str]) -> list[pa.Table]:
+    """List the pairs of some splits for one model after the other, a few pairs to a task.
 
     Raises:
         NotFoundError: No table, or no pair in these splits.
@@ -76,43 +89,45 @@ def build_tasks(data: Path, splits: Sequence[str]) -> list[pa.Table]:
     if not pairs:
         raise NotFoundError(f"no pair in split {' or '.join(splits)} of {str(data)!r}")
     rows = [{"pair_key": pair.pair_key, **pair.rows} for pair in pairs]
+    few = [rows[start : start + PAIRS_PER_TASK] for start in range(0, len(rows), PAIRS_PER_TASK)]
     return [
-        pa.Table.from_pylist(rows[start : start + PAIRS_PER_TASK], schema=_TASK)
-        for start in range(0, len(rows), PAIRS_PER_TASK)
+        pa.Table.from_pylist([{"model": model, **row} for row in some], schema=_TASK)
+        for model in models
+        for some in few
     ]
 
 
-def collect(found: Sequence[pa.Table], model: str) -> pa.Table:
-    """Put the tasks' answers, in any order, into one table of ``schema.PREDICTION``."""
-    rows = pa.concat_tables(found).sort_by("pair_key")
-    columns = dict(zip(rows.column_names, rows.columns, strict=True))
-    named = pa.table({"model": pa.array([model] * len(rows)), **columns})
-    return named.select(PREDICTION.names).cast(PREDICTION)
+def collect(found: Sequence[pa.Table]) -> pa.Table:
+    """Put a model's answers, in any order, into one table of ``schema.PREDICTION``."""
+    return pa.concat_tables(found).sort_by("pair_key").select(PREDICTION.names).cast(PREDICTION)
 
 
 class PairPredictor:
-    """One worker: a predictor and the image table.
+    """One worker: the image table, and the predictor of the model that was asked for last.
 
     Args:
-        folder: Model folder.
+        folders: Model folders by name.
         data: Folder of the image table.
         device: Of the model.
     """
 
-    def __init__(self, folder: Path, data: Path, device: str = "cpu") -> None:
-        self.predictor = Predictor.load(folder, device)
+    def __init__(self, folders: Mapping[str, Path], data: Path, device: str = "cpu") -> None:
+        self.folders, self.device = folders, device
         self.table = ImageTable.open(data)
+        self._name = ""
 
     def __call__(self, tasks: pa.Table) -> pa.Table:
         """Predict some pairs."""
         rows = [self._row(task) for task in tasks.to_pylist()]
-        return pa.Table.from_pylist(rows, schema=pa.schema(list(PREDICTION)[1:]))
+        return pa.Table.from_pylist(rows, schema=PREDICTION)
 
     def _row(self, task: dict[str, Any]) -> dict[str, Any]:
-        inputs = self.predictor.meta.inputs
+        predictor = self._predictor_of(task["model"])
+        inputs = predictor.meta.inputs
         records = self.table.records([task[kind] for kind in inputs])
-        (detections,) = self.predictor.predict([dict(zip(inputs, records, strict=True))])
+        (detections,) = predictor.predict([dict(zip(inputs, records, strict=True))])
         return {
+            "model": task["model"],
             "image_id": records[0]["image_id"],
             "pair_key": task["pair_key"],
             "patient_id": records[0]["patient_id"],
@@ -120,9 +135,15 @@ class PairPredictor:
             "detections": [asdict(detection) for detection in detections],
         }
 
+    def _predictor_of(self, name: str) -> Predictor:
+        if name != self._name:
+            self._predictor = Predictor.load(self.folders[name], self.device)
+            self._name = name
+        return self._predictor
+
 
 def _stream(
-    make: tuple[Path, Path, str], tasks: list[pa.Table], workers: int, gpu: bool
+    make: tuple[Mapping[str, Path], Path, str], tasks: list[pa.Table], workers: int, gpu: bool
 ) -> ray.data.Dataset:
     """Plan the work of workers made from ``make``; it runs while the result is read."""
     logging.getLogger("ray.data").setLevel(logging.WARNING)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ from mgray.schema import PREDICTION
 MODELS: Final = ("untrained", "sm", "ffdm", "fused", "upper_bound")
 FILE: Final = "predictions.parquet"
 MANIFEST: Final = "manifest.json"
-Predict = Callable[[Path, Path, Sequence[str], str], pa.Table]
+Predict = Callable[[Mapping[str, Path], Path, Sequence[str]], Iterator[tuple[str, pa.Table]]]
 log = logging.getLogger(__name__)
 
 
@@ -46,33 +46,37 @@ def collect_predictions(config: EvaluateConfig, predict: Predict | None = None) 
 
     Args:
         config: Names run, data, models and out.
-        predict: Model folder, image table, splits, model name -> predictions; by default
-            ``mgray.inference.batch.predict_table`` with the config's workers.
+        predict: Model folders by name, image table, splits -> each model's name and predictions;
+            by default ``mgray.inference.batch.predict_models`` with the config's workers.
     """
     splits: list[str] = sorted({"val", config.split})
-    names = run_models(config)
-    parts = config.out / "predictions"
-    parts.mkdir(parents=True, exist_ok=True)
-    content, found = read_content(config.data), []
-    for name in names:
-        folder = config.run / "models" / name
-        facts = _fingerprint(folder, [content, splits, config.gpu])
-        path = parts / f"{name}-{facts}.parquet"
-        if path.is_file():
-            log.info("%s: predictions are done", name)
-        else:
-            rows = (predict or _on_ray(config))(folder, config.data, splits, name)
-            _write(rows.cast(PREDICTION), path)
-        found.append(pq.read_table(path, schema=PREDICTION))
-    table = pa.concat_tables(found)
+    parts = _parts(config, splits)
+    todo = {name: config.run / "models" / name for name in parts if not parts[name].is_file()}
+    for name in (name for name in parts if name not in todo):
+        log.info("%s: predictions are done", name)
+    if todo:
+        for name, rows in (predict or _on_ray(config))(todo, config.data, splits):
+            _write(rows.cast(PREDICTION), parts[name])
+    table = pa.concat_tables(pq.read_table(path, schema=PREDICTION) for path in parts.values())
     _write(table, config.out / FILE)
     return table
 
 
-def _on_ray(config: EvaluateConfig) -> Predict:
-    from mgray.inference.batch import predict_table
+def _parts(config: EvaluateConfig, splits: list[str]) -> dict[str, Path]:
+    """Each model's own file, named by all that its predictions depend on."""
+    folder = config.out / "predictions"
+    folder.mkdir(parents=True, exist_ok=True)
+    rest = [read_content(config.data), splits, config.gpu]
+    return {
+        name: folder / f"{name}-{_fingerprint(config.run / 'models' / name, rest)}.parquet"
+        for name in run_models(config)
+    }
 
-    return partial(predict_table, workers=config.workers, gpu=config.gpu)
+
+def _on_ray(config: EvaluateConfig) -> Predict:
+    from mgray.inference.batch import predict_models
+
+    return partial(predict_models, workers=config.workers, gpu=config.gpu)
 
 
 def read_content(data: Path) -> str:
