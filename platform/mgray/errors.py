@@ -9,6 +9,7 @@
     ├── DataError            exit 1: tables that contradict themselves; counts that do not add up
     ├── TooManyRejectedError exit 3: more files were refused than ``max_rejected`` allows
     ├── MissingExtraError    exit 2: an optional package is needed; the message names the extra
+    ├── LicenceError         exit 2: a licence forbids what was asked
     └── Rejected             one input file was refused, with a reason from ``REJECT_REASONS``
 
 A message says what was wrong, the value, what was expected and what to do. It never holds a
@@ -74,6 +75,12 @@ class TooManyRejectedError(MgrayError):
 
 class MissingExtraError(MgrayError):
     """An optional package is needed."""
+
+    exit_code = 2
+
+
+class LicenceError(MgrayError):
+    """A dataset's licence forbids what was asked."""
 
     exit_code = 2
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mgray.errors import SchemaError
 
-TABLE_VERSION: Final = "3"
+TABLE_VERSION: Final = "4"
 VERSION_KEY: Final = b"mgray_table_version"
 
 IMAGE_KINDS: Final = (
@@ -43,6 +43,19 @@ QC_FLAGS: Final = (
     "syntax_mislabelled",
     "mip",
     "outside_blanked",
+    "frame_hypothesis_mirrored",
+    "frame_against_rule",
+    "frame_undecided",
+    "orient_rotated",
+    "mask_resized",
+    "crop_mask_swapped",
+    "mask_unreadable",
+    "pathology_on_other_exam",
+    "assumed_normal",
+    "no_biopsy",
+    "split_leak",
+    "dup_view",
+    "paired_by_time",
 )
 
 
@@ -55,13 +68,17 @@ S, I32, F64, B = pa.string(), pa.int32(), pa.float64(), pa.bool_()
 ANNOTATION: Final = pa.struct(
     [
         _field("finding_id", S, "one abnormality of a breast; equal in every image that shows it"),
-        _field("shape", S, "box; later polygon, circle, point, rle"),
-        _field("coords", pa.list_(F64), "for a box: x0, y0, x1, y1 in pixels of the dicom frame"),
+        _field("shape", S, "box, of whatever was drawn; point: a box of one pixel around it"),
+        _field("coords", pa.list_(F64), "x0, y0, x1, y1 of its box in pixels of the dicom frame"),
         _field("categories", pa.list_(S), "e.g. mass, calcification, spiculated"),
         _field("pathology", S, "malignant, benign, high_risk, other_cancer, negative or null"),
         _field("visible", B, "false where the finding is known not to show in this image"),
         _field("source", S, "who drew it, e.g. phantom, csv"),
         _field("clipped", B, "the box was cut at the image's edge"),
+        _field("outline", pa.list_(F64), "x, y, x, y ... where more than a box was drawn; dicom"),
+        _field("frame_index", I32, "frame of a volume that the box was drawn on, from 0"),
+        _field("birads", I32, "BI-RADS assessment 0-6 of the finding"),
+        _field("source_frame", S, "frame that the source gave it in, see sources.frames"),
     ]
 )
 
@@ -179,6 +196,8 @@ IMAGE: Final = pa.schema(
     ],
     metadata={VERSION_KEY: TABLE_VERSION.encode()},
 )
+
+ANNOTATION_FIELDS: Final = tuple(field.name for field in ANNOTATION)
 
 QUARANTINE: Final = pa.schema(
     [

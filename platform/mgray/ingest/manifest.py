@@ -34,6 +34,15 @@ TEXTS: Final = {
     "images_without_labels": "images that the tables do not describe: kept, but never paired",
     "labels_without_image": "images that the tables describe and the image table lacks",
     "annotations_without_image": "annotated findings on images that the image table lacks",
+    "frame_hypothesis_mirrored": "images whose boxes were given in a mirrored frame: mapped back",
+    "frame_against_rule": "images whose boxes lie in the breast only against the published rule of "
+    "their frame: the pixels were believed",
+    "frame_undecided": "images whose pixels do not tell the frame of their boxes: the published "
+    "rule was followed",
+    "orient_rotated": "images turned by 180 degrees against the frame of their boxes: mapped back",
+    "mask_resized": "images with a finding's mask of another size: brought to the image's",
+    "crop_mask_swapped": "images with mask and cut-out under each other's name: told by pixels",
+    "mask_unreadable": "images with a mask that is missing, damaged or empty: finding dropped",
     "rejected": "files refused: see quarantine.parquet",
 }
 

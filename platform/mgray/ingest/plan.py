@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mgray.dicom.child import DecodeChild
+from mgray.dicom.door import Hints
 from mgray.dicom.header import uid_name
 from mgray.dicom.record import FileRecord
 from mgray.ingest.ledger import Entry, FileState, Ledger
@@ -121,8 +122,8 @@ def _judged(
 
 
 def _header_reader(child: DecodeChild) -> Any:
-    def read(path: Path, kind: str | None) -> FileRecord:
-        record = child.read_header(path, kind)
+    def read(path: Path, kind: str | None, hints: Hints | None = None) -> FileRecord:
+        record = child.read_header(path, kind, hints)
         if not SPOTS.isdisjoint(record.columns["view_modifiers"]):
             record.columns["qc_flags"].append("spot_or_mag")  # else told with the pixels' flags
         return record

@@ -12,7 +12,8 @@ from mgray.dicom.record import FileRecord
 from mgray.errors import Rejected
 from mgray.ingest.allowed import allowed
 from mgray.ingest.pseudonym import Pseudonyms
-from mgray.schema import IMAGE
+from mgray.schema import ANNOTATION_FIELDS, IMAGE
+from mgray.sources.frames import centre_inside, place
 
 COPIED: Final = (
     "split_official",
@@ -27,6 +28,11 @@ COPIED: Final = (
 )
 PAIRED: Final = ("ffdm", "synthetic_2d")
 CONTRADICTED: Final = ("laterality", "view", "image_kind")
+NOTED: Final = frozenset({
+    "frame_hypothesis_mirrored", "frame_against_rule", "frame_undecided", "orient_rotated",
+    "mask_resized", "crop_mask_swapped", "mask_unreadable",
+})  # fmt: skip
+"""Flags of annotations that the manifest counts."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +75,14 @@ class RowMaker:
         row |= {name: labels.get(name) for name in COPIED}
         row |= self._what_is_seen(seen, labels)
         row |= self._identity(path, record, labels)
+        found, flags, notes = self._annotations(row, record, labels.get("annotations") or ())
         breast = f"{row['exam_id']} {row['laterality']}"
-        boxes, flags, notes = self._findings(breast, record, labels.get("annotations") or ())
+        boxes, more, cuts = self._findings(breast, record, found)
         row["annotations"] = boxes
-        row["qc_flags"] = sorted({*(seen.get("qc_flags") or ()), *flags})
-        row |= _pairing(row)
+        told = (seen.get("qc_flags") or (), labels.get("qc_flags") or (), flags, more)
+        row["qc_flags"] = sorted({flag for some in told for flag in some})
+        row |= _pairing(row, labels.get("pair_group"))
+        notes = {**notes, **cuts}
         holds = {
             "images_without_labels": self.described and not labels,
             "patient_unknown": not (labels.get("patient_id") or record.identity.patient_id),
@@ -107,8 +116,31 @@ class RowMaker:
             "licence_tag": labels.get("licence_tag") or self.licence_tag,
             "adapter_version": self.adapter_version,
             "file_id": self.ids.file(path),
-            "split": labels.get("split_official") or assign_split(patient, self.split_seed),
+            "split": labels.get("split")
+            or labels.get("split_official")
+            or assign_split(patient, self.split_seed),
         }
+
+    def _annotations(
+        self, row: Mapping[str, Any], record: FileRecord, given: Sequence[Mapping[str, Any]]
+    ) -> tuple[list[Mapping[str, Any]], set[str], dict[str, int]]:
+        """Put the boxes of masks in their place, and all boxes into the dicom frame.
+
+        A mask that cannot be read is flagged and drops its finding; so is one before pixels are.
+        """
+        read = iter(record.columns.get("masks") or ())
+        found: list[Mapping[str, Any]] = []
+        flags: set[str] = set()
+        for annotation in given:
+            if annotation.get("mask_files"):
+                mask: Mapping[str, Any] = next(read, {"box": None, "flags": []})
+                flags.update(mask["flags"])
+                annotation = {**annotation, "coords": mask["box"]}  # noqa: PLW2901
+            if annotation["coords"] is not None:
+                found.append(annotation)
+        placed, framed = place(found, {**record.columns, **{n: row[n] for n in CONTRADICTED}})
+        flags |= framed
+        return placed, flags, dict.fromkeys(sorted(flags & NOTED), 1)
 
     def _findings(
         self, breast: str, record: FileRecord, annotations: Sequence[Mapping[str, Any]]
@@ -128,7 +160,8 @@ class RowMaker:
                 flags.add("box_outside_image")
                 notes["box_empty" if _is_empty(annotation["coords"]) else "box_outside_image"] += 1
             else:
-                inside = _centre_inside(coords, record.columns.get("breast_box"))
+                breast_box = record.columns.get("breast_box")
+                inside = not breast_box or centre_inside(coords, breast_box)
                 faults = {"box_clipped": clipped, "box_outside_breast": not inside}
                 found = [code for code, holds in faults.items() if holds]
                 flags.update(found)
@@ -137,7 +170,8 @@ class RowMaker:
                 unnamed = f"{record.identity.sop_instance_uid} #{number}"
                 finding_id = self.ids.finding(f"{breast} {raw_id}" if raw_id else unnamed)
                 changes = {"finding_id": finding_id, "coords": coords, "clipped": clipped}
-                kept.append({**annotation, **changes})
+                told = {name: annotation.get(name) for name in ANNOTATION_FIELDS}
+                kept.append({**told, **changes})
         return kept, flags, dict(notes)
 
 
@@ -163,9 +197,10 @@ def hash_row(row: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(rest, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _pairing(row: Mapping[str, Any]) -> dict[str, Any]:
+def _pairing(row: Mapping[str, Any], group: str | None) -> dict[str, Any]:
     """Images of one breast in one view share a key; views with modifiers pair among themselves."""
     words = [row["exam_id"], row["laterality"], row["view"], *(row["view_modifiers"] or ())]
+    words += [group] if group else []
     pairable = row["image_kind"] in PAIRED and "spot_or_mag" not in row["qc_flags"]
     return {
         "pair_key": "-".join(words),
@@ -184,10 +219,3 @@ def _contradictions(seen: Mapping[str, Any], labels: Mapping[str, Any]) -> dict[
 def _is_empty(coords: Sequence[float]) -> bool:
     x0, y0, x1, y1 = coords
     return x0 >= x1 or y0 >= y1
-
-
-def _centre_inside(coords: Sequence[float], box: Sequence[int] | None) -> bool:
-    if not box:
-        return True
-    x, y = (coords[0] + coords[2]) / 2, (coords[1] + coords[3]) / 2
-    return box[0] <= x < box[2] and box[1] <= y < box[3]

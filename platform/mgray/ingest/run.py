@@ -21,8 +21,7 @@ from mgray.ingest.update import Runner, finish, update_table
 from mgray.ingest.worker import Job
 from mgray.schema import TABLE_VERSION
 from mgray.sources.csv_table import CsvSource
-from mgray.sources.phantom import PhantomSource
-from mgray.sources.samples import SamplesSource
+from mgray.sources.registry import SOURCES
 from mgray.sources.source import Catalog, Source
 
 log = logging.getLogger(__name__)
@@ -82,7 +81,7 @@ def without_values() -> Iterator[None]:
 def _ingest(
     config: IngestConfig, start: Callable[[Job], AbstractContextManager[Runner]]
 ) -> Manifest:
-    source = _source(config)
+    source = CsvSource(config.csv) if config.source == "csv" else SOURCES[config.source]
     if config.dry_run and config.source == "samples" and not config.archive.is_dir():
         raise NotFoundError("a dry run writes nothing, so it copies no samples: ingest them first")
     catalog = source.catalog(config.archive)
@@ -124,16 +123,6 @@ def _dry_run(config: IngestConfig, source: Source, catalog: Catalog) -> Manifest
 def _files(job: Job, catalog: Catalog) -> list[FileState]:
     rows = sorted(catalog.rows, key=lambda row: row.path)
     return [state_of(job.archive, row.path, row.labels) for row in rows]
-
-
-def _source(config: IngestConfig) -> Source:
-    match config.source:
-        case "phantom":
-            return PhantomSource()
-        case "samples":
-            return SamplesSource()
-        case "csv":
-            return CsvSource(config.csv)
 
 
 def _job(config: IngestConfig, source: Source, catalog: Catalog, key: bytes) -> Job:

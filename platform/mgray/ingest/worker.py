@@ -33,7 +33,8 @@ from mgray.ingest.ledger import (
 from mgray.ingest.row import RowMaker, hash_row
 from mgray.ingest.shards import open_shard, rewrite_shard, row_group
 
-Reader = Callable[[Path, str | None], FileRecord]
+Reader = Callable[..., FileRecord]
+"""Given a path, the source's word for its kind, and hints of ``read_file`` where there are any."""
 TRIES: Final[Mapping[str, int]] = {"decoder_died": MOST_DEATHS, "timeout": 2}
 """How often a file is decoded that may be refused for what befell the machine."""
 
@@ -139,9 +140,11 @@ class ChunkWorker:
     def _read(self, path: Path, file: FileState) -> FileRecord:
         """Decode a file, again if the machine may have been at fault and the bytes can be had."""
         tried: Counter[str] = Counter()
+        hints = hints_of(file.labels, self.job.archive)
+        told: tuple[Any, ...] = (file.labels.get("image_kind"), *([hints] if hints else []))
         while True:
             try:
-                return self.read(path, file.labels.get("image_kind"))
+                return self.read(path, *told)
             except Rejected as error:
                 tried[error.reason] += 1
                 done = tried[error.reason] >= TRIES.get(error.reason, 1)
@@ -170,6 +173,19 @@ class ChunkWorker:
         if not 0 <= size <= self.job.limits.max_file_bytes:
             return None
         return sha256_within(path, self.job.limits.wall_s)
+
+
+def hints_of(labels: Mapping[str, Any], archive: Path) -> dict[str, Any]:
+    """Tell what a reader must know of a file beside its kind: hints of ``read_file``, often none.
+
+    Args:
+        labels: By path, from the source.
+        archive: Root of the paths.
+    """
+    asked = (one.get("mask_files") for one in labels.get("annotations") or ())
+    masks = [[str(archive / path) for path in files] for files in asked if files]
+    told = {"raster": labels.get("raster"), "masks": masks}
+    return {name: value for name, value in told.items() if value}
 
 
 def apply_verdict(out: Path, ledger: Ledger) -> None:

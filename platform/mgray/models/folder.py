@@ -11,6 +11,7 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -22,6 +23,7 @@ from torch import nn
 
 from mgray.config import Config, build
 from mgray.errors import ConfigError, DataError, NotFoundError, SchemaError
+from mgray.licence import TERMS, check_sharing
 from mgray.models.config import LABELS, DetectorConfig, FusionConfig, PostprocessConfig
 from mgray.models.efficientdet import EfficientDet
 from mgray.models.fused import FusedDetector, UpperBound
@@ -51,6 +53,8 @@ class ModelMeta(Config):
     """Operating points on the score, e.g. ``fppi_1``."""
     licence: str = "other"
     """SPDX-like tag of the weights: that of the most restrictive data they have seen."""
+    data_licences: tuple[str, ...] = ()
+    """Tags of all data that the weights have seen, see ``mgray.licence``."""
     stage: str = ""
     """Stage of the recipe that made it, e.g. ``sm``."""
     seed: int = 0
@@ -134,6 +138,31 @@ def update_meta(folder: Path, meta: ModelMeta) -> None:
     _publish(partial, folder)
 
 
+def export_model(folder: Path, out: Path, allow: Collection[str] = ()) -> None:
+    """Copy a model folder to hand it on, unless a licence of its data forbids that.
+
+    Args:
+        folder: A model folder; checked byte by byte.
+        out: New folder.
+        allow: Licence tags whose owner gave permission.
+
+    Raises:
+        LicenceError: Names the licence and how to say that there is permission.
+        ConfigError: ``out`` is there already.
+        NotFoundError: No model folder.
+        DataError: A file that is damaged or was changed.
+    """
+    meta = read_meta(folder)
+    _verify(folder)
+    check_sharing(meta.data_licences, "models", allow)
+    if out.exists():
+        raise ConfigError(f"{str(out)!r} is there already: give a new folder")
+    partial = _begin(out)
+    for name in (WEIGHTS, CONFIG, CARD, SUMS):
+        shutil.copy2(folder / name, partial / name)
+    _publish(partial, out)
+
+
 def build_model(meta: ModelMeta) -> nn.Module:
     """Make an untrained model of the shape a model folder describes."""
     detector = EfficientDet(meta.detector)
@@ -208,6 +237,20 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _data_licences(meta: ModelMeta) -> list[str]:
+    """Say what the weights were trained on, and what its licences forbid."""
+    if not meta.data_licences:
+        return []
+    lines = [f"- {tag}: {TERMS[tag].text if tag in TERMS else tag}" for tag in meta.data_licences]
+    forbidding = [tag for tag in meta.data_licences if tag in TERMS and not TERMS[tag].share_models]
+    if forbidding:
+        lines += ["", f"**Do not publish these weights: {', '.join(forbidding)} forbids it.**"]
+    private = [tag for tag in meta.data_licences if tag in TERMS and not TERMS[tag].commercial]
+    if private:
+        lines += ["", f"Non-commercial use only, by {', '.join(private)}."]
+    return ["Licences of the data it was trained on:", "", *lines, ""]
+
+
 def _card(meta: ModelMeta, sha256: str) -> str:
     head = {
         "license": meta.licence,
@@ -231,6 +274,7 @@ def _card(meta: ModelMeta, sha256: str) -> str:
         *(f"| {key} | {value} |" for key, value in notes.items()),
         *(f"| threshold {key} | {value:.6g} |" for key, value in meta.thresholds.items()),
         "",
+        *_data_licences(meta),
         "Load: `mgray.models.folder.load_model(folder)`; preprocessing is in config.json.",
     ]
     return "\n".join(lines) + "\n"

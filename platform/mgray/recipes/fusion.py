@@ -180,7 +180,7 @@ def _export(
     task: Task,
     folder: Path,
 ) -> None:
-    student = isinstance(task, DistillationTask)
+    student, licences = isinstance(task, DistillationTask), _licences(config.data)
     meta = ModelMeta(
         kind=kind,
         inputs=("sm",) if student else kinds,
@@ -189,7 +189,8 @@ def _export(
         labels=LABELS[-config.detector.classes :],
         preprocess=config.batches.preprocess.model_dump(mode="json"),
         postprocess=config.postprocess,
-        licence=_licence(config.data),
+        licence=licences[0] if len(licences) == 1 else "other",
+        data_licences=licences,
         stage=name,
         seed=config.seed,
         notes={"run": fingerprint(config), "steps": str(config.train.steps.get(name, 0))},
@@ -197,7 +198,7 @@ def _export(
     save_model(folder, task.product(), meta)
 
 
-def _licence(table: Path) -> str:
-    """The one licence of all images, or ``other``."""
-    tags = set(ImageTable.open(table).index["licence_tag"].to_pylist())
-    return tags.pop() or "other" if len(tags) == 1 else "other"
+def _licences(table: Path) -> tuple[str, ...]:
+    """List the licence tags of all images."""
+    tags = ImageTable.open(table).index["licence_tag"].unique().to_pylist()
+    return tuple(sorted({tag or "unknown" for tag in tags}))

@@ -38,7 +38,7 @@ from mgray.collector import paused_collector
 from mgray.errors import ConfigError, NotFoundError
 from mgray.schema import IMAGE_KINDS, SPLITS
 from mgray.sources.cells import DENSITIES, Cells, read_table
-from mgray.sources.source import Catalog, CatalogRow
+from mgray.sources.source import Catalog, CatalogRow, Count, Description
 
 COLUMNS: Final = (
     "path",
@@ -76,6 +76,16 @@ LABEL_SOURCES: Final = (
 LABEL_LEVELS: Final = ("finding", "image", "breast", "exam", "patient")
 BIRADS: Final = tuple("0123456")
 NEARLY: Final = 0.8
+DESCRIPTION: Final = Description(
+    title="Your own archive",
+    kind="any mammograms in DICOM that one CSV table names",
+    size="any; a million rows take minutes",
+    labels="what the table says, by column: BI-RADS, pathology, cancer, density, each on its own",
+    boxes="columns x0, y0, x1, y1 in stored pixels, several lines for several boxes",
+    pairs="where one exam, side and view has an FFDM and a synthetic 2D image",
+    obtain="write catalog.csv; only the column path is needed",
+    layout=("catalog.csv (or csv=PATH) with a column path", "the files that it names"),
+)
 
 
 @dataclass(frozen=True)
@@ -110,6 +120,15 @@ class CsvSource:
         lines.clear()  # a line goes as soon as its labels are made: there may be millions
         rows = [CatalogRow(path, _labels(by_path.pop(path), extra)) for path in sorted(by_path)]
         return Catalog(_with_patient_splits(rows))
+
+    def describe(self) -> Description:
+        """Tell what the dataset is."""
+        return DESCRIPTION
+
+    def verify(self, archive: Path) -> list[Count]:
+        """Count the files that the table names, and those that lie there."""
+        rows = self.catalog(archive).rows
+        return [Count("files", len(rows), sum((archive / row.path).is_file() for row in rows))]
 
 
 def _extra_columns(header: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from mgray.errors import NotFoundError
 from mgray.schema import IMAGE_KINDS
 from mgray.sources.cells import DENSITIES, Cells, read_table
-from mgray.sources.source import Catalog, CatalogRow
+from mgray.sources.source import Catalog, CatalogRow, Count, Description
 
 EXAM_COLUMNS: Final = (
     "sop_instance_uid",
@@ -34,6 +34,17 @@ FINDING_COLUMNS: Final = (
     "x1",
     "y1",
     "visible",
+)
+
+DESCRIPTION: Final = Description(
+    title="Virtual breasts",
+    kind="simulated FFDM, tomosynthesis and synthetic 2D; DICOM",
+    size="as many exams as asked for",
+    labels="cancer and pathology by simulation, density; level image",
+    boxes="boxes of every finding on every image, and whether it shows there",
+    pairs="yes, of every breast and view",
+    obtain="python -m jobs.phantom out=DIR",
+    layout=("images/*.dcm", "exams.csv", "annotations.csv"),
 )
 
 
@@ -73,6 +84,16 @@ class PhantomSource:
         files = (path for path in images.rglob("*") if path.is_file())
         paths = sorted(path.relative_to(archive).as_posix() for path in files)
         return Catalog([CatalogRow(path) for path in paths], labels, described=True)
+
+    def describe(self) -> Description:
+        """Tell what the dataset is."""
+        return DESCRIPTION
+
+    def verify(self, archive: Path) -> list[Count]:
+        """Count images, described and lying there."""
+        catalog = self.catalog(archive)
+        described = sum("patient_id" in labels for labels in catalog.by_uid.values())
+        return [Count("images", described, len(catalog.rows))]
 
 
 def _findings(path: Path) -> dict[str, list[dict[str, Any]]]:

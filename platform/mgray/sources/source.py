@@ -1,8 +1,13 @@
 """What a source gives: a catalog, the files of an archive with the labels a table knows.
 
-A source reads tables and lists files; it never opens a DICOM file. Labels are keyed by path where
-the table names files, and by SOP instance UID where it names objects: the second kind is joined
-after decoding, so a copied or renamed file keeps its labels.
+A source reads tables and lists files; it never opens an image. Labels are keyed by path where the
+table names files, and by SOP instance UID where it names objects: the second kind is joined after
+decoding, so a copied or renamed file keeps its labels. What only pixels can settle is left to the
+ingest, by three joints:
+
+* an annotation's ``source_frame`` names the frame of its coordinates, see ``sources.frames``;
+* an annotation's ``mask_files`` stand for a box: the candidates, one of which is its mask;
+* the label ``raster`` tells how to read a file that is no DICOM, see ``dicom.raster``.
 """
 
 from collections.abc import Mapping
@@ -28,8 +33,14 @@ LABELS: Final = frozenset(
         "annotations",
         "licence_tag",
         "extra_json",
+        "split",
+        "pair_group",
+        "qc_flags",
+        "raster",
     }
 )
+"""Most are columns of ``schema.IMAGE``. ``split`` wins over ``split_official`` where the official
+one leaks; ``pair_group`` parts images of one breast and view that are pairs among themselves."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +49,8 @@ class CatalogRow:
 
     Args:
         path: Below the archive's root, with forward slashes.
-        labels: Keys of ``LABELS``; ids are raw. An annotation is a dict of ``schema.ANNOTATION``.
+        labels: Keys of ``LABELS``, plain data; ids are raw. An annotation is a dict of
+            ``schema.ANNOTATION``, with the joints above.
     """
 
     path: str
@@ -79,6 +91,50 @@ class Catalog:
     described: bool = False
 
 
+@dataclass(frozen=True)
+class Description:
+    """What a person should know before getting a dataset; plain words.
+
+    Args:
+        title: Full name.
+        kind: Kinds of image and container.
+        size: Patients, exams, images, bytes.
+        labels: Axes, level and basis.
+        boxes: Boxes or contours, and on which images.
+        pairs: FFDM with synthetic 2D.
+        obtain: Where and how.
+        layout: Of the archive folder as its host delivers it, a line for each thing.
+        pitfalls: What goes wrong without care, and what is done here.
+        unsettled: What nobody could verify yet, and what happens then.
+    """
+
+    title: str
+    kind: str
+    size: str
+    labels: str
+    boxes: str
+    pairs: str
+    obtain: str
+    layout: tuple[str, ...]
+    pitfalls: tuple[str, ...] = ()
+    unsettled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Count:
+    """One number of the pinned release beside what lies in an archive.
+
+    Args:
+        what: Counted thing.
+        expected: In the whole release; ``None`` if nobody published it.
+        found: Here; less is a partial download, which is fine.
+    """
+
+    what: str
+    expected: int | None
+    found: int
+
+
 @runtime_checkable
 class Source(Protocol):
     """A kind of archive."""
@@ -97,6 +153,17 @@ class Source(Protocol):
 
     def catalog(self, archive: Path) -> Catalog:
         """List the archive.
+
+        Raises:
+            NotFoundError: The folder or its table is missing.
+            ConfigError: A column or cell that cannot be understood.
+        """
+
+    def describe(self) -> Description:
+        """Tell what the dataset is."""
+
+    def verify(self, archive: Path) -> list[Count]:
+        """Count the archive against the pinned release.
 
         Raises:
             NotFoundError: The folder or its table is missing.

@@ -1,0 +1,98 @@
+"""A finding's mask image becomes its box in the frame of the mammogram.
+
+Archives name mask and cut-out crosswise and store masks of another size than their image: the mask
+is told from the cut-out by what it is, and is brought to the image's size.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from jaxtyping import Bool, Integer
+
+from mgray.dicom.limits import Limits
+from mgray.dicom.raster import read_picture
+from mgray.dicom.record import iter_frames
+from mgray.dicom.source import opened
+from mgray.errors import Rejected
+
+BETWEEN: Final = (0.1, 0.9)
+"""Shares of the maximum between which a mask has next to no pixel."""
+MOST_BETWEEN: Final = 0.01
+LEAST_SIDE: Final = 0.5
+"""A mask has at least this share of its image's sides; a cut-out mostly has not."""
+
+
+@dataclass(frozen=True)
+class MaskBox:
+    """Where a mask is set.
+
+    Args:
+        box: ``x0, y0, x1, y1``, dicom frame of the image, half-open; ``None`` if it is nowhere.
+        flags: Of ``schema.QC_FLAGS``.
+    """
+
+    box: list[float] | None
+    flags: list[str]
+
+
+def read_mask(candidates: Sequence[Path], rows: int, columns: int, limits: Limits) -> MaskBox:
+    """Find the mask among files and bound it.
+
+    Args:
+        candidates: The one that should be the mask first.
+        rows: Height of the mammogram, pixels.
+        columns: Width of the mammogram, pixels.
+        limits: What one file may cost.
+    """
+    for number, path in enumerate(candidates):
+        try:
+            pixels = _read(path, limits)
+        except Rejected:
+            continue
+        if len(candidates) == 1 or _is_mask(pixels, rows, columns):
+            flags = ["crop_mask_swapped"] * (number > 0)
+            flags += ["mask_resized"] * (pixels.shape != (rows, columns))
+            box = bound(_resized(pixels, rows, columns))
+            return MaskBox(box, flags + ["mask_unreadable"] * (box is None))
+    return MaskBox(None, ["mask_unreadable"])
+
+
+def bound(mask: Bool[np.ndarray, "height width"]) -> list[float] | None:
+    """Bound the pixels that are set, half-open; ``None`` if none is."""
+    ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(xs):
+        return None
+    return [float(xs[0]), float(ys[0]), float(xs[-1] + 1), float(ys[-1] + 1)]
+
+
+def _read(path: Path, limits: Limits) -> Integer[np.ndarray, "height width"]:
+    with opened(path, limits) as data:
+        whole = data[0 : len(data)]
+    if whole[128:132] != b"DICM":
+        return read_picture(whole, limits)
+    return next(iter_frames(whole, limits))
+
+
+def _is_mask(pixels: Integer[np.ndarray, "height width"], rows: int, columns: int) -> bool:
+    """Tell a mask from a cut-out: nearly of the image's size, and of two grey values."""
+    high = float(pixels.max())
+    between = (pixels > BETWEEN[0] * high) & (pixels < BETWEEN[1] * high)
+    large = pixels.shape[0] >= LEAST_SIDE * rows and pixels.shape[1] >= LEAST_SIDE * columns
+    return bool(large and high > 0 and between.mean() < MOST_BETWEEN)
+
+
+def _resized(
+    pixels: Integer[np.ndarray, "height width"], rows: int, columns: int
+) -> Bool[np.ndarray, "height width"]:
+    """Bring a mask to the image's size by nearest neighbour; set is above half of the maximum."""
+    import cv2
+
+    high = float(pixels.max())
+    held = (pixels > high / 2).astype(np.uint8)  # a JPEG's mask has a little noise around 0
+    if held.shape == (rows, columns):
+        return held.astype(bool)
+    resized = cv2.resize(held, (columns, rows), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(resized, dtype=bool)

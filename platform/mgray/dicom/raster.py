@@ -1,0 +1,176 @@
+"""Files that are no DICOM: a picture or plain numbers become a DICOM object in memory.
+
+From there on they pass the same checks as any other file. What the file cannot tell is in a plain
+``raster``, which the source of the dataset gives:
+
+=====================  ==========================================================================
+key                    meaning
+=====================  ==========================================================================
+format                 picture (JPEG, PNG, PGM), numbers (no header), or ljpeg (not decoded here)
+uid                    names the image within its dataset, e.g. mdb001
+rows, columns          of numbers
+dtype                  of numbers, as NumPy writes it, e.g. ``>u2``, ``<f4``
+spacing_mm             of a pixel, optional
+rescale                slope and intercept of the stored values, optional
+photometric            MONOCHROME2 if not given
+bits                   stored bits; those of the file's type if not given
+=====================  ==========================================================================
+"""
+
+import io
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import Integer, Shaped
+
+from mgray.dicom.limits import Limits
+from mgray.errors import Rejected
+
+SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
+EXPLICIT: Final = "1.2.840.10008.1.2.1"
+PICTURES: Final = ("JPEG", "PNG", "PPM")
+FLOAT_STEPS: Final = 65535
+"""Real numbers are stored in so many even steps over their range; rescale says which."""
+
+
+def to_dicom(data: bytes, raster: Mapping[str, Any], limits: Limits) -> bytes:
+    """Wrap the pixels of a file into a film's DICOM object.
+
+    Args:
+        data: The file.
+        raster: What the source knows of it.
+        limits: Its size is checked before decoding.
+
+    Raises:
+        Rejected: Not such a file, too large, or in a format that nothing here decodes.
+    """
+    stored, told = decode_raster(data, raster, limits)
+    return _write(stored, {**raster, **told})
+
+
+def decode_raster(
+    data: bytes, raster: Mapping[str, Any], limits: Limits
+) -> tuple[Integer[np.ndarray, "height width"], dict[str, Any]]:
+    """Read the stored values of a file, uint8 or uint16.
+
+    Returns:
+        Stored values, and keys of ``raster`` that they imply.
+
+    Raises:
+        Rejected: As ``to_dicom``.
+    """
+    if not data:
+        raise Rejected("empty")
+    match raster["format"]:
+        case "picture":
+            return read_picture(data, limits), {}
+        case "numbers":
+            return _in_range(_read_numbers(data, raster, limits))
+    raise Rejected(
+        "unsupported_syntax", "lossless JPEG of 1990: decode it with the Stanford decoder first"
+    )
+
+
+def read_picture(data: bytes, limits: Limits) -> Integer[np.ndarray, "height width"]:
+    """Decode a grey JPEG, PNG or PGM of 8 or 16 bits; colour that is grey is taken as grey.
+
+    Raises:
+        Rejected: Not such a file, or too large.
+    """
+    from PIL import Image
+
+    Image.MAX_IMAGE_PIXELS = limits.max_pixels
+    try:
+        with Image.open(io.BytesIO(data), formats=PICTURES) as picture:
+            if picture.width * picture.height > limits.max_pixels:
+                raise Rejected("too_large", f"{picture.height} x {picture.width} pixels")
+            pixels = np.asarray(picture)
+    except (Rejected, MemoryError):
+        raise
+    except Image.DecompressionBombError:
+        raise Rejected("too_large", "pixels over the limit") from None
+    except Exception as error:
+        raise Rejected("corrupt_pixels", type(error).__name__) from None
+    if pixels.ndim == 3:
+        grey = pixels[..., 0]
+        if any(
+            not np.array_equal(grey, pixels[..., at]) for at in range(1, min(3, pixels.shape[2]))
+        ):
+            raise Rejected("unsupported_kind", "a colour image")
+        pixels = grey
+    if pixels.dtype == bool:
+        return pixels.astype(np.uint8) * np.uint8(255)
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.min() < 0 or pixels.max() > 65535:
+        raise Rejected("bad_pixels", "values beyond 16 bits")
+    return pixels.astype(np.uint16)
+
+
+def _read_numbers(
+    data: bytes, raster: Mapping[str, Any], limits: Limits
+) -> Shaped[np.ndarray, "height width"]:
+    shape, kind = (int(raster["rows"]), int(raster["columns"])), np.dtype(raster["dtype"])
+    if min(shape) < 1 or shape[0] * shape[1] > limits.max_pixels:
+        raise Rejected("too_large", f"{shape[0]} x {shape[1]} pixels")
+    if len(data) != shape[0] * shape[1] * kind.itemsize:
+        raise Rejected("header_mismatch", f"{len(data)} bytes for {shape[0]} x {shape[1]} pixels")
+    return np.frombuffer(data, kind).reshape(shape)
+
+
+def _in_range(
+    values: Shaped[np.ndarray, "height width"],
+) -> tuple[Integer[np.ndarray, "height width"], dict[str, Any]]:
+    """Store whole numbers as they are, real ones in even steps over their range."""
+    if values.dtype.kind in "ui":
+        if values.min() < 0 or values.max() > 65535:
+            raise Rejected("bad_pixels", "values beyond 16 bits")
+        return values.astype(np.uint8 if values.dtype.itemsize == 1 else np.uint16), {}
+    if not np.isfinite(values).all():
+        raise Rejected("bad_pixels", "not all numbers are finite")
+    low, high = float(values.min()), float(values.max())
+    slope = (high - low) / FLOAT_STEPS or 1.0
+    stored = np.rint((values.astype(np.float64) - low) / slope).astype(np.uint16)
+    return stored, {"rescale": [slope, low]}
+
+
+def _write(stored: Integer[np.ndarray, "height width"], raster: Mapping[str, Any]) -> bytes:
+    from pydicom import Dataset, dcmwrite
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import generate_uid
+
+    uid = generate_uid(entropy_srcs=[str(raster["uid"])])
+    dataset, meta = Dataset(), FileMetaDataset()
+    meta.TransferSyntaxUID = EXPLICIT  # type: ignore[assignment]
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = SECONDARY_CAPTURE, uid  # type: ignore[assignment]
+    allocated = 8 * stored.dtype.itemsize
+    bits = int(raster.get("bits") or allocated)
+    attributes = {
+        "SOPClassUID": SECONDARY_CAPTURE,
+        "SOPInstanceUID": uid,
+        "Modality": "MG",
+        "ConversionType": "DF",
+        "SamplesPerPixel": 1,
+        "PhotometricInterpretation": raster.get("photometric") or "MONOCHROME2",
+        "Rows": stored.shape[0],
+        "Columns": stored.shape[1],
+        "BitsAllocated": allocated,
+        "BitsStored": bits,
+        "HighBit": bits - 1,
+        "PixelRepresentation": 0,
+        "ImagerPixelSpacing": [raster["spacing_mm"]] * 2 if raster.get("spacing_mm") else None,
+    }
+    if raster.get("rescale"):
+        slope, intercept = raster["rescale"]
+        attributes |= {"RescaleSlope": f"{slope:.9g}", "RescaleIntercept": f"{intercept:.9g}"}
+    for keyword, value in attributes.items():
+        if value is not None:
+            setattr(dataset, keyword, value)
+    raw = stored.astype(stored.dtype.newbyteorder("<")).tobytes()
+    dataset.PixelData = raw + b"\0" * (len(raw) % 2)
+    dataset["PixelData"].VR = "OW"
+    dataset.file_meta = meta
+    file = io.BytesIO()
+    dcmwrite(file, dataset, implicit_vr=False, little_endian=True, enforce_file_format=True)
+    return file.getvalue()

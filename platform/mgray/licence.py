@@ -1,0 +1,85 @@
+"""What the licence of a dataset lets one do with its images, and with what was learnt from them.
+
+A row of an image table carries a tag; a model folder carries the tags of all rows it has seen.
+Training and keeping for oneself is never refused: handing on is.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from mgray.errors import LicenceError
+
+What = Literal["data", "models"]
+"""Images or labels of a dataset; weights or embeddings learnt from them."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """One licence in short; its own text decides.
+
+    Args:
+        text: In one sentence.
+        commercial: Commercial use is allowed.
+        share_data: Images and labels may be handed on.
+        share_models: What was learnt from them may be published.
+    """
+
+    text: str
+    commercial: bool = True
+    share_data: bool = True
+    share_models: bool = True
+
+
+TERMS: Final[dict[str, Terms]] = {
+    "Apache-2.0": Terms("free, with notice"),
+    "CC0-1.0": Terms("public domain"),
+    "CC-BY-3.0": Terms("free, with attribution"),
+    "CC-BY-4.0": Terms("free, with attribution"),
+    "CC-BY-NC-4.0": Terms("non-commercial, with attribution", commercial=False),
+    "EMBED": Terms(
+        "registered academic non-commercial use; no redistribution; models, weights and embeddings "
+        "trained on it may not be published without permission",
+        commercial=False,
+        share_data=False,
+        share_models=False,
+    ),
+    "RSNA": Terms("non-commercial; citation required on sharing", commercial=False),
+    "VinDr-Mammo": Terms(
+        "PhysioNet restricted access under a data use agreement; no redistribution",
+        share_data=False,
+    ),
+    "CSAW-CC": Terms("by application; treated as not to be handed on", share_data=False),
+    "OMI-DB": Terms("by application; treated as not to be handed on", share_data=False),
+    "INbreast": Terms(
+        "by request to its authors; treated as not to be handed on", share_data=False
+    ),
+    "DDSM": Terms("terms not verified; ask the University of South Florida", share_data=False),
+    "mini-MIAS": Terms(
+        "the dataset's own licence file: research", commercial=False, share_data=False
+    ),
+    "unknown": Terms("not told: whoever owns the data knows"),
+}
+"""Tag to terms; sources and wording in docs/sources.md."""
+
+
+def check_sharing(tags: Iterable[str], what: What, allow: Collection[str] = ()) -> None:
+    """Refuse to hand on what a licence forbids.
+
+    Args:
+        tags: Of all rows concerned; one that is not in ``TERMS`` forbids nothing.
+        what: What is handed on.
+        allow: Tags whose owner gave permission.
+
+    Raises:
+        LicenceError: Names the tags and how to say that there is permission.
+    """
+    told = [(tag, TERMS[tag]) for tag in sorted(set(tags) & TERMS.keys())]
+    free = {tag: terms.share_data if what == "data" else terms.share_models for tag, terms in told}
+    refused = [tag for tag in free if not free[tag] and tag not in allow]
+    if refused:
+        noun = "data under it" if what == "data" else "weights trained on data under it"
+        raise LicenceError(
+            f"licence {refused[0]} forbids handing on {noun} ({TERMS[refused[0]].text}): "
+            f"with its owner's permission say allow=[{','.join(refused)}]"
+        )

@@ -1,0 +1,81 @@
+"""The folder of a dataset as its host delivers it: find its tables, list its files, say what lacks.
+
+Errors tell what was looked for, what was found and what the layout should be; what was found is
+told in counts, since names of files may be a patient's.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from mgray.errors import NotFoundError
+
+SHOWN: Final = 6
+
+
+def find_file(archive: Path, patterns: Sequence[str], layout: Sequence[str]) -> Path:
+    """Find a table of a dataset: the first match of the first pattern that has one.
+
+    Args:
+        archive: Root of the dataset.
+        patterns: Globs below it, the best first.
+        layout: ``Description.layout``, for the message.
+
+    Raises:
+        NotFoundError: No match.
+    """
+    found = find_files(archive, patterns, layout)
+    return found[0]
+
+
+def find_files(archive: Path, patterns: Sequence[str], layout: Sequence[str]) -> list[Path]:
+    """Find all matches of the first pattern that has any, in the order of names.
+
+    Args:
+        archive: Root of the dataset.
+        patterns: Globs below it, the best first.
+        layout: ``Description.layout``, for the message.
+
+    Raises:
+        NotFoundError: No match.
+    """
+    if not archive.is_dir():
+        raise NotFoundError(f"no archive folder {str(archive)!r}: give archive=DIR")
+    for pattern in patterns:
+        found = sorted(path for path in archive.glob(pattern) if path.is_file())
+        if found:
+            return found
+    raise NotFoundError(
+        f"looked for {' or '.join(patterns)} below {str(archive)!r}, found {tell(archive)}: "
+        f"expected {' | '.join(layout)}"
+    )
+
+
+def files_below(
+    archive: Path, folders: Collection[str] = ("",), suffixes: Collection[str] = (".dcm",)
+) -> Iterator[str]:
+    """List files in no order, as paths below the archive with forward slashes.
+
+    Args:
+        archive: Root of the dataset.
+        folders: Where to look, below it; one that is not there holds nothing.
+        suffixes: Ends of their names in lower case.
+    """
+    ends = tuple(suffixes)
+    for folder in folders:
+        for place, _, names in os.walk(archive / folder):
+            below = Path(place).relative_to(archive).as_posix()
+            prefix = "" if below == "." else f"{below}/"
+            for name in names:
+                if name.lower().endswith(ends):
+                    yield prefix + name
+
+
+def tell(folder: Path) -> str:
+    """Say what lies in a folder, in counts by suffix."""
+    entries = list(folder.iterdir())
+    kinds = Counter("folder" if one.is_dir() else one.suffix.lower() for one in entries)
+    said = [f"{count} {kind or 'without suffix'}" for kind, count in kinds.most_common(SHOWN)]
+    return ", ".join(said) or "nothing"

@@ -1,0 +1,37 @@
+"""All datasets by name. A new one is its module, its miniature in the tests, and a line here."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+from pydantic import AfterValidator
+
+from mgray.sources.csv_table import CsvSource
+from mgray.sources.phantom import PhantomSource
+from mgray.sources.samples import SamplesSource
+from mgray.sources.source import Source
+
+SOURCES: Final[Mapping[str, Source]] = {
+    source.name: source
+    for source in (
+        PhantomSource(),
+        CsvSource(),
+        SamplesSource(),
+    )
+}
+
+
+def known(name: str) -> str:
+    """Give back a dataset's name.
+
+    Raises:
+        ValueError: No such dataset; names the nearest and all.
+    """
+    if name not in SOURCES:
+        near = difflib.get_close_matches(name, SOURCES, n=1, cutoff=0.0)
+        raise ValueError(f"did you mean {near[0]!r}? Known: {', '.join(SOURCES)}")
+    return name
+
+
+SourceName = Annotated[str, AfterValidator(known)]
+"""A key of ``SOURCES``, for configs."""
