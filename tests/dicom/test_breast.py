@@ -31,6 +31,17 @@ def test_box_is_scaled_to_the_full_image():
     assert breast_box(mask, 105, 80) == [30, 21, 80, 53]
 
 
+@pytest.mark.parametrize("size", [(3328, 2560), (2457, 1996), (2294, 1914), (300, 200)])
+@pytest.mark.parametrize("kind", [np.uint16, np.int16, np.int32])
+def test_small_copy_is_the_area_average(size, kind):
+    y, x = np.mgrid[: size[0], : size[1]]
+    image = (2000 + 1000 * np.sin(x / 40) + 1000 * np.cos(y / 30)).astype(kind)
+    small = small_copy(image)
+    area = cv2.resize(image.astype(np.float32), small.shape[::-1], interpolation=cv2.INTER_AREA)
+    assert max(small.shape) == min(512, max(size))
+    assert np.abs(small - area).max() < 0.02 * area.max()
+
+
 @pytest.mark.parametrize(("flip", "face"), [(False, "right"), (True, "left")])
 def test_face_is_away_from_the_chest_wall(flip, face):
     image, _ = half_disc()

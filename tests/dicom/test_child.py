@@ -121,7 +121,7 @@ def test_processor_time_is_limited_per_file():
 
 def test_memory_is_limited():
     large = example_file(np.zeros((6000, 6000), np.uint16))
-    with DecodeChild(Limits(memory_bytes=700 * 2**20)) as child:
+    with DecodeChild(Limits(memory_bytes=400 * 2**20)) as child:
         assert fate(child, large) in ("too_large", "decoder_died")
         assert child.read(GOOD) == read_record(GOOD)
 

@@ -18,7 +18,7 @@ from mgray.dicom.codecs import (
 )
 from mgray.dicom.example import SYNTAX, encode, example_file
 from mgray.dicom.pixels import read_stored
-from mgray.dicom.record import read_record
+from mgray.dicom.record import iter_frames, read_record
 from mgray.errors import Rejected
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +39,15 @@ def test_stored_values_come_back_exactly(syntax, bits, signed):
     image = full_range(bits, signed)
     record = read_record(example_file(image, syntax, bits, signed))
     np.testing.assert_array_equal(read_stored(record.columns), image)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("syntax", LOSSLESS)
+def test_decoded_frames_have_sixteen_bits_of_the_header_s_sign(syntax, signed):
+    image = full_range(8, signed)
+    (frame,) = iter_frames(example_file(image, syntax, 8, signed))
+    assert frame.dtype == (np.int16 if signed else np.uint16)
+    np.testing.assert_array_equal(frame, image)
 
 
 @pytest.mark.parametrize("syntax", LOSSLESS)

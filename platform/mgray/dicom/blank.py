@@ -1,15 +1,14 @@
 """Blank what lies outside the breast, where machines write names and dates into the pixels."""
 
-import hashlib
 from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Bool
 
-from mgray.dicom.breast import breast_mask, small_copy
+from mgray.dicom.breast import breast_mask
 from mgray.dicom.codecs import encode_htj2k
 from mgray.dicom.pixels import read_stored
-from mgray.dicom.record import FileRecord, bright
+from mgray.dicom.record import FileRecord, bright_copy, hash_pixels
 from mgray.errors import Rejected
 
 MARGIN = 0.05
@@ -31,19 +30,19 @@ def blank_outside_breast(record: FileRecord) -> FileRecord:
         Rejected: ``burned_in``, if no breast is found: then nothing tells text from breast.
     """
     columns = record.columns
-    stored = read_stored(columns)
-    mask = breast_mask(small_copy(bright(stored, columns)))
+    kind = np.int16 if columns["pixel_representation"] else np.uint16
+    stored = read_stored(columns).astype(kind)
+    mask = breast_mask(bright_copy(stored, columns))
     if mask is None:
         raise Rejected("burned_in", "no breast is found around which to blank")
     outside = ~_kept(mask, stored.shape)
     if not outside.any():
         return replace(record, columns={**columns, "qc_flags": [*columns["qc_flags"], FLAG]})
-    blanked = np.where(outside, np.int32(np.median(stored[outside])), stored).astype(np.int32)
-    kind = "<i2" if columns["pixel_representation"] else "<u2"
+    blanked = np.where(outside, kind(np.median(stored[outside])), stored)
     changes = {
         "pixels": encode_htj2k(blanked),
         "pixel_offset": 0,
-        "pixel_sha256": hashlib.sha256(blanked.astype(kind).tobytes()).hexdigest(),
+        "pixel_sha256": hash_pixels(blanked),
         "qc_flags": [*columns["qc_flags"], FLAG],
     }
     return replace(record, columns={**columns, **changes})

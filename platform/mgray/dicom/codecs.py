@@ -1,8 +1,9 @@
 """One table: transfer syntax to decoder. And HTJ2K, the codec of the image table.
 
 Every decoder gets one frame's bytes and the sizes that the header promises, and returns whatever
-integer type its library chose; ``decode_frame`` checks the promise before and the shape after. The
-codecs are imported when first used. GDCM is never used: malformed files make it abort the process.
+integer type its library chose; ``decode_frame`` checks the promise before and the shape after, and
+makes it 16 bits, copying only what has to change. The codecs are imported when first used. GDCM is
+never used: malformed files make it abort the process.
 """
 
 import sys
@@ -13,7 +14,7 @@ from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Integer
 
 from mgray.dicom.codestream import FrameHeader, check_end, is_codestream, read_frame_header
 from mgray.errors import Rejected
@@ -62,7 +63,7 @@ class FrameSpec:
 
 def decode_frame(
     frame: bytes, family: str, spec: FrameSpec
-) -> tuple[Int[np.ndarray, "height width"], bool]:
+) -> tuple[Integer[np.ndarray, "height width"], bool]:
     """Decode one frame to its stored values.
 
     Args:
@@ -72,8 +73,8 @@ def decode_frame(
             decoded.
 
     Returns:
-        Stored values, int32, and whether the codestream is of another family than the transfer
-        syntax says.
+        Stored values, int16 if signed and else uint16, which may be a view of ``frame``; and
+        whether the codestream is of another family than the transfer syntax says.
 
     Raises:
         Rejected: ``header_mismatch``, ``corrupt_pixels``, ``bad_pixels`` or ``too_large`` (out of
@@ -86,25 +87,30 @@ def decode_frame(
         check_end(frame)
         actual, frame = header.family, frame[header.start :]
     raw = _guarded(_DECODERS[actual], frame, spec)
-    if raw.shape != (spec.rows, spec.columns) or raw.dtype.kind not in "iu" or raw.itemsize > 4:
+    if raw.shape != (spec.rows, spec.columns) or raw.dtype.kind not in "iu" or raw.itemsize > 2:
         raise Rejected("bad_pixels", f"decoded to shape {raw.shape} of {raw.dtype}")
     return _stored(raw, spec), actual != family
 
 
-def encode_htj2k(stored: Int[np.ndarray, "height width"]) -> bytes:
+def encode_htj2k(stored: Integer[np.ndarray, "height width"]) -> bytes:
     """Encode stored values losslessly (reversible 5/3), readable at every reduced size.
 
     Low-pass values overshoot the range of the pixels by up to 96 % of it, and OpenJPH wraps what
     its integer type cannot hold. So the samples are coded signed, as 16 bit where that margin fits
     (up to 14 bits unsigned) and else as 32 bit, which costs half as much time again.
     """
-    low, high = sorted((abs(min(int(stored.min()), 0)), max(int(stored.max()), 0)))
-    kind = np.int16 if 2 * high + low < 2**15 else np.int32
-    encode = codec("imagecodecs").htj2k_encode
-    return bytes(encode(np.ascontiguousarray(stored, dtype=kind), reversible=True))
+    below = 0 if stored.dtype.kind == "u" else abs(min(int(stored.min()), 0))
+    low, high = sorted((below, max(int(stored.max()), 0)))
+    if 2 * high + low >= 2**15:
+        samples = np.ascontiguousarray(stored, np.int32)
+    elif stored.itemsize == 2:
+        samples = np.ascontiguousarray(stored).view(np.int16)  # a copy would cost as a codec does
+    else:
+        samples = np.ascontiguousarray(stored, np.int16)
+    return bytes(codec("imagecodecs").htj2k_encode(samples, reversible=True))
 
 
-def decode_htj2k(codestream: bytes, reduce: int = 0) -> Int[np.ndarray, "height width"]:
+def decode_htj2k(codestream: bytes, reduce: int = 0) -> Integer[np.ndarray, "height width"]:
     """Decode what ``encode_htj2k`` made, int32.
 
     Args:
@@ -201,21 +207,22 @@ def _guarded(decode: Callable[[bytes, FrameSpec], Array], frame: bytes, spec: Fr
         raise Rejected("corrupt_pixels", type(error).__name__) from None
 
 
-def _stored(raw: Array, spec: FrameSpec) -> Int[np.ndarray, "height width"]:
-    """Widen to int32; two's complement of ``bits_stored`` where the codec knows no sign."""
-    values = raw.astype(np.int32)
+def _stored(raw: Array, spec: FrameSpec) -> Integer[np.ndarray, "height width"]:
+    """Make it 16 bits; two's complement of ``bits_stored`` where the codec knows no sign."""
+    values = np.require(raw, np.int16 if spec.signed else np.uint16, ["C", "ALIGNED"])
     if spec.signed and raw.dtype.kind == "u":
-        unused = 32 - spec.bits_stored
+        unused = 16 - spec.bits_stored
         values = (values << unused) >> unused
     return values
 
 
-def _native(frame: bytes, spec: FrameSpec, order: str) -> Array:
+def _native(frame: bytes | bytearray, spec: FrameSpec, order: str) -> Array:
     size = spec.rows * spec.columns * spec.bits_allocated // 8
     if len(frame) not in (size, size + size % 2):
         raise Rejected("header_mismatch", f"{len(frame)} bytes of pixel data, expected {size}")
     kind = f"{order}u{spec.bits_allocated // 8}"
-    return np.frombuffer(frame[:size], kind).reshape(spec.rows, spec.columns)
+    values = np.frombuffer(frame, kind, count=spec.rows * spec.columns)
+    return values.reshape(spec.rows, spec.columns)
 
 
 def _little(frame: bytes, spec: FrameSpec) -> Array:
@@ -235,7 +242,7 @@ def _rle(frame: bytes, spec: FrameSpec) -> Array:
     decoded = codec("rle.utils").decode_pixel_data(
         frame, version=2, rows=spec.rows, columns=spec.columns, bits_allocated=spec.bits_allocated
     )
-    return _little(bytes(decoded), spec)
+    return _native(decoded, spec, "<")
 
 
 def _j2k(frame: bytes, spec: FrameSpec) -> Array:

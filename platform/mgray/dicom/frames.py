@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Integer
 
 from mgray.dicom.codecs import FrameSpec
 from mgray.dicom.codestream import is_codestream
@@ -109,8 +109,8 @@ def find_frames(value: PixelValue, family: str, spec: FrameSpec, count: int) -> 
 
 
 def project(
-    frames: Iterator[Int[np.ndarray, "height width"]], columns: Mapping[str, Any]
-) -> Int[np.ndarray, "height width"]:
+    frames: Iterator[Integer[np.ndarray, "height width"]], columns: Mapping[str, Any]
+) -> Integer[np.ndarray, "height width"]:
     """Compute the maximum intensity projection of a volume, frame by frame.
 
     The brightest value as displayed, so the lowest stored one where low values are bright. Padding

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Integer
 
 from mgray.errors import Rejected
 
@@ -39,7 +39,7 @@ def check_grey(columns: Mapping[str, Any]) -> None:
 
 
 def apply_grey(
-    stored: Int[np.ndarray, "height width"], columns: Mapping[str, Any]
+    stored: Integer[np.ndarray, "height width"], columns: Mapping[str, Any]
 ) -> Float[np.ndarray, "height width"]:
     """Turn stored values into display values: float32, 0 is black, 1 is white.
 
@@ -57,7 +57,7 @@ def apply_grey(
 
 
 def display_values(
-    values: Int[np.ndarray, " value"], columns: Mapping[str, Any]
+    values: Integer[np.ndarray, " value"], columns: Mapping[str, Any]
 ) -> Float[np.ndarray, " value"]:
     """Map each stored value to its display value, 0 to 1, float64."""
     shown = np.clip(voi(rescale(values, columns), columns), 0.0, 1.0)
@@ -67,7 +67,7 @@ def display_values(
 
 
 def is_padding(
-    values: Int[np.ndarray, "*shape"], columns: Mapping[str, Any]
+    values: Integer[np.ndarray, "*shape"], columns: Mapping[str, Any]
 ) -> Bool[np.ndarray, "*shape"]:
     """Tell which stored values lie outside the imaged area; none if the header names no padding."""
     value, limit = columns["pixel_padding_value"], columns["pixel_padding_range_limit"]
@@ -78,7 +78,7 @@ def is_padding(
 
 
 def rescale(
-    values: Int[np.ndarray, " value"], columns: Mapping[str, Any]
+    values: Integer[np.ndarray, " value"], columns: Mapping[str, Any]
 ) -> Float[np.ndarray, " value"]:
     """Apply slope and intercept; identity where the header has none."""
     slope, intercept = columns["rescale_slope"], columns["rescale_intercept"]

@@ -28,9 +28,11 @@ IMPLICIT, BIG, DEFLATED = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.1
 ITEM_TAGS: Final = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 READS_PER_ELEMENT: Final = 4
 PIXEL_DATA: Final = 0x7FE00010
+PIXEL_TAGS: Final = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
 UNDEFINED: Final = 0xFFFFFFFF
-EARLY_BYTES: Final = 4 * 2**20
-"""Items are counted so far before parsing, which costs more than counting."""
+EARLY_BYTES: Final = (2**16, 4 * 2**20)
+"""Items are counted so far before parsing, which costs more than counting: in the first part alone
+if pixel data seems to begin there."""
 
 
 class Parsed(NamedTuple):
@@ -266,7 +268,7 @@ def _parse(data: Bytes, limits: Limits) -> Parsed:
     body, start = data, head.tell()
     if syntax == DEFLATED:
         body, start = _inflate(data[start : len(data)], limits.max_inflated_bytes), 0
-    _count_items(body[start : start + EARLY_BYTES], limits)
+    _count_items(_before_pixels(body, start), limits)
     file = _Budget(body, start, limits.max_elements)
     found: list[tuple[int, str | None, int]] = []
 
@@ -293,6 +295,17 @@ def _pixel_value(
     text = table[: len(table) // 8 * 8] if isinstance(table, bytes) else b""
     offsets = struct.unpack(f"<{len(text) // 8}Q", text)
     return PixelValue(body, start, None if length == UNDEFINED else length, vr != "OB", offsets)
+
+
+def _before_pixels(body: Bytes, start: int) -> bytes:
+    """Read what may be header, as far as can be told without parsing."""
+    early = b""
+    for length in EARLY_BYTES:
+        early = body[start : start + length]
+        ends = [early.find(tag) for tag in PIXEL_TAGS]
+        if max(ends) >= 0:
+            return early[: max(ends)]
+    return early
 
 
 def _count_items(header: bytes, limits: Limits) -> None:

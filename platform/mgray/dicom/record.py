@@ -5,13 +5,13 @@ checks, columns: in this order, so that every step is cheap and safe because of 
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Integer
 
 from mgray.dicom.breast import small_copy
 from mgray.dicom.codecs import SYNTAXES, FrameSpec, decode_frame, encode_htj2k
@@ -111,7 +111,7 @@ def read_record(
 
 def iter_frames(
     source: Path | bytes, limits: Limits = DEFAULT_LIMITS
-) -> Iterator[Int[np.ndarray, "height width"]]:
+) -> Iterator[Integer[np.ndarray, "height width"]]:
     """Read the stored values of each frame in this process, one frame in memory at a time.
 
     Args:
@@ -164,7 +164,7 @@ def _record(
 
 def _decoded(
     frames: Frames, spec: FrameSpec, mislabelled: list[bool] | None = None
-) -> Iterator[Int[np.ndarray, "height width"]]:
+) -> Iterator[Integer[np.ndarray, "height width"]]:
     """Decode frame by frame; note in ``mislabelled`` whether each belied its transfer syntax."""
     for frame in frames:
         stored, other = decode_frame(frame, frames.family, spec)
@@ -296,34 +296,52 @@ def _grey(dataset: "Dataset") -> dict[str, Any]:
 
 
 def _pixel_columns(
-    stored: Int[np.ndarray, "height width"], columns: dict[str, Any], cropper: CropperName
+    stored: Integer[np.ndarray, "height width"], columns: dict[str, Any], cropper: CropperName
 ) -> dict[str, Any]:
-    breast = find_breast(small_copy(bright(stored, columns)), cropper)
-    kind = "<i2" if columns["pixel_representation"] else "<u2"
+    breast = find_breast(bright_copy(stored, columns), cropper)
     return {
         "pixels": encode_htj2k(stored),
         "pixel_codec": "htj2k",
         "pixel_reduce": 0,
         "pixel_offset": 0,
-        "pixel_sha256": hashlib.sha256(stored.astype(kind).tobytes()).hexdigest(),
+        "pixel_sha256": hash_pixels(stored),
         "pixels_face": "unknown" if breast is None else breast.face,
         "breast_box": None if breast is None else breast.box(*stored.shape),
         "cropper": cropper,
     }
 
 
-def bright(
-    stored: Int[np.ndarray, "height width"], columns: dict[str, Any]
-) -> Int[np.ndarray, "height width"]:
-    """Turn stored values so that the breast is brighter than the background; padding is darkest."""
+def hash_pixels(stored: Integer[np.ndarray, "height width"]) -> str:
+    """Hash stored values of 16 bits: sha256 of them row-major, little-endian."""
+    little = stored.dtype.newbyteorder("<")
+    return hashlib.sha256(np.ascontiguousarray(stored, little).data).hexdigest()
+
+
+def bright_copy(
+    stored: Integer[np.ndarray, "height width"], columns: Mapping[str, Any]
+) -> Float[np.ndarray, "small_height small_width"]:
+    """Shrink, with the breast brighter than the background and padding darkest.
+
+    Args:
+        stored: Stored values.
+        columns: Polarity, slope and padding, of ``schema.IMAGE``.
+    """
     falling = is_inverted(columns) != ((columns["rescale_slope"] or 1.0) < 0)
-    rising = -stored if falling else stored
-    padding = is_padding(stored, columns)
-    return np.where(padding, rising.min(where=~padding, initial=rising.max()), rising)
+    if columns["pixel_padding_value"] is not None:
+        imaged = ~is_padding(stored, columns)
+        darkest = (
+            stored.max(where=imaged, initial=stored.min())
+            if falling
+            else stored.min(where=imaged, initial=stored.max())
+        )
+        stored = np.where(imaged, stored, darkest)
+    small = small_copy(stored)
+    return -small if falling else small
 
 
-def _flags(stored: Int[np.ndarray, "height width"], columns: dict[str, Any]) -> list[str]:
+def _flags(stored: Integer[np.ndarray, "height width"], columns: dict[str, Any]) -> list[str]:
     low, high = stored_range(columns)
+    below = stored.dtype.kind == "i" and int(stored.min()) < low
     face = columns["pixels_face"]
     expected = {"A": "right", "P": "left"}.get((columns["patient_orientation"] or ["?"])[0])
     expected = expected or {"L": "right", "R": "left"}.get(columns["laterality"] or "")
@@ -331,7 +349,7 @@ def _flags(stored: Int[np.ndarray, "height width"], columns: dict[str, Any]) -> 
         "laterality_tag_vs_pixels": face != "unknown" and expected not in (None, face),
         "voi_missing": not columns["voi_lut"] and not columns["window_center"],
         "monochrome1": columns["photometric_interpretation"] == "MONOCHROME1",
-        "values_over_bits_stored": int(stored.min()) < low or int(stored.max()) > high,
+        "values_over_bits_stored": below or int(stored.max()) > high,
         "near_empty": columns["breast_box"] is None,
         "spot_or_mag": not {"spot", "magnification"}.isdisjoint(columns["view_modifiers"]),
         "for_processing": columns["image_kind"] == "ffdm_raw",

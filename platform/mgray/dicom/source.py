@@ -68,7 +68,9 @@ def opened(source: Path | bytes, limits: Limits, whole_bytes: int = WHOLE_BYTES)
 
 
 def sha256(data: Bytes) -> str:
-    """Hash all bytes, a part at a time."""
+    """Hash all bytes, a part at a time where they are read on demand."""
+    if isinstance(data, bytes):
+        return hashlib.sha256(data).hexdigest()
     found = hashlib.sha256()
     for start in range(0, len(data), CHUNK):
         found.update(data[start : start + CHUNK])
