@@ -42,13 +42,20 @@ def ray_cluster() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def finish_table() -> Callable[[Path], Path]:
-    """Write the manifest of shards that a test wrote by hand; returns the table's folder."""
+    """Finish shards that a test wrote by hand, as ingest does; returns the table's folder."""
+    import pyarrow.parquet as pq
+
+    from mgray.ingest.index import write_index
 
     def finish(folder: Path) -> Path:
         shards = sorted((folder / "images").glob("part-*.parquet"))
+        for shard in shards:
+            told = {"row_group_size": 1, "use_dictionary": False, "write_page_checksum": True}
+            pq.write_table(pq.read_table(shard), shard, compression={"pixels": "NONE"}, **told)
+        index = {"sha256": write_index(folder, [shard.name for shard in shards])}
         told = [{"file": shard.name, "bytes": shard.stat().st_size} for shard in shards]
         content = hashlib.sha256(b"".join(shard.read_bytes() for shard in shards)).hexdigest()
-        manifest = {"shards": told, "content_sha256": content}
+        manifest = {"shards": told, "content_sha256": content, "index": index}
         (folder / "manifest.json").write_text(json.dumps(manifest))
         return folder
 

@@ -199,6 +199,22 @@ IMAGE: Final = pa.schema(
 
 ANNOTATION_FIELDS: Final = tuple(field.name for field in ANNOTATION)
 
+PRIVATE: Final = ("extra_json",)
+"""Columns that never leave the shards."""
+PLACE: Final = pa.schema(
+    [
+        _field("shard", S, "file in the folder images", nullable=False),
+        _field("pixels_at", pa.int64(), "first byte of pixels in the shard", nullable=False),
+        _field("pixels_bytes", pa.int64(), "length of pixels", nullable=False),
+        _field("pixels_crc32", pa.uint32(), "of the Parquet page that holds them", nullable=False),
+    ]
+)
+INDEX: Final = pa.schema(
+    [*(field for field in IMAGE if field.name not in ("pixels", *PRIVATE)), *PLACE],
+    metadata=IMAGE.metadata,
+)
+"""``index.parquet``: every row of the image table but its pixels, and where these lie."""
+
 QUARANTINE: Final = pa.schema(
     [
         _field("file_id", S, "pseudonym of the file's path: what logs may say", nullable=False),

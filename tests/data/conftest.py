@@ -44,20 +44,14 @@ def make_row() -> MakeRow:
 
 @pytest.fixture
 def write_table(tmp_path: Path, finish_table: Callable[[Path], Path]) -> WriteTable:
-    """Write rows as a finished table of two row groups a shard and more; returns its folder."""
+    """Write rows as a finished table; returns its folder."""
 
-    def write(
-        rows: Sequence[Row], shards: int = 2, schema: pa.Schema = IMAGE, group: int = 2
-    ) -> Path:
+    def write(rows: Sequence[Row], shards: int = 2, schema: pa.Schema = IMAGE) -> Path:
         (tmp_path / "images").mkdir()
         for number in range(shards):
             pq.write_table(
                 pa.Table.from_pylist(list(rows[number::shards]), schema=schema),
                 tmp_path / "images" / f"part-{number:05d}.parquet",
-                row_group_size=group,
-                write_page_checksum=True,
-                compression={"pixels": "NONE"},
-                use_dictionary=False,
             )
         return finish_table(tmp_path)
 

@@ -1,5 +1,9 @@
+import hashlib
+import json
+import os
 import pickle
 import random
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,7 +16,7 @@ import pytest
 from mgray.data.table import ImageTable
 from mgray.dicom.pixels import read_stored
 from mgray.errors import DataError, NotFoundError, SchemaError
-from mgray.schema import IMAGE, VERSION_KEY
+from mgray.schema import INDEX, PLACE, VERSION_KEY
 
 
 def numbered(make_row: Any, count: int) -> list[dict[str, Any]]:
@@ -26,10 +30,7 @@ def folder(make_row: Any, write_table: Any) -> Path:
 
 
 def flip_bit(shard: Path, column: str, seed: int) -> None:
-    """Flip one of the last 16 bits of a column in the first row group.
-
-    Page headers come before: a bit there is not covered by the checksum, and mostly not used.
-    """
+    """Flip one of the last 16 bits of a column in the first row group."""
     group = pq.read_metadata(shard).row_group(0)
     chunks = [group.column(n) for n in range(group.num_columns)]
     (chunk,) = [chunk for chunk in chunks if chunk.path_in_schema == column]
@@ -61,7 +62,8 @@ def test_length_counts_all_shards(folder: Path) -> None:
 def test_private_columns_never_leave_the_table(folder: Path) -> None:
     table = ImageTable.open(folder)
     seen = {*table.index.column_names, *table.records([0])[0]}
-    assert seen == set(IMAGE.names) - {"extra_json"}
+    assert seen == {*INDEX.names, "pixels"} - {*PLACE.names}
+    assert "extra_json" not in seen
 
 
 def test_the_index_holds_no_pixels(folder: Path) -> None:
@@ -81,9 +83,10 @@ def test_many_threads_read_the_same_as_one(folder: Path) -> None:
     assert found == table.records(rows)
 
 
-def test_a_row_outside_the_table_is_an_error(folder: Path) -> None:
-    with pytest.raises(IndexError):
-        ImageTable.open(folder).records([11])
+@pytest.mark.parametrize("row", [-1, 11])
+def test_a_row_outside_the_table_is_an_error(folder: Path, row: int) -> None:
+    with pytest.raises(IndexError, match=f"row {row}: the image table has rows 0 to 10"):
+        ImageTable.open(folder).records([row])
 
 
 @pytest.mark.parametrize("seed", range(16))
@@ -95,11 +98,43 @@ def test_a_flipped_bit_in_the_pixels_is_an_error(folder: Path, seed: int) -> Non
         table.records([4, 5])
 
 
-def test_a_flipped_bit_in_a_label_is_an_error(folder: Path) -> None:
-    shard = folder / "images" / "part-00000.parquet"
-    flip_bit(shard, "split", seed=0)
-    with pytest.raises(DataError, match="damaged"):
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_a_flipped_bit_in_the_index_is_an_error(folder: Path, share: float) -> None:
+    index = folder / "index.parquet"
+    content = bytearray(index.read_bytes())
+    content[int(share * len(content))] ^= 1
+    index.write_bytes(content)
+    with pytest.raises(DataError, match=r"no index\.parquet, or one .*jobs\.ingest again"):
         ImageTable.open(folder)
+
+
+def test_a_table_without_index_is_an_error(folder: Path) -> None:
+    (folder / "index.parquet").unlink()
+    with pytest.raises(DataError, match=r"no index\.parquet"):
+        ImageTable.open(folder)
+
+
+def test_a_manifest_that_knows_no_index_is_an_error(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["index"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match=r"no index\.parquet, or one that its manifest"):
+        ImageTable.open(folder)
+
+
+def test_a_shard_lost_since_is_an_error(folder: Path) -> None:
+    table = ImageTable.open(folder)
+    (folder / "images" / "part-00001.parquet").unlink()
+    with pytest.raises(DataError, match=r"part-00001\.parquet is damaged"):
+        table.records([4])
+
+
+def test_a_shard_cut_since_is_an_error(folder: Path) -> None:
+    table = ImageTable.open(folder)
+    shard = folder / "images" / "part-00002.parquet"
+    os.truncate(shard, table.places["pixels_at"][10].as_py() + 10)
+    with pytest.raises(DataError, match=r"part-00002\.parquet is damaged"):
+        table.records([10])
 
 
 def test_a_shard_cut_short_is_an_error(folder: Path) -> None:
@@ -138,18 +173,24 @@ def test_a_missing_folder_names_the_remedy(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_another_table_version_is_refused(make_row: Any, write_table: Any) -> None:
-    old = IMAGE.with_metadata({VERSION_KEY: b"0"})
+def rewrite_index(folder: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Another index, which the manifest knows."""
+    index = folder / "index.parquet"
+    pq.write_table(change(pq.read_table(index)), index)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["index"]["sha256"] = hashlib.sha256(index.read_bytes()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_another_table_version_is_refused(folder: Path) -> None:
+    rewrite_index(folder, lambda rows: rows.replace_schema_metadata({VERSION_KEY: b"0"}))
     with pytest.raises(SchemaError, match="format version 0, expected") as caught:
-        ImageTable.open(write_table([make_row()], shards=1, schema=old))
+        ImageTable.open(folder)
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_column_is_refused(make_row: Any, write_table: Any) -> None:
-    thin = pa.schema(
-        [field for field in IMAGE if field.name != "pixels_face"], metadata=IMAGE.metadata
-    )
-    row = make_row()
-    del row["pixels_face"]
-    with pytest.raises(SchemaError, match="lacks the column 'pixels_face'"):
-        ImageTable.open(write_table([row], shards=1, schema=thin))
+@pytest.mark.parametrize("column", ["pixels_face", "pixels_at"])
+def test_a_missing_column_is_refused(folder: Path, column: str) -> None:
+    rewrite_index(folder, lambda rows: rows.drop_columns([column]))
+    with pytest.raises(SchemaError, match=f"lacks the column '{column}'"):
+        ImageTable.open(folder)

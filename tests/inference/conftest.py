@@ -98,5 +98,5 @@ def table_folder(
     (folder / "images").mkdir()
     path = folder / "images" / "part-00000.parquet"
     table = pa.Table.from_pylist(rows, schema=IMAGE)
-    pq.write_table(table, path, row_group_size=3, write_page_checksum=True)
+    pq.write_table(table, path)
     return finish_table(folder)

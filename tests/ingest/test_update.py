@@ -194,6 +194,17 @@ def test_bit_that_rots_unseen_is_found_by_the_reader_and_its_shard_made_again(
     assert len(ImageTable.open(out).records([0, 1])) == 2
 
 
+def test_missing_index_is_made_again_and_nothing_is_decoded(
+    archive, ingest_here, decoded, tmp_path
+):
+    archive.pair(1)
+    out = tmp_path / "table"
+    first = ingest_here(archive, out)
+    (out / "index.parquet").unlink()
+    assert ingest_here(archive, out) == first
+    assert len(ImageTable.open(out)) == decoded() == 2
+
+
 def flip_a_pixel(shard: Path) -> None:
     """Flip a bit as a disk does, which changes no time."""
     told, data = shard.stat(), bytearray(shard.read_bytes())

@@ -43,7 +43,7 @@ def test_steps_are_set_by_stage() -> None:
 def found(monkeypatch: pytest.MonkeyPatch) -> list[Pair]:
     """What a table is said to hold."""
     pairs: list[Pair] = []
-    empty = ImageTable((), schema.IMAGE.empty_table(), (), (), ())
+    empty = ImageTable(Path(), schema.INDEX.empty_table(), schema.PLACE.empty_table())
     monkeypatch.setattr(fusion.ImageTable, "open", lambda _: empty)
     monkeypatch.setattr(fusion, "build_pairs", lambda _: pairs)
     return pairs

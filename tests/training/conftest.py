@@ -55,11 +55,8 @@ def table(tmp_path_factory: pytest.TempPathFactory, finish_table: Callable[[Path
                 make_row(number, kind, stored, [x, y, x + 32.0, y + 32.0] if number % 2 else None)
             )
     (folder / "images").mkdir()
-    pq.write_table(
-        pa.Table.from_pylist(rows, schema=IMAGE),
-        folder / "images" / "part-0.parquet",
-        write_page_checksum=True,
-    )
+    table = pa.Table.from_pylist(rows, schema=IMAGE)
+    pq.write_table(table, folder / "images" / "part-0.parquet")
     return finish_table(folder)
 
 

@@ -1,34 +1,30 @@
-"""The image table: an index in memory, pixels by random access, every page's checksum verified.
+"""The image table: an index in memory, pixels by random access, every checksum verified.
 
-Only a finished table is read: its ``manifest.json`` is written last and names every shard.
+Only a finished table is read: its ``manifest.json`` is written last, names every shard and tells
+the hash of ``index.parquet``, which holds all columns but the pixels, and where in which shard
+these lie. So opening reads one file, and an image is one read of just its bytes.
 """
 
+import hashlib
 import json
-from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+import os
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import imagecodecs
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mgray.errors import DataError, NotFoundError, SchemaError
-from mgray.schema import IMAGE, check_version
+from mgray.heap import keep_freed_memory
+from mgray.schema import INDEX, PLACE, check_version
 
-PRIVATE: Final = ("extra_json",)  # never leave the table
-INDEX_COLUMNS: Final = tuple(n for n in IMAGE.names if n not in ("pixels", *PRIVATE))
+INDEX_COLUMNS: Final = tuple(name for name in INDEX.names if name not in PLACE.names)
 MANIFEST: Final = "manifest.json"
-
-
-@dataclass(frozen=True)
-class RowGroup:
-    """Where a run of consecutive rows lies."""
-
-    shard: int
-    number: int
-    first_row: int
+INDEX_FILE: Final = "index.parquet"
 
 
 @dataclass(frozen=True)
@@ -38,37 +34,31 @@ class ImageTable:
     Safe to use from several threads, and to pickle.
     """
 
-    shards: tuple[Path, ...]
+    images: Path
+    """Folder of the shards."""
     index: pa.Table
     """Every column but pixels and the private ones."""
-    footers: tuple[pq.FileMetaData, ...]
-    row_groups: tuple[RowGroup, ...]
-    first_rows: tuple[int, ...]
-    """Of each row group."""
+    places: pa.Table
+    """Where the pixels of each row lie, ``schema.PLACE``."""
 
     @classmethod
     def open(cls, folder: Path) -> "ImageTable":
-        """Read the index of ``folder/images/part-*.parquet``; no pixels yet.
+        """Read ``folder/index.parquet``; no pixels yet.
 
         Raises:
             NotFoundError: No such folder, or no shards in it.
             SchemaError: Another table version, or a column is missing.
-            DataError: An ingest that is not finished, or a damaged shard.
+            DataError: An ingest that is not finished, or a file that is not as it was written.
         """
-        shards = tuple(sorted((folder / "images").glob("part-*.parquet")))
+        shards = {shard.name: shard.stat().st_size for shard in _shards(folder)}
         if not shards:
             raise NotFoundError(
                 f"no image table in {str(folder)!r}: give the out= folder of python -m jobs.ingest"
             )
         _check_finished(folder, shards)
-        footers = tuple(_read_footer(shard) for shard in shards)
-        index = pa.concat_tables(
-            _read(shard, footer, None, INDEX_COLUMNS)
-            for shard, footer in zip(shards, footers, strict=True)
-        )
-        row_groups = tuple(_row_groups(footers))
-        first_rows = tuple(group.first_row for group in row_groups)
-        return cls(shards, index, footers, row_groups, first_rows)
+        found = _read_index(folder)
+        keep_freed_memory()
+        return cls(folder / "images", found.select(INDEX_COLUMNS), found.select(PLACE.names))
 
     def __len__(self) -> int:
         return int(self.index.num_rows)
@@ -76,36 +66,61 @@ class ImageTable:
     def records(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         """Read whole rows, pixels included, private columns left out.
 
-        Each row group is read once, whatever the order of ``rows``.
-
         Args:
-            rows: Row numbers; repeats are allowed.
+            rows: Row numbers; repeats are allowed, and read once.
 
         Returns:
             One dict a row, in the order of ``rows``.
 
         Raises:
+            IndexError: No such row.
             DataError: A damaged shard.
         """
-        wanted: dict[int, set[int]] = defaultdict(set)
-        for row in rows:
-            wanted[bisect_right(self.first_rows, row) - 1].add(row)
-        pixels: dict[int, bytes] = {}
-        for group, members in wanted.items():
-            pixels |= self._pixels(self.row_groups[group], members)
-        return [{**self._columns(row), "pixels": pixels[row]} for row in rows]
+        found = {row: {**_row(self.index, row), "pixels": self._pixels(row)} for row in set(rows)}
+        return [dict(found[row]) for row in rows]
 
-    def _columns(self, row: int) -> dict[str, Any]:
-        found: dict[str, Any] = self.index.slice(row, 1).to_pylist()[0]
-        return found
-
-    def _pixels(self, group: RowGroup, rows: set[int]) -> dict[int, bytes]:
-        shard, footer = self.shards[group.shard], self.footers[group.shard]
-        column = _read(shard, footer, group.number, ("pixels",)).column("pixels")
-        return {row: column[row - group.first_row].as_py() for row in rows}
+    def _pixels(self, row: int) -> bytes:
+        place = _row(self.places, row)
+        try:
+            with (self.images / place["shard"]).open("rb", buffering=0) as shard:
+                pixels = os.pread(shard.fileno(), place["pixels_bytes"], place["pixels_at"])
+        except OSError as error:
+            raise damaged(place["shard"]) from error
+        if page_crc32(pixels) != place["pixels_crc32"]:
+            raise damaged(place["shard"])
+        return pixels
 
 
-def _check_finished(folder: Path, shards: Sequence[Path]) -> None:
+def page_crc32(value: bytes) -> int:
+    """Checksum of a Parquet data page that holds one value of bytes: its length, then itself.
+
+    References:
+        parquet-format: PLAIN encoding, and ``crc`` of the page header.
+    """
+    length = zlib.crc32(len(value).to_bytes(4, "little"))
+    return int(imagecodecs.deflate_crc32(value, length))  # ten times as fast as zlib's
+
+
+def damaged(shard: str) -> DataError:
+    """The error for a shard that is not as it was written."""
+    return DataError(
+        f"image table: shard {shard} is damaged or cut short:"
+        " restore it, or delete this one file and run the same python -m jobs.ingest again"
+    )
+
+
+def _shards(folder: Path) -> list[Path]:
+    return sorted((folder / "images").glob("part-*.parquet"))
+
+
+def _row(table: pa.Table, row: int) -> dict[str, Any]:
+    if not 0 <= row < table.num_rows:
+        raise IndexError(f"row {row}: the image table has rows 0 to {table.num_rows - 1}")
+    found: dict[str, Any] = table.slice(row, 1).to_pylist()[0]
+    return found
+
+
+def _check_finished(folder: Path, found: dict[str, int]) -> None:
     """Refuse a part of a table, which would pass for a smaller one."""
     try:
         told = json.loads((folder / MANIFEST).read_text())["shards"]
@@ -115,7 +130,6 @@ def _check_finished(folder: Path, shards: Sequence[Path]) -> None:
             f"the image table in {str(folder)!r} is not finished: no manifest.json says so; "
             "run the same python -m jobs.ingest again"
         ) from None
-    found = {shard.name: shard.stat().st_size for shard in shards}
     other = sorted(name for name in named | found if named.get(name) != found.get(name))
     if other:
         raise DataError(
@@ -124,41 +138,21 @@ def _check_finished(folder: Path, shards: Sequence[Path]) -> None:
         )
 
 
-def _read_footer(shard: Path) -> pq.FileMetaData:
+def _read_index(folder: Path) -> pa.Table:
+    told = json.loads((folder / MANIFEST).read_text()).get("index") or {}
     try:
-        footer = pq.read_metadata(shard)
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(shard) from error
-    schema = footer.schema.to_arrow_schema()
-    check_version(schema, "image table")
-    missing = [name for name in IMAGE.names if name not in schema.names]
-    if missing:
-        raise SchemaError(f"image table lacks the column {missing[0]!r}: ingest the archive again")
-    return footer
-
-
-def _read(
-    shard: Path, footer: pq.FileMetaData, row_group: int | None, columns: Sequence[str]
-) -> pa.Table:
-    try:
-        with pq.ParquetFile(shard, metadata=footer, page_checksum_verification=True) as file:
-            if row_group is None:
-                return file.read(columns=list(columns), use_threads=False)
-            return file.read_row_group(row_group, columns=list(columns), use_threads=False)
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(shard) from error
-
-
-def _damaged(shard: Path) -> DataError:
-    return DataError(
-        f"image table: shard {shard.name} is damaged or cut short:"
-        " restore it, or delete this one file and run the same python -m jobs.ingest again"
-    )
-
-
-def _row_groups(footers: Sequence[pq.FileMetaData]) -> Iterator[RowGroup]:
-    first_row = 0
-    for shard, footer in enumerate(footers):
-        for number in range(footer.num_row_groups):
-            yield RowGroup(shard, number, first_row)
-            first_row += footer.row_group(number).num_rows
+        content = (folder / INDEX_FILE).read_bytes()
+    except OSError:
+        content = b""
+    if hashlib.sha256(content).hexdigest() != told.get("sha256"):
+        raise DataError(
+            f"the image table in {str(folder)!r} has no {INDEX_FILE}, or one that its manifest "
+            "does not know; run the same python -m jobs.ingest again"
+        )
+    with pq.ParquetFile(pa.BufferReader(content), read_dictionary=["shard"]) as file:
+        check_version(file.schema_arrow, "image table")
+        missing = [name for name in INDEX.names if name not in file.schema_arrow.names]
+        if missing:
+            text = f"image table lacks the column {missing[0]!r}: ingest the archive again"
+            raise SchemaError(text)
+        return file.read()

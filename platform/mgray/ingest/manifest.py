@@ -60,6 +60,13 @@ class Shard(Config):
     """Of its bytes."""
 
 
+class Index(Config):
+    """The file of all rows without pixels."""
+
+    sha256: str
+    """Of its bytes."""
+
+
 class Warned(Config):
     """Something a person should know."""
 
@@ -112,6 +119,8 @@ class Manifest(Config):
     """Of all rows and refusals; equal tables have equal ones, however they were made."""
     shards: list[Shard]
     """All files of the table."""
+    index: Index | None = None
+    """index.parquet: all rows without pixels, for readers; none in a dry run."""
 
 
 def build_manifest(

@@ -12,6 +12,7 @@ from mgray.errors import DataError
 from mgray.ingest import manifest as manifests
 from mgray.ingest.attempts import forget
 from mgray.ingest.files import sha256_within, write_text
+from mgray.ingest.index import holds_index, write_index
 from mgray.ingest.ledger import (
     Chunk,
     Entry,
@@ -94,7 +95,7 @@ def update_table(
 
 
 def finish(job: Job, source: Source, catalog: Catalog, ledgers: Sequence[Ledger]) -> Manifest:
-    """Check and count; write quarantine and manifest unless they say so already.
+    """Check and count; write quarantine, index and manifest unless they say so already.
 
     Raises:
         DataError: Files were lost, or a patient is in two splits.
@@ -114,11 +115,15 @@ def finish(job: Job, source: Source, catalog: Catalog, ledgers: Sequence[Ledger]
     before = manifests.read_manifest(job.out)
     if (
         before is not None
-        and before.model_copy(update={"versions": manifest.versions}) == manifest
+        and before.model_copy(update={"versions": manifest.versions, "index": None}) == manifest
         and holds_quarantine(quarantine, refused)
+        and before.index is not None
+        and holds_index(job.out, before.index.sha256)
     ):
         return before
     write_quarantine(quarantine, refused)
+    index = manifests.Index(sha256=write_index(job.out, [one.file for one in manifest.shards]))
+    manifest = manifest.model_copy(update={"index": index})
     write_text(job.out / manifests.FILE, manifest.model_dump_json(indent=2))
     return manifest
 

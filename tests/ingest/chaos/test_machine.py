@@ -160,6 +160,10 @@ def quarantine_is_damaged(out: Path, rng: random.Random) -> None:
     rng.choice([flip, cut])(out / "quarantine.parquet", rng)
 
 
+def index_is_damaged(out: Path, rng: random.Random) -> None:
+    rng.choice([flip, cut])(out / "index.parquet", rng)
+
+
 def draft_was_left(out: Path, rng: random.Random) -> None:
     shard = pick(out, "images/*", rng)
     shutil.copy(shard, shard.with_name(f".{shard.name}.0123.tmp"))
@@ -174,9 +178,10 @@ MEANWHILE = (
 )  # fmt: skip
 AFTERWARDS = (
     bit_flips_in_a_shard, shard_is_cut, shard_is_lost, ledger_is_damaged, manifest_is_damaged,
-    quarantine_is_damaged, draft_was_left,
+    quarantine_is_damaged, index_is_damaged, draft_was_left,
 )  # fmt: skip
-SCHEDULE = [(seed, (MEANWHILE + AFTERWARDS)[seed % 14]) for seed in range(COUNT)]
+FAULTS = MEANWHILE + AFTERWARDS
+SCHEDULE = [(seed, FAULTS[seed % len(FAULTS)]) for seed in range(COUNT)]
 
 
 @pytest.mark.parametrize(("seed", "fault"), SCHEDULE)
