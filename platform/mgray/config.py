@@ -74,7 +74,8 @@ def build(cls: type[C], data: Mapping[str, Any]) -> C:
         if first["type"] == "path_type":
             value = first.get("input")
             raise ConfigError(f"{key}={value!r}: expected a path: put ./ before a name") from None
-        raise ConfigError(f"{key}={first.get('input')!r}: {first['msg']}") from None
+        said = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{key}={first.get('input')!r}: {said}") from None
 
 
 def parse_overrides(words: Iterable[str]) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def _is_mask(pixels: Integer[np.ndarray, "height width"], rows: int, columns: in
 
 def _resized(
     pixels: Integer[np.ndarray, "height width"], rows: int, columns: int
-) -> Bool[np.ndarray, "height width"]:
+) -> Bool[np.ndarray, "rows columns"]:
     """Bring a mask to the image's size by nearest neighbour; set is above half of the maximum."""
     import cv2
 

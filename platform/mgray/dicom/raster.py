@@ -24,6 +24,7 @@ from typing import Any, Final
 import numpy as np
 from jaxtyping import Integer, Shaped
 
+from mgray.dicom.header import quiet
 from mgray.dicom.limits import Limits
 from mgray.errors import Rejected
 
@@ -80,9 +81,8 @@ def read_picture(data: bytes, limits: Limits) -> Integer[np.ndarray, "height wid
     """
     from PIL import Image
 
-    Image.MAX_IMAGE_PIXELS = limits.max_pixels
     try:
-        with Image.open(io.BytesIO(data), formats=PICTURES) as picture:
+        with quiet(), Image.open(io.BytesIO(data), formats=PICTURES) as picture:
             if picture.width * picture.height > limits.max_pixels:
                 raise Rejected("too_large", f"{picture.height} x {picture.width} pixels")
             pixels = np.asarray(picture)

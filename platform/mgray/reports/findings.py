@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 from jaxtyping import UInt8
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
 from mgray.config import Config
-from mgray.errors import DataError
+from mgray.errors import ConfigError, DataError
 from mgray.sources.registry import known
 
 COLOURS: Final = {
@@ -44,13 +44,10 @@ class FindingsConfig(Config):
     side: int = Field(default=360, ge=64)
     """Height of an image in the picture, pixels."""
 
-    @model_validator(mode="after")
-    def _complete(self) -> "FindingsConfig":
-        if self.source not in (None, "all"):
-            known(str(self.source))
-        if (self.table is None) != (self.out is None):
-            raise ValueError("table=DIR and out=PICTURE.png go together: give both")
-        return self
+    @field_validator("source")
+    @classmethod
+    def _known(cls, source: str | None) -> str | None:
+        return source if source in (None, "all") else known(source)
 
 
 def draw_table(config: FindingsConfig) -> int:
@@ -61,14 +58,15 @@ def draw_table(config: FindingsConfig) -> int:
 
     Raises:
         NotFoundError: No image table.
+        ConfigError: No picture named.
         DataError: The table holds none of the dataset's images.
     """
     from PIL import Image
 
     from mgray.data.table import ImageTable
 
-    assert config.table is not None
-    assert config.out is not None
+    if config.table is None or config.out is None:
+        raise ConfigError("table=DIR and out=PICTURE.png go together: give both")
     table = ImageTable.open(config.table)
     chosen = choose(table.index.select(["dataset", "annotations"]).to_pylist(), config)
     if not chosen:
@@ -138,7 +136,7 @@ def captions(record: Mapping[str, Any]) -> tuple[str, str]:
 
 def _rectangle(
     tile: UInt8[np.ndarray, "height width 3"],
-    box: Sequence[float],
+    box: Sequence[float] | Sequence[int],
     scale: float,
     colour: tuple[int, int, int],
 ) -> None:

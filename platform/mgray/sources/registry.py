@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator
 
 from mgray.sources.csv_table import CsvSource
+from mgray.sources.embed import EmbedSource
 from mgray.sources.phantom import PhantomSource
 from mgray.sources.samples import SamplesSource
 from mgray.sources.source import Source
@@ -17,6 +18,7 @@ SOURCES: Final[Mapping[str, Source]] = {
         PhantomSource(),
         CsvSource(),
         SamplesSource(),
+        EmbedSource(),
     )
 }
 

@@ -1,0 +1,290 @@
+"""EMBED, the Emory breast imaging dataset: FFDM with C-View of the same exam, boxes, pathology.
+
+``metadata`` has a row for each image, ``clinical`` one for each finding of an exam; they meet in
+exam and side. See ``embed_clinical`` for the labels.
+"""
+
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from mgray.collector import paused_collector
+from mgray.errors import ConfigError
+from mgray.sources.cells import FALSE, Cells
+from mgray.sources.embed_clinical import COLUMNS as CLINICAL_COLUMNS
+from mgray.sources.embed_clinical import Breast, Clinical, read_clinical
+from mgray.sources.layout import files_below, find_file
+from mgray.sources.pairing import Candidate, pair_by_time
+from mgray.sources.source import Catalog, CatalogRow, Count, Description, Notice
+from mgray.sources.tables import Table, as_id, dumps, extra_json, open_table, without_nones
+
+LAYOUT: Final = (
+    "tables/EMBED_OpenData_metadata.csv (or _metadata_reduced.csv)",
+    "tables/EMBED_OpenData_clinical.csv (or _clinical_reduced.csv)",
+    "images/cohort_<n>/<empi_anon>/<StudyUID>/<SeriesUID>/<SOPUID>.dcm",
+)
+METADATA: Final = ("tables/EMBED_OpenData_metadata.csv", "tables/EMBED_OpenData_metadata*.csv")
+CLINICAL: Final = ("tables/EMBED_OpenData_clinical.csv", "tables/EMBED_OpenData_clinical*.csv")
+COLUMNS: Final = (
+    "empi_anon",
+    "acc_anon",
+    "FinalImageType",
+    "ImageLateralityFinal",
+    "ViewPosition",
+    "spot_mag",
+    "anon_dicom_path",
+    "num_roi",
+    "ROI_coords",
+)
+KINDS: Final = {"2d": "ffdm", "cview": "synthetic_2d", "c-view": "synthetic_2d", "3d": "dbt"}
+SCREEN_SAVES: Final = frozenset({"roi_ssc", "roi_ss"})
+NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?")
+SERVER: Final = re.compile(r"cohort_\w+/.*")
+MAPPED: Final = frozenset(COLUMNS) - {"num_roi"}
+TEXTS: Final = {
+    "files_not_here": "images of the metadata whose file is not here: a partial download",
+    "rows_doubled": "rows of the metadata that name a file again: first one taken",
+    "screen_saves": "screen saves with burned-in drawings: left out",
+    "assumed_normal": "images of a breast that its exam's findings do not name: assumed normal",
+    "clinical_missing": "images whose exam the clinical table lacks: no labels",
+    "boxes_miscounted": "images whose number of boxes is not num_roi, doubles not counted",
+}
+RELEASE: Final = "EMBED Open Data on AWS, cohorts 1-2"
+DESCRIPTION: Final = Description(
+    title="EMBED, Emory Breast Imaging Dataset (AWS Open Data, cohorts 1-2 of 10)",
+    kind="FFDM and C-View, DICOM; Hologic 92 %, GE 6 %, Fuji 2 %; no tomosynthesis",
+    size="22,382 patients, 76,373 exams, 480,323 images",
+    labels="BI-RADS of findings; pathology (and cancer from it alone) after a biopsy; density",
+    boxes="7,577 images with boxes of radiologists, on either kind",
+    pairs="yes: the only real dataset with FFDM and synthetic 2D of one exam",
+    obtain="register with Emory HITI (form), then AWS Open Data; "
+    "github.com/Emory-HITI/EMBED_Open_Data",
+    layout=LAYOUT,
+    pitfalls=(
+        "anon_dicom_path begins with a server's folder: replaced by images/",
+        "acc_anon has 16 digits: ids stay text",
+        "one exam has several findings: merged into one row for each image, none counted twice",
+        "a finding of side B, or of no side, belongs to both breasts",
+        "a bilateral exam lists only the breast with a finding: the other one is assumed normal, "
+        "said in label_source and flagged assumed_normal",
+        "BI-RADS 0 is incomplete, not the lowest risk: the worst of a breast is "
+        "6, 5, 4, 0, 3, 2, 1 in this order; X is none",
+        "no biopsy is not benign: pathology and cancer stay empty",
+        "the biopsy of a recalled screen hangs on a later exam: taken over from exams up to 180 "
+        "days later (cancers after a negative screen: 365), label_source followup, flagged "
+        "pathology_on_other_exam",
+        "tissueden 5 is male, no density",
+        "spot_mag is empty for normal views: spot views never pair",
+        "several images of one breast and view: paired by the closest series time, flagged "
+        "paired_by_time; the rest is flagged dup_view",
+        "boxes are y, x, y, x, nested by release: numbers are pulled in fours; doubles dropped",
+        "a box is linked to a finding only where the breast has exactly one",
+        "ROI_SSC and ROI_SS are screen saves: left out",
+        "borderline lesions (path_severity 3) count as high_risk",
+    ),
+    unsettled=(
+        "whether boxes are in the frame of the PNGs, mirrored so that the breast faces right: the "
+        "hypothesis whose boxes lie in the breast is used (frame_hypothesis_mirrored), its "
+        "conflict with the published flip rule is flagged (frame_against_rule), and so are images "
+        "that do not tell (frame_undecided: the rule)",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class EmbedSource:
+    """EMBED as on AWS."""
+
+    name: str = "embed"
+    licence_tag: str = "EMBED"
+    adapter_version: str = "1"
+
+    def describe(self) -> Description:
+        """Tell what the dataset is."""
+        return DESCRIPTION
+
+    @paused_collector()
+    def catalog(self, archive: Path) -> Catalog:
+        """Join both tables for the files that are here.
+
+        Raises:
+            NotFoundError: A table is missing.
+            ConfigError: A column or cell that cannot be understood.
+        """
+        metadata, clinical = _tables(archive)
+        known = read_clinical(clinical)
+        here = set(files_below(archive, ["images"]))
+        seen = Seen()
+        images = [image for cells in metadata if (image := _image(cells, known, here, seen))]
+        for number, changes in pair_by_time([image.candidate for image in images]).items():
+            flags = [*images[number].labels.get("qc_flags", []), *changes["qc_flags"]]
+            images[number].labels.update(changes, qc_flags=flags)
+        rows = [CatalogRow(image.path, image.labels) for image in images]
+        unlisted = sorted(here - seen.paths)
+        return Catalog([*rows, *map(CatalogRow, unlisted)], notices=_notices(seen), described=True)
+
+    def verify(self, archive: Path) -> list[Count]:
+        """Count both tables and the files.
+
+        Raises:
+            NotFoundError: A table is missing.
+            ConfigError: A column that cannot be found.
+        """
+        metadata, clinical = _tables(archive)
+        patients, exams, images, drawn = set[str](), set[str](), 0, 0
+        for cells in metadata:
+            patients.add(cells.text("empi_anon") or "")
+            exams.add(cells.text("acc_anon") or "")
+            images += 1
+            drawn += bool(NUMBER.search(cells.text("ROI_coords") or ""))
+        return [
+            Count("patients in metadata", 22_382, len(patients)),
+            Count("exams in metadata", 76_373, len(exams)),
+            Count("images in metadata", 480_323, images),
+            Count("images with boxes (number of the datathon release)", 7_577, drawn),
+            Count("findings in clinical", 81_776, sum(1 for _ in clinical)),
+            Count("files below images", 480_323, sum(1 for _ in files_below(archive, ["images"]))),
+        ]
+
+
+@dataclass
+class Seen:
+    """What was met in the metadata."""
+
+    paths: set[str] = field(default_factory=set)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Image:
+    """One file that is here."""
+
+    path: str
+    labels: dict[str, Any]
+    candidate: Candidate
+
+
+def _tables(archive: Path) -> tuple[Table, Table]:
+    metadata = find_file(archive, METADATA, LAYOUT)
+    clinical = find_file(archive, CLINICAL, LAYOUT)
+    return (
+        open_table(metadata, COLUMNS, release=RELEASE),
+        open_table(clinical, CLINICAL_COLUMNS, release=RELEASE),
+    )
+
+
+def _image(cells: Cells, known: Clinical, here: Container[str], seen: Seen) -> Image | None:
+    """Make the labels of one image; ``None`` if it is left out, which is counted."""
+    found = SERVER.search(cells.text("anon_dicom_path") or "")
+    path = posixpath.normpath(f"images/{found[0]}") if found else ""
+    kind = (cells.text("FinalImageType") or "").lower()
+    reason = (
+        "files_not_here" if path not in here
+        else "rows_doubled" if path in seen.paths
+        else "screen_saves" if kind in SCREEN_SAVES
+        else None
+    )  # fmt: skip
+    if path in here:
+        seen.paths.add(path)
+    if reason is not None:
+        seen.counts[reason] += 1
+        return None
+    labels = _labels(cells, known, seen)
+    return Image(path, labels, _candidate(cells, labels))
+
+
+def _labels(cells: Cells, known: Clinical, seen: Seen) -> dict[str, Any]:
+    exam, side = as_id(cells.text("acc_anon")), cells.word("ImageLateralityFinal", ("L", "R"))
+    breast = known.breast(exam, side)
+    spot = (cells.text("spot_mag") or "0").lower() not in FALSE
+    extra = {"metadata": extra_json(cells, MAPPED), "clinical": breast.extra}
+    if breast.labels.get("label_source") == "assumed_normal":
+        seen.counts["assumed_normal"] += 1
+    seen.counts["clinical_missing"] += not known.holds(exam)
+    view = cells.text("ViewPosition")
+    return without_nones(
+        {
+            **breast.labels,
+            "patient_id": as_id(cells.text("empi_anon")),
+            "exam_id": exam,
+            "laterality": side,
+            "view": view.upper() if view else None,
+            "image_kind": KINDS.get((cells.text("FinalImageType") or "").lower()),
+            "annotations": _annotations(cells, breast, seen),
+            "qc_flags": [*breast.flags, *(["spot_or_mag"] if spot else [])],
+            "extra_json": dumps({name: said for name, said in extra.items() if said}),
+        }
+    )
+
+
+def _annotations(cells: Cells, breast: Breast, seen: Seen) -> list[dict[str, Any]]:
+    """Read the boxes: numbers in fours, y, x, y, x, however they are nested."""
+    boxes = list(dict.fromkeys(read_boxes(cells.text("ROI_coords"))))
+    said = cells.number("num_roi")
+    seen.counts["boxes_miscounted"] += said is not None and int(said) != len(boxes)
+    levels = NUMBER.findall(cells.text("match_level") or "")
+    level = levels[0] if len(set(levels)) == 1 else None
+    linked = breast.finding or {}
+    return [
+        {
+            "finding_id": linked.get("finding_id") if len(boxes) == 1 else None,
+            "shape": "box",
+            "coords": list(box),
+            "source_frame": "embed_face_right",
+            "categories": linked.get("categories", []),
+            "pathology": linked.get("pathology"),
+            "birads": linked.get("birads"),
+            "source": f"embed level {level}" if level else "embed",
+        }
+        for box in boxes
+    ]
+
+
+def read_boxes(text: str | None) -> Iterator[tuple[float, float, float, float]]:
+    """Read ``ROI_coords``: ``y, x, y, x`` in any nesting becomes ``x0, y0, x1, y1``.
+
+    Raises:
+        ConfigError: The numbers do not come in fours.
+    """
+    numbers = [float(number) for number in NUMBER.findall(text or "")]
+    if len(numbers) % 4:
+        raise ConfigError(
+            "a cell of ROI_coords does not hold numbers in fours (y, x, y, x): another release?"
+        )
+    for at in range(0, len(numbers), 4):
+        y0, x0, y1, x1 = numbers[at : at + 4]
+        yield min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+
+
+def _candidate(cells: Cells, labels: Mapping[str, Any]) -> Candidate:
+    spot = "spot_or_mag" in labels.get("qc_flags", ())
+    words = [labels.get(name) for name in ("exam_id", "laterality", "view")]
+    key = None if spot or None in words else "-".join(map(str, words))
+    return Candidate(
+        key,
+        labels.get("image_kind"),
+        _clock(cells.text("SeriesTime")),
+        _real(cells, "SeriesNumber"),
+    )
+
+
+def _clock(text: str | None) -> float | None:
+    """Read a DICOM time, HHMMSS with or without a fraction, as seconds; spreadsheets drop zeros."""
+    whole, _, fraction = (text or "").partition(".")
+    if not whole.isdigit() or len(whole) > 6:
+        return None
+    whole = whole.zfill(6)
+    return 3600 * int(whole[:2]) + 60 * int(whole[2:4]) + float(f"{whole[4:]}.{fraction or 0}")
+
+
+def _real(cells: Cells, column: str) -> float | None:
+    text = cells.text(column) or ""
+    return float(text) if NUMBER.fullmatch(text) else None
+
+
+def _notices(seen: Seen) -> list[Notice]:
+    return [Notice(code, seen.counts[code], text) for code, text in TEXTS.items()]

@@ -1,0 +1,245 @@
+"""EMBED's clinical table: findings of an exam, and what they say of each breast.
+
+=============  ====================================================================================
+asses          A 0 (incomplete), N 1, B 2, P 3, S 4, M 5, K 6; X none
+path_severity  0 invasive and 1 in situ: malignant; 2 high-risk and 3 borderline: high_risk;
+               4 benign; 5 negative; 6 not of the breast: other_cancer; empty: no biopsy
+=============  ====================================================================================
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final
+
+from mgray.sources.cells import Cells
+from mgray.sources.csv_table import WORST_FIRST
+from mgray.sources.tables import as_id, extra_json, without_nones
+
+COLUMNS: Final = (
+    "empi_anon",
+    "acc_anon",
+    "numfind",
+    "side",
+    "desc",
+    "asses",
+    "path_severity",
+    "tissueden",
+    "age_at_study",
+    "study_date_anon",
+)
+BIRADS: Final = {"a": 0, "n": 1, "b": 2, "p": 3, "s": 4, "m": 5, "k": 6}
+BIRADS_WORST_FIRST: Final = (6, 5, 4, 0, 3, 2, 1)
+SEVERITY: Final = {
+    "0": "malignant",
+    "1": "malignant",
+    "2": "high_risk",
+    "3": "high_risk",
+    "4": "benign",
+    "5": "negative",
+    "6": "other_cancer",
+}
+DENSITY: Final = {"1": "a", "2": "b", "3": "c", "4": "d"}
+MASS, ASYMMETRY, DISTORTION = frozenset("GROXNYDL"), frozenset("TBSFV"), frozenset("QA")
+MARGINS, DENSE = frozenset("DUMIS"), frozenset("+-=")
+BOTH: Final = ("B", None)
+FOLLOWUP_DAYS: Final = {0: 180, 1: 365, 2: 365}
+"""BI-RADS of an exam to how many days later a biopsy still speaks of it."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One row of the table."""
+
+    exam: str
+    patient: str | None
+    number: str | None
+    side: str | None
+    birads: int | None
+    pathology: str | None
+    categories: list[str]
+    density: str | None
+    age: float | None
+    day: date | None
+    bilateral: bool
+    extra: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Breast:
+    """What the table says of one breast in one exam.
+
+    Args:
+        labels: Of ``source.LABELS``.
+        flags: Of ``schema.QC_FLAGS``.
+        finding: Labels of an annotation, if the breast has just one finding.
+        extra: Unmapped columns of each finding.
+    """
+
+    labels: dict[str, Any] = field(default_factory=dict)
+    flags: list[str] = field(default_factory=list)
+    finding: dict[str, Any] | None = None
+    extra: list[dict[str, str]] = field(default_factory=list)
+
+
+class Clinical:
+    """All findings by exam, and exams by patient."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.by_exam: dict[str, list[Finding]] = defaultdict(list)
+        self.by_patient: dict[str | None, list[Finding]] = defaultdict(list)
+        for finding in findings:
+            self.by_exam[finding.exam].append(finding)
+            if finding.pathology is not None and finding.day is not None:
+                self.by_patient[finding.patient].append(finding)
+
+    def holds(self, exam: str | None) -> bool:
+        """Tell whether the table has an exam."""
+        return exam in self.by_exam
+
+    def breast(self, exam: str | None, side: str | None) -> Breast:
+        """Tell what is known of one breast in one exam; nothing if the table lacks the exam."""
+        if exam is None or side is None or not self.holds(exam):
+            return Breast()
+        findings = self.by_exam[exam]
+        own = [one for one in findings if one.side == side or one.side in BOTH]
+        shared = without_nones(
+            {"density": _first(findings, "density"), "age": _first(findings, "age")}
+        )
+        if not own:
+            return _unnamed(findings, shared)
+        return self._named(own, side, shared)
+
+    def _named(self, own: Sequence[Finding], side: str, shared: dict[str, Any]) -> Breast:
+        birads = worst(BIRADS_WORST_FIRST, (one.birads for one in own))
+        pathology = worst(WORST_FIRST, (one.pathology for one in own))
+        later = None if pathology else self._later(own, side, birads)
+        pathology = pathology or later
+        labels = {
+            **shared,
+            "birads": birads,
+            "pathology": pathology,
+            "cancer": cancer_of(pathology),
+            "label_source": None if pathology is None else "followup" if later else "pathology",
+            "label_level": "breast",
+        }
+        single = own[0] if len(own) == 1 else None
+        finding = None if single is None else _linked(single, pathology)
+        flags = ["pathology_on_other_exam"] * (later is not None)
+        return Breast(
+            without_nones(labels), flags, finding, [one.extra for one in own if one.extra]
+        )
+
+    def _later(self, own: Sequence[Finding], side: str, birads: int | None) -> str | None:
+        """Find the pathology of a later exam that answers this one.
+
+        After an incomplete assessment any pathology does; after a negative one cancer alone.
+        """
+        first, days = own[0], FOLLOWUP_DAYS.get(birads if birads is not None else -1)
+        if first.day is None or days is None:
+            return None
+        found = [
+            one.pathology
+            for one in self.by_patient[first.patient]
+            if one.exam != first.exam
+            and (one.side == side or one.side in BOTH)
+            and one.day is not None
+            and 0 <= (one.day - first.day).days <= days
+            and (birads == 0 or one.pathology == "malignant")
+        ]
+        answer: str | None = worst(WORST_FIRST, found)
+        return answer
+
+
+def read_clinical(table: Iterable[Cells]) -> Clinical:
+    """Read the table.
+
+    Raises:
+        ConfigError: A cell that cannot be understood.
+    """
+    return Clinical(one for cells in table if (one := _finding(cells)))
+
+
+def worst(order: Sequence[Any], found: Iterable[Any]) -> Any:
+    """Give the first of an order that is found; ``None`` if none is."""
+    met = set(found)
+    return next((one for one in order if one in met), None)
+
+
+def cancer_of(pathology: str | None) -> int | None:
+    """Read the cancer axis from a biopsy; another organ's cancer says nothing of the breast's."""
+    return None if pathology in (None, "other_cancer") else int(pathology == "malignant")
+
+
+def _finding(cells: Cells) -> Finding | None:
+    exam = as_id(cells.text("acc_anon"))
+    if exam is None:
+        return None
+    asses, words = cells.text("asses"), (cells.text("desc") or "").lower()
+    severity = as_id(cells.text("path_severity"))
+    if severity is not None and severity not in SEVERITY:
+        raise cells.fault("path_severity", "0 to 6")
+    return Finding(
+        exam,
+        as_id(cells.text("empi_anon")),
+        as_id(cells.text("numfind")),
+        cells.word("side", ("L", "R", "B")),
+        BIRADS.get((asses or "").lower()),
+        SEVERITY.get(severity or ""),
+        categories(cells),
+        DENSITY.get(as_id(cells.text("tissueden")) or ""),
+        cells.number("age_at_study"),
+        _day(cells),
+        "bilat" in words,
+        extra_json(cells, MAPPED),
+    )
+
+
+def categories(cells: Cells) -> list[str]:
+    """Tell what kind of finding a row describes, by its descriptors; an empty cell is none."""
+    shape, margin, dense = (
+        (cells.text(name) or "").upper() for name in ("massshape", "massmargin", "massdens")
+    )
+    calcified = cells.text("calcfind") or cells.text("calcdistri")
+    number = as_id(cells.text("calcnumber")) or "0"
+    held = {
+        "mass": shape in MASS or margin in MARGINS or dense in DENSE,
+        "asymmetry": shape in ASYMMETRY,
+        "architectural_distortion": shape in DISTORTION,
+        "calcification": calcified or number != "0",
+    }
+    return [name for name, holds in held.items() if holds]
+
+
+def _linked(finding: Finding, pathology: str | None) -> dict[str, Any]:
+    """Say of a box what its finding says."""
+    return {
+        "finding_id": finding.number,
+        "categories": finding.categories,
+        "pathology": pathology,
+        "birads": finding.birads,
+    }
+
+
+def _unnamed(findings: Sequence[Finding], shared: dict[str, Any]) -> Breast:
+    """A breast that no finding names: assumed normal if the exam is of both breasts."""
+    if not any(one.bilateral for one in findings):
+        return Breast(shared)
+    told = {"cancer": 0, "label_source": "assumed_normal", "label_level": "breast"}
+    return Breast({**shared, **told}, ["assumed_normal"])
+
+
+def _first(findings: Sequence[Finding], name: str) -> Any:
+    return next((found for one in findings if (found := getattr(one, name)) is not None), None)
+
+
+def _day(cells: Cells) -> date | None:
+    text = (cells.text("study_date_anon") or "")[:10]
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+MAPPED: Final = frozenset({"empi_anon", "acc_anon", "side", "tissueden", "age_at_study"})

@@ -1,0 +1,115 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mgray.dicom.door import read_file
+from mgray.dicom.limits import Limits
+from mgray.dicom.pixels import read_stored
+from mgray.dicom.raster import decode_raster
+from mgray.errors import Rejected
+
+Y, X = np.mgrid[:96, :64]
+DISC = (Y - 48) ** 2 + X**2 < 900
+EIGHT = np.where(DISC, 200, 0).astype(np.uint8)
+SIXTEEN = np.where(DISC, 20000 + X, 0).astype(np.uint16)
+PICTURE = {"format": "picture", "uid": "a"}
+
+
+def picture(pixels, kind):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind)
+    return file.getvalue()
+
+
+def read(data, raster):
+    return read_file(data, hints={"kind": "film", "raster": raster})
+
+
+@pytest.mark.parametrize(
+    ("data", "pixels", "bits"),
+    [
+        (picture(EIGHT, "PNG"), EIGHT, 8),
+        (picture(SIXTEEN, "PNG"), SIXTEEN, 16),
+        (picture(EIGHT, "PPM"), EIGHT, 8),
+        (b"P5\n# made by hand\n64 96\n255\n" + EIGHT.tobytes(), EIGHT, 8),
+        (picture(np.repeat(EIGHT[..., None], 3, 2), "PNG"), EIGHT, 8),
+    ],
+)
+def test_picture_becomes_a_film_with_its_own_values(data, pixels, bits):
+    columns = read(data, PICTURE).columns
+    assert np.array_equal(read_stored(columns), pixels)
+    assert (columns["bits_stored"], columns["image_kind"]) == (bits, "film")
+    assert (columns["pixels_face"], columns["photometric_interpretation"]) == (
+        "right",
+        "MONOCHROME2",
+    )
+
+
+def test_jpeg_is_as_its_decoder_gives_it():
+    data = picture(EIGHT, "JPEG")
+    found = read_stored(read(data, PICTURE).columns)
+    assert np.array_equal(found, np.asarray(Image.open(io.BytesIO(data))))
+
+
+def test_big_endian_numbers_without_a_header():
+    told = {"format": "numbers", "uid": "a", "rows": 96, "columns": 64, "dtype": ">u2"}
+    columns = read(SIXTEEN.astype(">u2").tobytes(), told).columns
+    assert np.array_equal(read_stored(columns), SIXTEEN)
+
+
+def test_real_numbers_are_kept_by_rescale():
+    real = np.where(DISC, 0.25 + X / 300, -0.5).astype("<f4")
+    told = {"format": "numbers", "uid": "a", "rows": 96, "columns": 64, "dtype": "<f4"}
+    columns = read(real.tobytes(), told).columns
+    back = read_stored(columns) * columns["rescale_slope"] + columns["rescale_intercept"]
+    assert np.abs(back - real).max() < 1.01 * float(np.ptp(real)) / 65535 / 2 + 1e-6
+
+
+def test_what_the_source_knows_reaches_the_columns():
+    told = {"spacing_mm": 0.2, "photometric": "MONOCHROME1", "rescale": [-0.5, 3.0], "bits": 12}
+    columns = read(picture((SIXTEEN // 16).astype(np.uint16), "PNG"), {**PICTURE, **told}).columns
+    assert columns["imager_pixel_spacing_mm"] == [0.2, 0.2]
+    assert (columns["photometric_interpretation"], columns["bits_stored"]) == ("MONOCHROME1", 12)
+    assert (columns["rescale_slope"], columns["rescale_intercept"]) == (-0.5, 3.0)
+
+
+def test_identity_is_the_name_and_the_hash_is_the_files():
+    one, other = (read(picture(EIGHT, "PNG"), {**PICTURE, "uid": uid}) for uid in "ab")
+    again = read(picture(EIGHT, "PPM"), PICTURE)
+    assert one.identity.sop_instance_uid == again.identity.sop_instance_uid
+    assert one.identity.sop_instance_uid != other.identity.sop_instance_uid
+    assert one.columns["source_sha256"] == other.columns["source_sha256"]
+    assert one.columns["source_sha256"] != again.columns["source_sha256"]
+
+
+COLOUR = np.dstack([EIGHT, EIGHT, EIGHT // 2])
+NUMBERS = {"format": "numbers", "uid": "a", "rows": 2, "columns": 3, "dtype": "<f4"}
+
+
+@pytest.mark.parametrize(
+    ("data", "raster", "reason"),
+    [
+        (b"", PICTURE, "empty"),
+        (b"dear diary", PICTURE, "corrupt_pixels"),
+        (picture(EIGHT, "PNG")[:90], PICTURE, "corrupt_pixels"),
+        (picture(EIGHT, "TIFF"), PICTURE, "corrupt_pixels"),
+        (picture(COLOUR, "PNG"), PICTURE, "unsupported_kind"),
+        (b"abc", NUMBERS, "header_mismatch"),
+        (np.full(6, np.nan, "<f4").tobytes(), NUMBERS, "bad_pixels"),
+        (b"abc", {**NUMBERS, "rows": 10**6, "columns": 10**6}, "too_large"),
+        (b"abc", {"format": "ljpeg", "uid": "a"}, "unsupported_syntax"),
+    ],
+)
+def test_other_files_are_refused_by_name(data, raster, reason):
+    with pytest.raises(Rejected) as error:
+        read(data, raster)
+    assert error.value.reason == reason
+
+
+def test_size_is_checked_before_decoding():
+    small = Limits(max_pixels=96 * 64 - 1)
+    with pytest.raises(Rejected) as error:
+        decode_raster(picture(EIGHT, "PNG"), PICTURE, small)
+    assert error.value.reason == "too_large"

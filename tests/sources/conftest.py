@@ -1,0 +1,100 @@
+"""Miniatures go from their catalog to an image table in this process, without Ray and child."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mgray.dicom.door import read_file
+from mgray.dicom.record import FileRecord
+from mgray.ingest.config import IngestConfig
+from mgray.ingest.ledger import Chunk, Ledger, outcomes
+from mgray.ingest.manifest import Manifest
+from mgray.ingest.pseudonym import KEY_VARIABLE, Pseudonyms
+from mgray.ingest.run import ingest_with
+from mgray.ingest.worker import ChunkWorker, Job, apply_verdict
+
+KEY = "a key for tests"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def key() -> Iterator[None]:
+    """One pseudonym key for all tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(KEY_VARIABLE, KEY)
+        yield
+
+
+class Here:
+    """Runs the work in this process."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    def __enter__(self) -> "Here":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def ingest(self, chunks: Sequence[Chunk]) -> Iterator[dict[str, int]]:
+        for chunk in chunks:
+            yield outcomes(ChunkWorker(self.job, self.read).ingest(chunk))
+
+    def settle(self, ledgers: Sequence[Ledger]) -> Iterator[int]:
+        for ledger in ledgers:
+            apply_verdict(self.job.out, ledger)
+            yield 1
+
+    def read(self, path: Path, kind: str | None, hints: Any = None) -> FileRecord:
+        told = {**(hints or {}), "kind": kind}
+        return read_file(path, self.job.limits, self.job.volumes, told, cropper=self.job.cropper)
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """A miniature's table.
+
+    Args:
+        rows: By path below the archive.
+        refused: Path to reason.
+        manifest: What the table holds.
+        out: Its folder.
+        ids: Of the dataset.
+    """
+
+    rows: dict[str, dict[str, Any]]
+    refused: dict[str, str]
+    manifest: Manifest
+    out: Path
+    ids: Pseudonyms
+
+    def warnings(self) -> dict[str, int]:
+        """Code to count of what a person should know."""
+        return {one.code: one.count for one in self.manifest.warnings}
+
+
+@pytest.fixture(scope="session")
+def ingest_source() -> Callable[..., Ingested]:
+    """Ingest a miniature: ``ingest_source("embed", archive, out)``."""
+
+    def ingest(name: str, archive: Path, out: Path, **changes: Any) -> Ingested:
+        told = {"source": name, "archive": archive, "out": out, "images_per_shard": 64}
+        manifest = ingest_with(IngestConfig(**{**told, **changes}), Here)
+        ids = Pseudonyms(KEY.encode(), name)
+        files = (path for path in archive.rglob("*") if path.is_file())
+        path_of = {
+            ids.file(name): name
+            for name in (path.relative_to(archive).as_posix() for path in files)
+        }
+        shards = [pq.read_table(path) for path in sorted((out / "images").glob("part-*"))]
+        rows = {path_of[row["file_id"]]: row for row in pa.concat_tables(shards).to_pylist()}
+        records = pq.read_table(out / "quarantine.parquet").to_pylist()
+        refused = {path_of[one["file_id"]]: one["reason"] for one in records}
+        return Ingested(rows, refused, manifest, out, ids)
+
+    return ingest

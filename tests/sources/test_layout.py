@@ -1,0 +1,52 @@
+import pytest
+
+from mgray.errors import NotFoundError
+from mgray.sources.layout import files_below, find_file, find_files, tell
+
+LAYOUT = ("tables/a.csv", "images/*.dcm")
+
+
+def test_first_pattern_that_matches_wins(tmp_path):
+    for name in ("a.csv", "a_reduced.csv", "b.csv"):
+        (tmp_path / name).touch()
+    assert find_file(tmp_path, ["z.csv", "a*.csv"], LAYOUT).name == "a.csv"
+    assert [path.name for path in find_files(tmp_path, ["a_*.csv", "b.csv"], LAYOUT)] == [
+        "a_reduced.csv"
+    ]
+
+
+def test_missing_table_tells_sought_found_and_expected_in_one_line(tmp_path):
+    (tmp_path / "jane_doe.dcm").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(NotFoundError) as error:
+        find_file(tmp_path, ["a.csv", "b.csv"], LAYOUT)
+    said = str(error.value)
+    assert "looked for a.csv or b.csv below" in said
+    assert "found 1 .dcm, 1 folder: expected tables/a.csv | images/*.dcm" in said
+    assert "jane" not in said
+    assert "\n" not in said
+
+
+def test_missing_folder_is_one_line(tmp_path):
+    with pytest.raises(NotFoundError, match="no archive folder"):
+        find_file(tmp_path / "gone", ["a"], LAYOUT)
+
+
+def test_folder_of_the_name_is_no_table(tmp_path):
+    (tmp_path / "a.csv").mkdir()
+    with pytest.raises(NotFoundError, match="found 1 folder"):
+        find_file(tmp_path, ["a.csv"], LAYOUT)
+
+
+def test_files_are_listed_below_folders_by_suffix(tmp_path):
+    for name in ("a/1.dcm", "a/b/2.DCM", "a/3.txt", "c/4.dcm"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert set(files_below(tmp_path, ["a", "gone"])) == {"a/1.dcm", "a/b/2.DCM"}
+    assert set(files_below(tmp_path, suffixes=[".txt"])) == {"a/3.txt"}
+    (tmp_path / "5.dcm").touch()
+    assert "5.dcm" in set(files_below(tmp_path))
+
+
+def test_empty_folder_holds_nothing(tmp_path):
+    assert tell(tmp_path) == "nothing"

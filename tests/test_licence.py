@@ -1,0 +1,33 @@
+import pytest
+
+from mgray.errors import LicenceError
+from mgray.licence import TERMS, check_sharing
+
+
+def test_free_and_unknown_licences_forbid_nothing():
+    check_sharing(["CC-BY-4.0", "Apache-2.0", "my own", "unknown"], "data")
+    check_sharing(["CC-BY-NC-4.0", "RSNA"], "models")
+
+
+def test_weights_trained_on_embed_are_not_handed_on():
+    with pytest.raises(LicenceError) as error:
+        check_sharing(["CC0-1.0", "EMBED"], "models")
+    assert "licence EMBED forbids handing on weights trained on data under it" in str(error.value)
+    assert str(error.value).endswith("say allow=[EMBED]")
+
+
+def test_permission_is_given_by_name():
+    check_sharing(["EMBED"], "models", allow=["EMBED"])
+    with pytest.raises(LicenceError, match="EMBED"):
+        check_sharing(["EMBED"], "models", allow=["all"])
+
+
+@pytest.mark.parametrize("tag", ["EMBED", "VinDr-Mammo", "CSAW-CC", "OMI-DB"])
+def test_restricted_data_are_not_handed_on(tag):
+    with pytest.raises(LicenceError, match=f"licence {tag} forbids handing on data"):
+        check_sharing([tag], "data")
+
+
+@pytest.mark.parametrize("tag", ["EMBED", "RSNA", "CC-BY-NC-4.0"])
+def test_non_commercial_is_said(tag):
+    assert not TERMS[tag].commercial
