@@ -32,6 +32,12 @@ def test_table_gives_header_and_line_numbers(tmp_path):
     assert (header, [one.line for one in lines]) == (["a", "b"], [2, 3])
 
 
+def test_blank_lines_count_and_say_nothing(tmp_path):
+    (tmp_path / "t.csv").write_text('\na,b\n\n"1\n1",2\n3,4\n')
+    header, lines = read_table(tmp_path / "t.csv", ["a"])
+    assert (header, [one.line for one in lines]) == (["a", "b"], [5, 6])
+
+
 def test_short_and_long_lines_do_no_harm(tmp_path):
     (tmp_path / "t.csv").write_text("a,b\n1\n1,2,3\n")
     assert [one.text("b") for one in read_table(tmp_path / "t.csv", [])[1]] == [None, "2"]

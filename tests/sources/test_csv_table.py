@@ -106,6 +106,27 @@ def test_cell_that_cannot_be_understood_names_line_and_column(labels, column, ce
         labels(f"path,{column}\na,{cell}\n")
 
 
+def test_same_texts_on_another_line_name_the_first(labels):
+    with pytest.raises(ConfigError, match="line 3 of the table: cancer must be"):
+        labels("path,cancer\na,1\nb,maybe\nc,maybe\n")
+
+
+def test_same_texts_give_each_image_its_own_ids(labels):
+    told = labels("path,patient_id,exam_id,view\na,p,e,CC\nb, q,,CC\nc\n")
+    assert told == {
+        "a": {"patient_id": "p", "exam_id": "e", "view": "CC"},
+        "b": {"patient_id": "q", "view": "CC"},
+        "c": {},
+    }
+
+
+def test_lines_of_one_path_need_not_be_neighbours_nor_all_say_something(labels):
+    table = "path,view,patient_id,cancer,x0,y0,x1,y1\na,CC,,0,1,2,3,4\nb,,,,,,,\na,,p,1,5,6,7,8\n"
+    told = labels(table)["a"]
+    assert (told["view"], told["patient_id"], told["cancer"]) == ("CC", "p", 1)
+    assert [one["coords"] for one in told["annotations"]] == [[1, 2, 3, 4], [5, 6, 7, 8]]
+
+
 def test_cell_is_not_in_the_message(labels):
     with pytest.raises(ConfigError) as error:
         labels("path,cancer\na,Jane Doe\n")

@@ -3,7 +3,7 @@
 import csv
 import difflib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -102,15 +102,22 @@ def read_table(path: Path, required: Iterable[str]) -> tuple[list[str], list[Cel
         ConfigError: Not a CSV text, or a required column is missing; the text tells nothing of the
             first line, which may be a patient's if the header is missing.
     """
+    header, lines = read_lines(path, required)
+    return header, [Cells(dict(zip(header, texts, strict=False)), line) for line, texts in lines]
+
+
+def read_lines(
+    path: Path, required: Iterable[str]
+) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """Read a CSV file as ``read_table`` does, a line at a time.
+
+    Returns:
+        The header, and the number of each line with its texts, as many as stand there.
+    """
     if not path.is_file():
         raise NotFoundError(f"no table {str(path)!r}: put it there or name it with csv=PATH")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            reader.fieldnames = header = [name.strip() for name in reader.fieldnames or ()]
-            cells = [Cells(row, reader.line_num) for row in reader]
-    except (UnicodeDecodeError, csv.Error):
-        raise ConfigError(f"{str(path)!r} is not a UTF-8 CSV table") from None
+    lines = _lines(path)
+    header = [name.strip() for name in next(lines, (1, []))[1]]
     missing = [column for column in required if column not in header]
     if missing:
         near = difflib.get_close_matches(missing[0], header, n=1)
@@ -120,4 +127,13 @@ def read_table(path: Path, required: Iterable[str]) -> tuple[list[str], list[Cel
             else "its first line must name the columns"
         )
         raise ConfigError(f"{str(path)!r} has no column {missing[0]!r}: {hint}")
-    return header, cells
+    return header, lines
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            yield from ((reader.line_num, texts) for texts in reader if texts)
+    except (UnicodeDecodeError, csv.Error):
+        raise ConfigError(f"{str(path)!r} is not a UTF-8 CSV table") from None

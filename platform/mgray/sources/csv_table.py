@@ -32,12 +32,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from mgray.collector import paused_collector
 from mgray.errors import ConfigError, NotFoundError
 from mgray.schema import IMAGE_KINDS, SPLITS
-from mgray.sources.cells import DENSITIES, Cells, read_table
+from mgray.sources.cells import DENSITIES, Cells, read_lines
 from mgray.sources.source import Catalog, CatalogRow, Count, Description
 
 COLUMNS: Final = (
@@ -63,6 +63,7 @@ COLUMNS: Final = (
     "finding_type",
     "pathology",
 )
+IDS: Final = ("patient_id", "exam_id")
 SIDES: Final = {"l": "L", "left": "L", "r": "R", "right": "R"}
 WORST_FIRST: Final = ("malignant", "other_cancer", "high_risk", "benign", "negative")
 LABEL_SOURCES: Final = (
@@ -112,13 +113,12 @@ class CsvSource:
         """
         if not archive.is_dir():
             raise NotFoundError(f"no archive folder {str(archive)!r}: give archive=DIR")
-        header, lines = read_table(self.table or archive / "catalog.csv", ["path"])
-        extra = _extra_columns(header)
-        by_path: dict[str, list[Cells]] = defaultdict(list)
-        for cells in lines:
-            by_path[_path(cells)].append(cells)
-        lines.clear()  # a line goes as soon as its labels are made: there may be millions
-        rows = [CatalogRow(path, _labels(by_path.pop(path), extra)) for path in sorted(by_path)]
+        header, lines = read_lines(self.table or archive / "catalog.csv", ["path"])
+        read = _Reader(header)
+        by_path: dict[str, list[_Line]] = defaultdict(list)
+        for number, texts in lines:
+            by_path[read.path(number, texts)].append(read.line(number, texts))
+        rows = [CatalogRow(path, _join(by_path.pop(path))) for path in sorted(by_path)]
         return Catalog(_with_patient_splits(rows))
 
     def describe(self) -> Description:
@@ -141,37 +141,64 @@ def _extra_columns(header: Sequence[str]) -> list[str]:
     return extra
 
 
-def _path(cells: Cells) -> str:
-    path = cells.text("path")
-    if path is None:
-        raise ConfigError(
-            f"line {cells.line} of the table: path is empty: name a file or delete the line"
-        )
-    return posixpath.normpath(path)
+class _Line(NamedTuple):
+    """What one line says of its image: a part of ``source.LABELS``."""
+
+    number: int
+    labels: dict[str, Any]
+    extra: dict[str, str]
+    """Texts of the columns that are not known."""
 
 
-def _labels(lines: Sequence[Cells], extra: Sequence[str]) -> dict[str, Any]:
-    """Join the lines of one path: each says something about the image and may hold a box."""
-    said = [_image_cells(cells) for cells in lines]
-    labels = said[0] if len(said) == 1 else _join(said, lines[0])
-    cancers = [int(flag) for cells in lines if (flag := cells.flag("cancer")) is not None]
-    labels["cancer"] = max(cancers, default=None)
-    found = {word for cells in lines if (word := cells.word("pathology", WORST_FIRST))}
-    labels["pathology"] = next((word for word in WORST_FIRST if word in found), None)
-    boxes = [box for cells in lines if (box := _annotation(cells)) is not None]
-    if boxes:
-        labels["annotations"] = boxes
-    others = [{name: text for name in extra if (text := cells.text(name))} for cells in lines]
-    if any(others):
-        labels["extra_json"] = json.dumps(others, sort_keys=True)
-    return {column: value for column, value in labels.items() if value is not None}
+class _Reader:
+    """Reads line after line of one table.
+
+    All but ids and unknown columns is understood once for each combination of texts: a table of
+    millions of lines has few.
+    """
+
+    def __init__(self, header: list[str]) -> None:
+        place = {name: at for at, name in enumerate(header)}
+        self.header = header
+        self.ids = {name: place[name] for name in IDS if name in place}
+        self.extra = {name: place[name] for name in _extra_columns(header)}
+        self.known = [
+            place[name] for name in COLUMNS if name in place and name not in ("path", *IDS)
+        ]
+        self.at = place["path"]
+        self.said: dict[tuple[str, ...], dict[str, Any]] = {}
+
+    def path(self, number: int, texts: Sequence[str]) -> str:
+        """The file that a line is about."""
+        path = _text(texts, self.at)
+        if path is None:
+            raise ConfigError(
+                f"line {number} of the table: path is empty: name a file or delete the line"
+            )
+        return posixpath.normpath(path)
+
+    def line(self, number: int, texts: Sequence[str]) -> _Line:
+        """What a line says."""
+        key = tuple([texts[at] for at in self.known if at < len(texts)])
+        said = self.said.get(key)
+        if said is None:
+            cells = Cells(dict(zip(self.header, texts, strict=False)), number)
+            said = self.said[key] = _without_nones(_understood(cells))
+        labels: dict[str, Any] = {
+            name: text for name, at in self.ids.items() if (text := _text(texts, at))
+        }
+        extra = {name: text for name, at in self.extra.items() if (text := _text(texts, at))}
+        return _Line(number, labels | said, extra)
 
 
-def _image_cells(cells: Cells) -> dict[str, Any]:
-    view, birads = cells.text("view"), cells.word("birads", BIRADS)
+def _text(texts: Sequence[str], at: int) -> str | None:
+    return (texts[at].strip() or None) if at < len(texts) else None
+
+
+def _understood(cells: Cells) -> dict[str, Any]:
+    view, birads, cancer = cells.text("view"), cells.word("birads", BIRADS), cells.flag("cancer")
+    box = _annotation(cells)
     return {
-        "patient_id": cells.text("patient_id"),
-        "exam_id": cells.text("exam_id"),
         "laterality": cells.word("laterality", SIDES),
         "view": view.upper() if view else None,
         "image_kind": cells.word("image_kind", IMAGE_KINDS),
@@ -182,21 +209,44 @@ def _image_cells(cells: Cells) -> dict[str, Any]:
         "label_source": cells.word("label_source", LABEL_SOURCES),
         "label_level": cells.word("label_level", LABEL_LEVELS),
         "licence_tag": cells.text("licence_tag"),
+        "cancer": None if cancer is None else int(cancer),
+        "pathology": cells.word("pathology", WORST_FIRST),
+        "annotations": None if box is None else [box],
     }
 
 
-def _join(said: Sequence[Mapping[str, Any]], first: Cells) -> dict[str, Any]:
-    return {column: _agreed([one[column] for one in said], column, first) for column in said[0]}
+def _join(lines: Sequence[_Line]) -> dict[str, Any]:
+    """Join the lines of one path: each says something about the image and may hold a box."""
+    labels = lines[0].labels if len(lines) == 1 else _joined(lines)
+    extra = [line.extra for line in lines]
+    return {**labels, "extra_json": json.dumps(extra, sort_keys=True)} if any(extra) else labels
 
 
-def _agreed(values: Sequence[Any], column: str, first: Cells) -> Any:
-    said = {value for value in values if value is not None}
-    if len(said) > 1:
+def _joined(lines: Sequence[_Line]) -> dict[str, Any]:
+    said: dict[str, list[Any]] = defaultdict(list)
+    for line in lines:
+        for column, value in line.labels.items():
+            said[column].append(value)
+    own: dict[str, Any] = {
+        "cancer": max(said.pop("cancer", []), default=None),
+        "pathology": min(said.pop("pathology", []), key=WORST_FIRST.index, default=None),
+        "annotations": [box for boxes in said.pop("annotations", []) for box in boxes] or None,
+    }
+    agreed = {column: _agreed(values, column, lines[0].number) for column, values in said.items()}
+    return agreed | _without_nones(own)
+
+
+def _without_nones(labels: Mapping[str, Any]) -> dict[str, Any]:
+    return {column: value for column, value in labels.items() if value is not None}
+
+
+def _agreed(values: Sequence[Any], column: str, first: int) -> Any:
+    if len(set(values)) > 1:
         raise ConfigError(
             f"the lines of one path contradict each other in {column!r}, "
-            f"from line {first.line} of the table on: give all the same"
+            f"from line {first} of the table on: give all the same"
         )
-    return said.pop() if said else None
+    return values[0]
 
 
 def _annotation(cells: Cells) -> dict[str, Any] | None:
