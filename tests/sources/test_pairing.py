@@ -1,4 +1,4 @@
-from mgray.sources.pairing import Candidate, pair_by_time
+from mgray.sources.pairing import Candidate, flag_repeated, pair_by_time
 
 
 def taken(kind, seconds=None, number=None, key="k"):
@@ -41,3 +41,11 @@ def test_nothing_is_decided_where_nothing_tells():
 def test_other_views_and_images_without_key_do_not_matter():
     others = (taken("ffdm", 1.0, key="x"), taken("ffdm", 1.0, key=None), taken("film", 1.0))
     assert groups(taken("ffdm", 1.0), taken("synthetic_2d", 2.0), *others) == {}
+
+
+def test_repeated_views_of_an_exam_are_flagged_beside_other_flags():
+    one = {"exam_id": "e", "laterality": "L", "view": "CC", "qc_flags": ["implant"]}
+    images = [one, {**one, "qc_flags": []}, {**one, "laterality": "R"}, {**one, "exam_id": "f"}]
+    assert flag_repeated(images) == 2
+    told = [image["qc_flags"] for image in images]
+    assert told == [["implant", "dup_view"], ["dup_view"], ["implant"], ["implant"]]

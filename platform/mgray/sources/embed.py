@@ -19,7 +19,7 @@ from mgray.sources.embed_clinical import COLUMNS as CLINICAL_COLUMNS
 from mgray.sources.embed_clinical import Breast, Clinical, read_clinical
 from mgray.sources.layout import files_below, find_file
 from mgray.sources.pairing import Candidate, pair_by_time
-from mgray.sources.source import Catalog, CatalogRow, Count, Description, Notice
+from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
 from mgray.sources.tables import Table, as_id, dumps, extra_json, open_table, without_nones
 
 LAYOUT: Final = (
@@ -125,7 +125,8 @@ class EmbedSource:
             images[number].labels.update(changes, qc_flags=flags)
         rows = [CatalogRow(image.path, image.labels) for image in images]
         unlisted = sorted(here - seen.paths)
-        return Catalog([*rows, *map(CatalogRow, unlisted)], notices=_notices(seen), described=True)
+        notices = count_notices(seen.counts, TEXTS)
+        return Catalog([*rows, *map(CatalogRow, unlisted)], notices=notices, described=True)
 
     def verify(self, archive: Path) -> list[Count]:
         """Count both tables and the files.
@@ -284,7 +285,3 @@ def _clock(text: str | None) -> float | None:
 def _real(cells: Cells, column: str) -> float | None:
     text = cells.text(column) or ""
     return float(text) if NUMBER.fullmatch(text) else None
-
-
-def _notices(seen: Seen) -> list[Notice]:
-    return [Notice(code, seen.counts[code], text) for code, text in TEXTS.items()]

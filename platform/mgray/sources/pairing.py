@@ -1,7 +1,7 @@
-"""Several images of one breast and view in one exam: which are pairs."""
+"""Several images of one breast and view in one exam: said, and where they are pairs, which."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,6 +44,21 @@ def pair_by_time(images: Sequence[Candidate]) -> Mapping[int, dict[str, Any]]:
         if max(map(len, view.values())) > 1 and all(view.values()):
             changes |= _parted(images, *view.values())
     return changes
+
+
+def flag_repeated(labels: Iterable[dict[str, Any]]) -> int:
+    """Flag images of a side and view that their exam has several of ``dup_view``; tell how many.
+
+    Args:
+        labels: Of all images; those that are flagged are changed.
+    """
+    views: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
+    for one in labels:
+        views[one.get("exam_id"), one.get("laterality"), one.get("view")].append(one)
+    repeated = [one for view in views.values() if len(view) > 1 for one in view]
+    for one in repeated:
+        one["qc_flags"] = [*one.get("qc_flags", []), "dup_view"]
+    return len(repeated)
 
 
 def _parted(

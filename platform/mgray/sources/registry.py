@@ -9,8 +9,10 @@ from pydantic import AfterValidator
 from mgray.sources.csv_table import CsvSource
 from mgray.sources.embed import EmbedSource
 from mgray.sources.phantom import PhantomSource
+from mgray.sources.rsna import RsnaSource
 from mgray.sources.samples import SamplesSource
 from mgray.sources.source import Source
+from mgray.sources.vindr_mammo import VindrMammoSource
 
 SOURCES: Final[Mapping[str, Source]] = {
     source.name: source
@@ -19,6 +21,8 @@ SOURCES: Final[Mapping[str, Source]] = {
         CsvSource(),
         SamplesSource(),
         EmbedSource(),
+        RsnaSource(),
+        VindrMammoSource(),
     )
 }
 

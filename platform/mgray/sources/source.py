@@ -74,6 +74,11 @@ class Notice:
     ids: tuple[str, ...] = ()
 
 
+def count_notices(counts: Mapping[str, int], texts: Mapping[str, str]) -> list[Notice]:
+    """Make a notice of every code that has a text; one that was never met is left out later."""
+    return [Notice(code, counts.get(code, 0), text) for code, text in texts.items()]
+
+
 @dataclass(frozen=True)
 class Catalog:
     """All files of an archive and their labels.

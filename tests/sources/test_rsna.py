@@ -1,0 +1,138 @@
+import json
+
+import numpy as np
+import pytest
+
+from mgray.data.table import INDEX_COLUMNS
+from mgray.errors import ConfigError, NotFoundError
+from mgray.sources.rsna import RsnaSource
+from tests.sources.kit import breast, put_table
+from tests.sources.mini_rsna import Rsna
+
+
+@pytest.fixture
+def rsna(tmp_path):
+    return Rsna(tmp_path / "rsna")
+
+
+@pytest.fixture
+def labels(rsna):
+    return lambda: {row.path: row.labels for row in RsnaSource().catalog(rsna.write()).rows}
+
+
+@pytest.fixture
+def rows(rsna, ingest_source, tmp_path):
+    return lambda: ingest_source("rsna", rsna.write(), tmp_path / "table")
+
+
+def test_labels_of_a_breast_stand_on_each_of_its_images(rsna, rows):
+    paths = [rsna.image(10006, "L", view, cancer=1, biopsy=1) for view in ("CC", "MLO")]
+    other = rsna.image(10006, "R")
+    made = rows().rows
+    assert [made[path]["cancer"] for path in [*paths, other]] == [1, 1, 0]
+    told = {(row["label_source"], row["label_level"], row["licence_tag"]) for row in made.values()}
+    assert told == {("registry", "breast", "RSNA")}
+
+
+def test_cancer_is_not_turned_into_pathology_or_birads(rsna, labels):
+    path = rsna.image(1, "L", cancer=1, biopsy=1, invasive=1, BIRADS="")
+    assert not {"pathology", "birads"} & labels()[path].keys()
+
+
+@pytest.mark.parametrize(("cell", "birads"), [("0.0", 0), ("1.0", 1), ("2", 2), ("", None)])
+def test_birads_is_the_number_of_the_table(rsna, labels, cell, birads):
+    path = rsna.image(1, "L", BIRADS=cell)
+    assert labels()[path].get("birads") == birads
+
+
+def test_site_2_has_no_density_and_no_birads(rsna, labels):
+    path = rsna.image(1, "L", site_id=2, density="", BIRADS="", age="")
+    assert not {"density", "birads", "age"} & labels()[path].keys()
+
+
+def test_outcomes_are_kept_where_no_reader_sees_them(rsna, rows):
+    path = rsna.image(1, "L", biopsy=1, difficult_negative_case="True")
+    kept = json.loads(rows().rows[path]["extra_json"])
+    assert (kept["biopsy"], kept["difficult_negative_case"], kept["machine_id"]) == (
+        "1",
+        "True",
+        "49",
+    )
+    assert "extra_json" not in INDEX_COLUMNS
+
+
+def test_side_of_the_table_wins_over_the_header(rsna, rows):
+    path = rsna.image(1, "R", ImageLaterality="L")
+    made = rows()
+    row = made.rows[path]
+    assert (row["laterality"], row["laterality_source"], row["pixels_face"]) == (
+        "R",
+        "table",
+        "left",
+    )
+    assert "laterality_tag_vs_pixels" in row["qc_flags"]
+    assert made.warnings()["laterality_contradicted"] == 1
+
+
+def test_repeated_views_are_flagged_not_indexed(rsna, rows):
+    twice = [rsna.image(1, "L") for _ in range(2)]
+    once = rsna.image(1, "R")
+    made = rows()
+    assert ["dup_view" in made.rows[path]["qc_flags"] for path in [*twice, once]] == [
+        True,
+        True,
+        False,
+    ]
+    assert made.warnings()["dup_view"] == 2
+
+
+def test_patient_is_one_exam(rsna, rows):
+    for side in "LR":
+        rsna.image(7, side, StudyInstanceUID=f"1.2.{ord(side)}")
+    assert rows().manifest.exams == 1
+
+
+def test_implant_is_a_flag(rsna, labels):
+    path = rsna.image(1, "L", implant=1)
+    assert labels()[path]["qc_flags"] == ["implant"]
+
+
+def test_odd_views_are_kept(rsna, rows):
+    path = rsna.image(1, "L", "AT")
+    assert rows().rows[path]["view"] == "AT"
+
+
+def test_odd_pixels_are_flagged(rsna, rows):
+    negative = rsna.image(1, "L", PhotometricInterpretation="MONOCHROME1")
+    over = rsna.image(2, "L")
+    from tests.sources.kit import put_image
+
+    pixels = breast()
+    pixels[50, 5] = 9000
+    put_image(rsna.root / over, pixels, SOPInstanceUID="1.5", BitsStored=12)
+    empty = rsna.image(3, "L")
+    put_image(rsna.root / empty, np.zeros((96, 64), np.uint16), SOPInstanceUID="1.6")
+    made = rows().rows
+    assert "monochrome1" in made[negative]["qc_flags"]
+    assert "values_over_bits_stored" in made[over]["qc_flags"]
+    assert "near_empty" in made[empty]["qc_flags"]
+
+
+def test_partial_download_is_said(rsna):
+    rsna.image(1, "L")
+    rsna.image(1, "R", file=False)
+    catalog = RsnaSource().catalog(rsna.write())
+    assert len(catalog.rows) == 1
+    assert {one.code: one.count for one in catalog.notices}["files_not_here"] == 1
+    counts = {one.what: (one.expected, one.found) for one in RsnaSource().verify(rsna.root)}
+    assert counts["images in train.csv"] == (54_706, 2)
+    assert counts["files below train_images"] == (54_706, 1)
+
+
+def test_wrong_folder_and_other_columns_are_one_line(rsna):
+    rsna.root.mkdir()
+    with pytest.raises(NotFoundError, match=r"looked for train\.csv .* found nothing: expected tr"):
+        RsnaSource().catalog(rsna.root)
+    put_table(rsna.root / "train.csv", [{"patient_id": 1, "prediction_id": 2}])
+    with pytest.raises(ConfigError, match=r"train\.csv lacks the columns 'site_id', "):
+        RsnaSource().catalog(rsna.root)
