@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mgray.errors import SchemaError
 
-TABLE_VERSION: Final = "4"
+TABLE_VERSION: Final = "5"
 VERSION_KEY: Final = b"mgray_table_version"
 
 IMAGE_KINDS: Final = (
@@ -177,7 +177,17 @@ IMAGE: Final = pa.schema(
         ),
         _field("pixels_face", S, "right if the breast touches the left edge, left, or unknown"),
         _field("breast_box", pa.list_(I32), "x0, y0, x1, y1 of the breast, dicom frame, half-open"),
-        _field("cropper", S, "whose rule found breast_box and pixels_face", nullable=False),
+        _field(
+            "breast_mask",
+            S,
+            "the breast in breast_box as 64 x 64 cells, not mirrored: base64 of run lengths by row",
+        ),
+        _field(
+            "cropper",
+            S,
+            "whose rule found breast_box, breast_mask and pixels_face",
+            nullable=False,
+        ),
         # labels: three independent axes, never derived from one another
         _field("birads", I32, "BI-RADS assessment 0-6"),
         _field("pathology", S, "of the image's worst finding"),
@@ -224,6 +234,18 @@ QUARANTINE: Final = pa.schema(
     ],
     metadata={VERSION_KEY: TABLE_VERSION.encode()},
 )
+
+PAIR: Final = pa.schema(
+    [
+        _field("pair_key", S, "exam, laterality and view; sorted by it", nullable=False),
+        _field("ffdm_image_id", S, "image_id of the FFDM", nullable=False),
+        _field("synthetic_2d_image_id", S, "image_id of the SM", nullable=False),
+        _field("dice", F64, "overlap of the breasts' masks, box on box, 0-1; null: no breast"),
+        _field("centroid_offset", F64, "of the masks, share of the box's side; null: no breast"),
+    ],
+    metadata={VERSION_KEY: TABLE_VERSION.encode()},
+)
+"""Pairs of one FFDM and one SM, as training aligns them: ``pairs.parquet`` beside the images."""
 
 DETECTION: Final = pa.struct(
     [

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mgray.config import fingerprint, load_yaml, save_yaml
-from mgray.data.transforms import Geometry, PreprocessConfig, faces_left, locate, prepare
+from mgray.data.transforms import Geometry, PreprocessConfig, locate, prepare
+from mgray.dicom.breast import pack_mask
 from mgray.dicom.croppers import CROPPERS, find_breast
 from mgray.dicom.pixels import keep_resolution
 from mgray.errors import DataError
@@ -108,20 +109,29 @@ def cropped(request: pytest.FixtureRequest, make_row: Any) -> dict[str, Any]:
     breast = find_breast(np.ascontiguousarray(image), cropper)
     assert breast is not None
     assert breast.face == ("right" if step == 1 else "left")
-    return dict(make_row(image, breast_box=breast.box(*image.shape), pixels_face=breast.face))
+    seen = {"breast_box": breast.box(*image.shape), "breast_mask": pack_mask(breast.mask)}
+    return dict(make_row(image, pixels_face=breast.face, **seen))
 
 
 @settings(deadline=None)
 @given(
     size=st.tuples(st.integers(32, 2048), st.integers(32, 2048)),
-    fit=st.sampled_from(["letterbox", "stretch"]),
+    fit=st.sampled_from(["letterbox", "stretch", "window"]),
+    window=st.tuples(st.integers(1, 4096), st.integers(1, 4096)),
+    margin_px=st.none() | st.floats(0, 400),
     box=st.lists(st.floats(-4096, 4096), min_size=4, max_size=4),
 )
 def test_boxes_of_every_cropper_map_both_ways(
-    cropped: dict[str, Any], size: tuple[int, int], fit: str, box: list[float]
+    cropped: dict[str, Any],
+    size: tuple[int, int],
+    fit: str,
+    window: tuple[int, int],
+    margin_px: float | None,
+    box: list[float],
 ) -> None:
-    words = {"net_height": size[0], "net_width": size[1], "fit": fit}
-    geometry = locate(cropped, PreprocessConfig.model_validate(words))
+    words = {"net_height": size[0], "net_width": size[1], "fit": fit, "margin_px": margin_px}
+    windows = {cropped["image_kind"]: window}
+    geometry = locate(cropped, PreprocessConfig.model_validate(words | {"windows": windows}))
     given_box = np.sort(boxes(*box).reshape(1, 2, 2), axis=1).reshape(1, 4)
     there = geometry.boxes_to_dicom(geometry.boxes_to_net(given_box))
     back = geometry.boxes_to_net(geometry.boxes_to_dicom(given_box))
@@ -142,6 +152,64 @@ def test_crop_and_mirror_alone_map_boxes_exactly(
     box = np.sort(np.array(quarters).reshape(1, 2, 2) / 4, axis=1).reshape(1, 4)
     np.testing.assert_array_equal(geometry.boxes_to_dicom(geometry.boxes_to_net(box)), box)
     np.testing.assert_array_equal(geometry.boxes_to_net(geometry.boxes_to_dicom(box)), box)
+
+
+@settings(deadline=None)
+@given(quarters=st.lists(st.integers(-(2**14), 2**14), min_size=4, max_size=4))
+def test_a_window_of_the_net_s_size_maps_boxes_exactly(
+    cropped: dict[str, Any], quarters: list[int]
+) -> None:
+    size = {"net_height": 256, "net_width": 128}
+    windows = {cropped["image_kind"]: (256, 128)}
+    geometry = locate(cropped, PreprocessConfig(**size, fit="window", windows=windows))
+    assert np.abs(geometry.scale).tolist() == [1.0, 1.0]
+    box = np.sort(np.array(quarters).reshape(1, 2, 2) / 4, axis=1).reshape(1, 4)
+    np.testing.assert_array_equal(geometry.boxes_to_dicom(geometry.boxes_to_net(box)), box)
+    np.testing.assert_array_equal(geometry.boxes_to_net(geometry.boxes_to_dicom(box)), box)
+
+
+def test_a_window_larger_than_the_crop_is_black_beyond_it(make_row: Any) -> None:
+    record = bright_square(make_row, (0, 100, 80, 200), breast_box=[0, 100, 80, 200])
+    windows = {"synthetic_2d": (200, 160)}
+    config = PreprocessConfig(
+        net_height=200, net_width=160, fit="window", windows=windows, margin=0
+    )
+    image, geometry = prepare(record, config)
+    assert geometry == Geometry((1.0, 1.0), (0.0, -50.0), (200, 160))
+    assert (image[0, 50:150, :80] > 0).all()
+    assert (image[0, :, 80:] < 0).all()
+    assert (image[0, :50] < 0).all()
+
+
+def test_a_window_smaller_than_the_crop_lies_where_most_of_the_breast_is(make_row: Any) -> None:
+    mask = np.zeros((64, 64), bool)
+    mask[:1], mask[:, :1], mask[40:] = True, True, True
+    row = make_row(np.zeros((640, 320)), breast_box=[0, 0, 320, 640], breast_mask=pack_mask(mask))
+    windows = {"synthetic_2d": (240, 320)}
+    config = PreprocessConfig(net_height=240, net_width=320, fit="window", windows=windows)
+    assert locate(row, config).offset == (0.0, -400.0)
+
+
+def test_a_kind_without_a_window_is_one_line(make_row: Any) -> None:
+    with pytest.raises(DataError, match=r"^no window for images of the kind film: [^\n]*$"):
+        locate(make_row(image_kind="film"), PreprocessConfig(fit="window"))
+
+
+def test_a_margin_in_pixels_goes_before_the_share(make_row: Any) -> None:
+    record = make_row(np.zeros((400, 300)), breast_box=[0, 100, 150, 300])
+    config = PreprocessConfig(net_height=300, net_width=200, margin=0.5, margin_px=50)
+    assert locate(record, config) == Geometry((1.0, 1.0), (0.0, -50.0), (300, 200))
+
+
+def test_what_is_blanked_moves_nothing(make_row: Any) -> None:
+    stored = np.full((417, 330), 100)  # less than 5 % of the maximum
+    stored[40:300, 40:160] = 3000
+    record = make_row(stored, view="MLO")
+    plain, there = prepare(record, NET)
+    changed = NET.model_copy(update={"outside": "black", "pectoral": "as_published"})
+    image, here = prepare(record, changed)
+    assert here == there
+    assert not torch.equal(image, plain)
 
 
 def test_no_boxes_stay_no_boxes() -> None:
@@ -238,24 +306,6 @@ def test_an_image_is_located_without_its_pixels(
     config = NET.model_copy(update={"fit": fit})
     row = make_row(np.zeros(shape), breast_box=[5, 9, 40, 60], pixels_face="left")
     assert locate(row | {"pixels": None}, config) == prepare(row, config)[1]
-
-
-@pytest.mark.parametrize(
-    ("row", "left"),
-    [
-        ({"pixels_face": "left", "laterality": "L"}, True),
-        ({"pixels_face": "right", "laterality": "R", "patient_orientation": ["P", "F"]}, False),
-        ({"patient_orientation": ["P", "F"], "laterality": "L"}, True),
-        ({"patient_orientation": ["A", "F"], "laterality": "R"}, False),
-        ({"laterality": "R"}, True),
-        ({"laterality": "L"}, False),
-        ({}, False),
-    ],
-)
-def test_where_the_pixels_do_not_tell_the_header_says_which_way_to_mirror(
-    make_row: Any, row: dict[str, Any], left: bool
-) -> None:
-    assert faces_left(make_row(**({"pixels_face": "unknown"} | row))) is left
 
 
 def test_both_images_of_a_pair_are_mirrored_though_one_does_not_show_its_chest_wall(

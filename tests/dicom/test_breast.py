@@ -2,7 +2,16 @@ import cv2
 import numpy as np
 import pytest
 
-from mgray.dicom.breast import breast_box, breast_mask, pixels_face, small_copy
+from mgray.dicom.breast import (
+    MASK_SIDE,
+    breast_box,
+    breast_mask,
+    fuller_half,
+    pack_mask,
+    pixels_face,
+    small_copy,
+    unpack_mask,
+)
 
 
 def half_disc(height=512, width=400, radius=180):
@@ -53,6 +62,29 @@ def test_a_square_has_no_face():
     assert pixels_face(np.ones((20, 20), bool)) == "unknown"
 
 
+@pytest.mark.parametrize(("start", "face"), [(0, "right"), (30, "right"), (31, "left")])
+def test_p5_looks_which_half_holds_more(start, face):
+    mask = np.zeros((10, 100), bool)
+    mask[2:8, start : start + 40] = True
+    assert fuller_half(mask) == face
+
+
+def test_a_mask_of_whole_cells_survives_packing():
+    cells = np.random.default_rng(0).random((MASK_SIDE, MASK_SIDE)) < 0.5
+    cells[[0, -1]] = cells[:, [0, -1]] = True  # it fills its box
+    mask = np.pad(np.repeat(np.repeat(cells, 3, axis=0), 2, axis=1), ((9, 4), (0, 7)))
+    np.testing.assert_array_equal(unpack_mask(pack_mask(mask)), cells)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (64, 64), (500, 20)])
+def test_a_full_mask_is_packed_full(shape):
+    assert unpack_mask(pack_mask(np.ones(shape, bool))).all()
+
+
+def test_a_packed_breast_is_short():
+    assert len(pack_mask(half_disc()[1])) < 200
+
+
 def test_film_labels_and_bright_edges_are_left_out():
     image, inside = half_disc()
     label = np.zeros(image.shape, np.uint8)
@@ -62,6 +94,12 @@ def test_film_labels_and_bright_edges_are_left_out():
     mask = breast_mask(image)
     assert (mask == inside).mean() > 0.96
     assert not mask[:60, 230:].any()
+
+
+def test_a_strip_that_erosion_takes_off_is_no_breast():
+    image, _ = half_disc()
+    image[:, 388:] = 600  # 12 of 512: thinner than twice 100 pixels of 4096
+    assert breast_box(breast_mask(image), 512, 400)[2] < 215
 
 
 def test_nipple_is_kept():

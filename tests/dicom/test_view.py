@@ -1,7 +1,7 @@
 import pytest
 from pydicom import Dataset
 
-from mgray.dicom.view import laterality, orientation, view, view_modifiers
+from mgray.dicom.view import faces_left, laterality, orientation, view, view_modifiers
 
 
 def dataset(**attributes):
@@ -91,3 +91,20 @@ def test_modifiers_nested_in_the_view_are_listed():
 )
 def test_modifiers_written_as_text_are_found(attributes, found):
     assert view_modifiers(dataset(**attributes)) == found
+
+
+@pytest.mark.parametrize(
+    ("row", "left"),
+    [
+        ({"pixels_face": "left", "laterality": "L"}, True),
+        ({"pixels_face": "right", "laterality": "R", "patient_orientation": ["P", "F"]}, False),
+        ({"patient_orientation": ["P", "F"], "laterality": "L"}, True),
+        ({"patient_orientation": ["A", "F"], "laterality": "R"}, False),
+        ({"laterality": "R"}, True),
+        ({"laterality": "L"}, False),
+        ({}, False),
+    ],
+)
+def test_where_the_pixels_do_not_tell_the_header_says_which_way_to_mirror(row, left):
+    unknown = {"pixels_face": "unknown", "patient_orientation": None, "laterality": None}
+    assert faces_left({**unknown, **row}) is left

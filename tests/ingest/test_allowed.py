@@ -8,7 +8,7 @@ COMPUTED = {
     "image_id", "patient_id", "exam_id", "file_id", "source_sha256", "pixel_sha256", "pair_key",
     "dataset", "adapter_version", "split", "image_kind", "kind_evidence", "laterality",
     "laterality_source", "view", "view_modifiers", "pair_role", "transfer_syntax_uid",
-    "pixel_codec", "pixels_face", "cropper", "qc_flags",
+    "pixel_codec", "pixels_face", "breast_mask", "cropper", "qc_flags",
 }  # fmt: skip
 """Texts that our code makes, or finds in a closed list: pseudonyms, hashes, words of the schema."""
 LABELS = {

@@ -44,7 +44,7 @@ def learnt(ray_cluster, tmp_path_factory) -> Path:
             hit=HitConfig(min_radius_mm=7.0),
             bootstrap=BootstrapConfig(replicates=0),
             gallery=0,
-            audit_pairs=0,
+            audit=False,
         )
     )
     return out

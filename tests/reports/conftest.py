@@ -13,12 +13,13 @@ import pytest
 from torch import nn
 
 from mgray.dicom.codecs import encode_htj2k
+from mgray.ingest.pairs import write_pairs
 from mgray.metrics.config import BootstrapConfig, HitConfig
 from mgray.models.config import DetectorConfig
 from mgray.models.folder import ModelMeta, save_model
 from mgray.reports.config import EvaluateConfig
 from mgray.reports.evaluate import evaluate
-from mgray.schema import IMAGE, PREDICTION
+from mgray.schema import IMAGE, PAIR, PREDICTION
 
 PAIRS = {"val": 4, "test": 10}
 POSITIVE = {"val": 2, "test": 6}  # the first ones
@@ -30,6 +31,7 @@ FINDS = {
     "upper_bound": (0, 1, 2, 3),
 }
 FALSE = {"sm": {"val": 3, "test": 7}, "ffdm": {"val": 2, "test": 6}}  # pair with a mark of 0.8
+ROLES = {"ffdm": "ffdm", "synthetic_2d": "sm"}
 SIZES = {"ffdm": (96, 80), "sm": (58, 48)}
 LESION = {"ffdm": [20.0, 30.0, 40.0, 50.0], "sm": [12.0, 18.0, 24.0, 30.0]}
 ELSEWHERE = {"ffdm": [50.0, 70.0, 60.0, 80.0], "sm": [30.0, 42.0, 36.0, 48.0]}
@@ -118,6 +120,17 @@ def write_table(folder: Path, change: Callable[[Row], None] = lambda row: None) 
     (folder / "images").mkdir(parents=True)
     table = pa.Table.from_pylist(rows, schema=IMAGE)
     pq.write_table(table, folder / "images" / "part-00000.parquet", write_page_checksum=True)
+    write_pairs(folder / "pairs.parquet", pa.Table.from_pylist(list(alignment()), schema=PAIR))
+
+
+def alignment() -> Iterator[Row]:
+    """What an ingest says of the pairs; of the first one of each split, that it saw no breast."""
+    for split, count in PAIRS.items():
+        for number in range(count):
+            key = f"{split}{number}"
+            ids = {f"{role}_image_id": f"{key}/{kind}" for role, kind in ROLES.items()}
+            seen = {"dice": 1 - number / 100, "centroid_offset": number / 200} if number else {}
+            yield {"pair_key": key, "dice": None, "centroid_offset": None} | ids | seen
 
 
 def image(split: str, number: int, kind: str) -> Row:

@@ -6,16 +6,24 @@ from mgray.data.table import ImageTable
 from mgray.reports.audit import audit_pairs, small_copy
 
 
-def test_the_same_breast_at_two_sizes_is_aligned(world: object) -> None:
-    table = ImageTable.open(world.config.data)
-    audit = audit_pairs(table, build_pairs(table)[:3])
-    assert audit.failed == 0
-    assert audit.dice.min() > 0.9
-    assert audit.offset.max() < 0.05
+def test_the_audit_is_what_the_ingest_measured_of_these_pairs(world: object) -> None:
+    pairs = build_pairs(ImageTable.open(world.config.data))
+    audit = audit_pairs(world.config.data, [p for p in pairs if p.pair_key in ("test2", "test3")])
+    assert (audit.failed, sorted(audit.dice), sorted(audit.offset)) == (
+        0,
+        pytest.approx([0.97, 0.98]),
+        pytest.approx([0.01, 0.015]),
+    )
+
+
+def test_a_pair_that_was_not_measured_counts_as_failed(world: object) -> None:
+    pairs = build_pairs(ImageTable.open(world.config.data))
+    assert audit_pairs(world.config.data, pairs).failed == 2
 
 
 def test_no_pairs_give_an_empty_audit(world: object) -> None:
-    assert len(audit_pairs(ImageTable.open(world.config.data), []).dice) == 0
+    audit = audit_pairs(world.config.data, [])
+    assert (len(audit.dice), audit.failed) == (0, 0)
 
 
 @pytest.mark.parametrize(("side", "rows"), [(96, 96), (48, 48), (40, 48), (20, 24)])

@@ -36,12 +36,28 @@ class PreprocessConfig(Config):
     margin: float = Field(default=0.02, ge=0, le=1)
     """Added on each side of the breast's box, as a share of the box's longer side; cut at the
     image's edge."""
+    margin_px: float | None = Field(default=None, ge=0)
+    """Added instead of margin, pixels of the dicom frame; P1's code adds 50 (P1-A10). It is another
+    share of an SM than of its FFDM; margin keeps the two alike."""
     cropper: CropperName = "p1"
     """The paper whose rule finds the breast; the table's must be the same."""
-    fit: Literal["stretch", "letterbox"] = "stretch"
+    fit: Literal["stretch", "letterbox", "window"] = "stretch"
     """P1-A11: stretch fills the input, so that the breast boxes of a pair coincide. letterbox keeps
-    the aspect and pads with black on the right, above and below. Images are not registered
+    the aspect and pads with black on the right, above and below. window (P1-A10) takes a part of
+    fixed size, where it holds most of the breast, black beyond the crop. Images are not registered
     further."""
+    windows: dict[str, tuple[int, int]] = Field(
+        default={"ffdm": (2944, 1920), "synthetic_2d": (2116, 1339)}
+    )
+    """For fit=window: image kind to height and width, pixels of the dicom frame; these are the ones
+    of the paper's laboratory."""
+    outside: Literal["keep", "black"] = "keep"
+    """black blanks what lies outside the breast's largest contour above 5 % of the maximum, as P3
+    and P4 do."""
+    pectoral: Literal["keep", "mlo", "as_published"] = "keep"
+    """P5's corner beyond a straight edge at the chest wall: mlo blanks it in the views that show
+    the muscle. as_published fills it in every view with grey 114 of 255, as P5's code does, which
+    cuts tissue off CC views."""
 
 
 class AugmentConfig(Config):

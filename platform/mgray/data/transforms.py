@@ -1,7 +1,7 @@
 """From a table's row to the network's input: the one preprocessing of training and serving.
 
 Crop to the breast, mirror so that it touches the left edge, resize, pad, standardise. All linear in
-each axis, so that boxes map both ways exactly.
+each axis, so that boxes map both ways exactly. What a paper blanks inside the crop moves nothing.
 
 Frames (continuous coordinates: pixel ``i`` covers ``i`` to ``i + 1``):
 
@@ -20,9 +20,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mgray.data.blanking import blank
 from mgray.data.config import PreprocessConfig
+from mgray.data.window import Box, best_window
+from mgray.dicom.breast import unpack_mask
 from mgray.dicom.codecs import HTJ2K_RESOLUTIONS
 from mgray.dicom.pixels import read_display, reduced_affine
+from mgray.dicom.view import faces_left
 from mgray.errors import DataError
 
 __all__ = [
@@ -30,7 +34,6 @@ __all__ = [
     "Geometry",
     "PreprocessConfig",
     "check_record",
-    "faces_left",
     "locate",
     "prepare",
 ]
@@ -39,7 +42,9 @@ GEOMETRY_COLUMNS: Final = (
     "rows",
     "columns",
     "pixel_reduce",
+    "image_kind",
     "breast_box",
+    "breast_mask",
     "cropper",
     "pixels_face",
     "patient_orientation",
@@ -118,8 +123,15 @@ def prepare(
     check_record(record, config)
     layout = _lay_out(record, config)
     x0, y0, x1, y1 = layout.crop
+    shown = read_display(record, layout.reduce)[y0:y1, x0:x1]
     content = cv2.resize(
-        np.ascontiguousarray(read_display(record, layout.reduce)[y0:y1, x0:x1]),
+        blank(
+            np.ascontiguousarray(shown),
+            record,
+            config,
+            reduce=layout.reduce,
+            mirrored=layout.mirrored,
+        ),
         (layout.width, layout.height),
         interpolation=cv2.INTER_AREA,
     )
@@ -138,14 +150,16 @@ def check_record(record: Mapping[str, Any], config: PreprocessConfig) -> None:
         config: Of the model.
 
     Raises:
-        DataError: Cropped by another rule, or stored smaller than the network needs.
+        DataError: Cropped by another rule, stored smaller than the network needs, or of a kind
+            without a window.
     """
     if record["cropper"] != config.cropper:
         raise DataError(
             f"the table's breasts are cropped as {record['cropper']}, the model's as "
             f"{config.cropper}: set preprocess.cropper, or ingest with cropper={config.cropper}"
         )
-    needed, kept = _choose_reduce(_crop_box(record, config.margin), config), record["pixel_reduce"]
+    needed = _choose_reduce(_crop_box(record, config), _window(record, config), config)
+    kept = record["pixel_reduce"]
     if kept > needed:
         raise DataError(
             f"the table lacks {kept} wavelet levels, the network's input may lack {needed}: "
@@ -163,60 +177,78 @@ def locate(record: Mapping[str, Any], config: PreprocessConfig) -> Geometry:
     return _lay_out(record, config).geometry((config.net_height, config.net_width))
 
 
-def faces_left(record: Mapping[str, Any]) -> bool:
-    """Tell whether an image is to be mirrored so that the breast touches the left edge.
-
-    Where the pixels do not show the chest wall, the patient's orientation decides, then the
-    laterality as breasts are stored by convention. Both images of a pair have the latter, and one
-    image alone is mirrored as it is in a pair.
-
-    References:
-        DICOM PS3.3 C.7.6.1.1.1.
-    """
-    if record["pixels_face"] in ("left", "right"):
-        return bool(record["pixels_face"] == "left")
-    rows_run = (record["patient_orientation"] or [""])[0][:1]
-    if rows_run in ("A", "P"):
-        return bool(rows_run == "P")
-    return bool(record["laterality"] == "R")
-
-
 def _lay_out(record: Mapping[str, Any], config: PreprocessConfig) -> _Layout:
-    crop = _crop_box(record, config.margin)
-    reduce = _choose_reduce(crop, config)
+    crop, window = _crop_box(record, config), _window(record, config)
+    reduce = _choose_reduce(crop, window, config)
     shape = tuple(-(-int(record[name]) // 2**reduce) for name in ("rows", "columns"))
     x0, y0, x1, y1 = _reduced_crop(crop, reduce, shape)
-    height, width = _content_size(float(y1 - y0), float(x1 - x0), config)
+    height, width = _content_size(float(y1 - y0), float(x1 - x0), window, config, 2.0**-reduce)
     top = (config.net_height - height) // 2
     return _Layout(reduce, (x0, y0, x1, y1), height, width, top, faces_left(record))
 
 
-def _crop_box(record: Mapping[str, Any], margin: float) -> tuple[float, float, float, float]:
-    """The breast's box and its margin inside the image, dicom frame."""
+def _crop_box(record: Mapping[str, Any], config: PreprocessConfig) -> Box:
+    """The breast's box and its margin inside the image, or the window in it; dicom frame."""
     height, width = float(record["rows"]), float(record["columns"])
-    x0, y0, x1, y1 = record["breast_box"] or (0, 0, width, height)
-    rim = margin * max(x1 - x0, y1 - y0)
+    x0, y0, x1, y1 = (float(edge) for edge in record["breast_box"] or (0, 0, width, height))
+    breast = x0, y0, x1, y1
+    rim = config.margin * max(x1 - x0, y1 - y0) if config.margin_px is None else config.margin_px
     x0, x1 = max(x0 - rim, 0.0), min(x1 + rim, width)
     y0, y1 = max(y0 - rim, 0.0), min(y1 + rim, height)
-    return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else (0.0, 0.0, width, height)
+    crop = (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else (0.0, 0.0, width, height)
+    window = _window(record, config)
+    if window is None:
+        return crop
+    mask = unpack_mask(record["breast_mask"]) if record["breast_mask"] else None
+    low, high = map(math.floor, crop[:2]), map(math.ceil, crop[2:])
+    x0, y0, x1, y1 = map(float, (*low, *high))
+    return best_window(mask, breast, (x0, y0, x1, y1), window)
 
 
-def _choose_reduce(crop: tuple[float, float, float, float], config: PreprocessConfig) -> int:
+def _window(record: Mapping[str, Any], config: PreprocessConfig) -> tuple[int, int] | None:
+    """Height and width of the window, dicom frame; ``None`` if the whole crop is taken."""
+    if config.fit != "window":
+        return None
+    kind = record["image_kind"]
+    if kind not in config.windows:
+        raise DataError(
+            f"no window for images of the kind {kind}: set preprocess.windows.{kind}=[HEIGHT,WIDTH]"
+        )
+    return config.windows[kind]
+
+
+def _choose_reduce(crop: Box, window: tuple[int, int] | None, config: PreprocessConfig) -> int:
     """The smallest decode that still has every pixel the network will see."""
     height, width = crop[3] - crop[1], crop[2] - crop[0]
-    content_height, content_width = _content_size(height, width, config)
+    content_height, content_width = _content_size(height, width, window, config)
     spare = min(height / content_height, width / content_width)
     return max(0, min(HTJ2K_RESOLUTIONS, int(math.log2(spare)))) if spare > 1 else 0
 
 
-def _content_size(height: float, width: float, config: PreprocessConfig) -> tuple[int, int]:
-    """Height and width of the resized crop inside the net frame."""
-    if config.fit == "stretch":
-        return config.net_height, config.net_width
-    scale = min(config.net_height / height, config.net_width / width)
+def _content_size(
+    height: float,
+    width: float,
+    window: tuple[int, int] | None,
+    config: PreprocessConfig,
+    step: float = 1.0,
+) -> tuple[int, int]:
+    """Height and width of the resized crop inside the net frame.
+
+    Args:
+        height: Of the crop.
+        width: Of the crop.
+        window: Of the dicom frame, if the net frame is one.
+        config: Shape of the input.
+        step: Pixels of the crop in one of the dicom frame.
+    """
+    scales = config.net_height / height, config.net_width / width
+    if window is not None:
+        scales = config.net_height / (window[0] * step), config.net_width / (window[1] * step)
+    elif config.fit == "letterbox":
+        scales = (min(scales),) * 2
     return (
-        min(config.net_height, max(1, round(height * scale))),
-        min(config.net_width, max(1, round(width * scale))),
+        min(config.net_height, max(1, round(height * scales[0]))),
+        min(config.net_width, max(1, round(width * scales[1]))),
     )
 
 

@@ -1,11 +1,16 @@
 """Where the breast is: the largest bright component, found on a small copy."""
 
+import base64
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 LONG_SIDE = 512
+EROSION = 100 / 4096
+"""Share of the long side: P1's code erodes and dilates 100 times, a pixel each, at 4096 rows."""
+MASK_SIDE = 64
+"""Cells of a packed mask, each way."""
 MIN_CONTRAST = 0.05
 """Nearly all pixels within this share of the image's range: there are only specks on air."""
 MIN_SHARE = 0.01
@@ -15,13 +20,19 @@ MIN_SHARE = 0.01
 def breast_mask(
     image: Float[np.ndarray, "height width"],
 ) -> Bool[np.ndarray, "height width"] | None:
-    """Find the breast: the largest bright component without thin strips and labels.
+    """Find the breast: threshold, erosion, largest component, dilation.
+
+    Erosion takes thin strips and labels off. Other than the paper's code, which takes all above 0,
+    the threshold holds where air is not 0, and the nipple that erosion took off is given back.
 
     Args:
         image: Any linear grey scale with a dark background.
 
     Returns:
         None if nothing but background is seen.
+
+    References:
+        Complementary representations: PAPERS.md P1-A10.
     """
     import cv2
 
@@ -30,18 +41,17 @@ def breast_mask(
         return None
     scaled = (np.clip((image - low) / (high - low), 0.0, 1.0) * 255.0).astype(np.uint8)
     mask = (cv2.GaussianBlur(scaled, (5, 5), 0) > _threshold(scaled)).astype(np.uint8)
-    side = max(3, max(image.shape) // 40) | 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    framed = cv2.copyMakeBorder(mask, side, side, side, side, cv2.BORDER_CONSTANT, value=0)
-    opened = cv2.morphologyEx(framed, cv2.MORPH_OPEN, disc)[side:-side, side:-side]
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened)
+    times = max(1, round(EROSION * max(image.shape)))
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    eroded = cv2.erode(mask, cross, iterations=times, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(eroded)
     if count < 2:
         return None
-    best = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    if stats[best, cv2.CC_STAT_AREA] < MIN_SHARE * mask.size:
+    largest = (labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))).astype(np.uint8)
+    dilated = cv2.dilate(largest, cross, iterations=times)
+    if dilated.sum() < MIN_SHARE * mask.size:
         return None
-    grown = cv2.dilate((labels == best).astype(np.uint8), disc)  # the opening cut the nipple off
-    return np.asarray(grown & mask, dtype=bool)
+    return np.asarray(cv2.dilate(dilated, cross, iterations=times) & mask, dtype=bool)
 
 
 def breast_box(mask: Bool[np.ndarray, "height width"], rows: int, columns: int) -> list[int]:
@@ -56,6 +66,30 @@ def breast_box(mask: Bool[np.ndarray, "height width"], rows: int, columns: int) 
     ]
 
 
+def pack_mask(mask: Bool[np.ndarray, "height width"]) -> str:
+    """Make the text of a mask cut to its box, ``MASK_SIDE`` cells a side.
+
+    Returns:
+        Base64 of the lengths of runs, row by row, a byte each: outside, breast, outside ...
+    """
+    import cv2
+
+    x0, y0, x1, y1 = breast_box(mask, *mask.shape)
+    cut = mask[y0:y1, x0:x1].astype(np.float32)
+    cells = cv2.resize(cut, (MASK_SIDE, MASK_SIDE), interpolation=cv2.INTER_AREA).ravel() >= 0.5
+    edges = [0, *(1 + np.flatnonzero(cells[1:] != cells[:-1])).tolist(), cells.size]
+    runs = [0] * bool(cells[0]) + np.diff(edges).tolist()
+    lengths = [length for run in runs for length in ([255, 0] * (run // 255) + [run % 255])]
+    return base64.b64encode(bytes(lengths)).decode()
+
+
+def unpack_mask(text: str) -> Bool[np.ndarray, "64 64"]:
+    """Read what ``pack_mask`` made."""
+    lengths = np.frombuffer(base64.b64decode(text), np.uint8)
+    inside = np.arange(len(lengths)) % 2 == 1
+    return np.repeat(inside, lengths).reshape(MASK_SIDE, MASK_SIDE)
+
+
 def pixels_face(mask: Bool[np.ndarray, "height width"]) -> str:
     """Tell where the nipple points: right, left or unknown.
 
@@ -68,6 +102,12 @@ def pixels_face(mask: Bool[np.ndarray, "height width"]) -> str:
     if max(left, right) < 1.5 * min(left, right):
         return "unknown"
     return "right" if left > right else "left"
+
+
+def fuller_half(mask: Bool[np.ndarray, "height width"]) -> str:
+    """Tell where the nipple points as P5 does: away from the half of the image that holds more."""
+    middle = mask.shape[1] // 2
+    return "left" if mask[:, :middle].sum() < mask[:, middle:].sum() else "right"
 
 
 def small_copy(image: np.ndarray[Any, np.dtype[Any]]) -> Float[np.ndarray, "height width"]:

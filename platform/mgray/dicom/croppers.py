@@ -1,8 +1,9 @@
 """Named rules of where the breast is: one interface, one table of rules.
 
-Every rule makes a mask on the small copy (``breast.small_copy``); box and side follow from the mask
-the same way for all. A rule that works on 8 bits gets the image's range stretched to them, so that
-signed, inverted and processed images are alike to it.
+Every rule makes a mask on the small copy (``breast.small_copy``) and tells the side; the box
+follows from the mask the same way for all. A rule that works on 8 bits gets the image's range
+stretched to them, so that signed, inverted and processed images are alike to it. What a paper adds
+around the box, blanks or cuts off is done on the network's input: ``PreprocessConfig``.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +13,8 @@ from typing import Any, Final, Literal
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from mgray.dicom.breast import MIN_SHARE, breast_box, breast_mask, pixels_face
+from mgray.dicom.breast import MIN_SHARE, breast_box, breast_mask, fuller_half, pixels_face
+from mgray.dicom.pectoral import P5_LONG_SIDE
 
 CropperName = Literal["p1", "p4", "p5"]
 """A paper whose rule tells where the breast is."""
@@ -22,8 +24,8 @@ P4_THRESHOLD: Final = 0.05
 """Share of the maximum."""
 P5_THRESHOLD: Final = 20
 """Of 255."""
-P5_BORDER: Final = 5 / 1024
-"""Share of the long side: the paper cuts 5 pixels off images of a quarter of 4096."""
+P5_BORDER: Final = 5 / P5_LONG_SIDE
+"""Share of the long side: the paper cuts 5 pixels off."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +62,17 @@ def find_breast(
     Returns:
         ``None`` if nothing but background is seen.
     """
-    mask = CROPPERS[cropper](image)
+    rule = CROPPERS[cropper]
+    mask = rule.mask(image)
     if mask is None or mask.sum() < MIN_SHARE * mask.size:
         return None
-    return Breast(mask, pixels_face(mask))
+    return Breast(mask, rule.face(mask))
 
 
 def mask_p4(image: Float[np.ndarray, "height width"]) -> Mask | None:
     """Brighter than 5 % of the maximum; the largest contour, filled.
+
+    Blanking what is outside is ``PreprocessConfig.outside``.
 
     References:
         End-to-end all-convolutional networks: PAPERS.md 4.5.
@@ -86,7 +91,7 @@ def mask_p4(image: Float[np.ndarray, "height width"]) -> Mask | None:
 def mask_p5(image: Float[np.ndarray, "height width"]) -> Mask | None:
     """Without a strip at each border, brighter than 20 of 255; the largest component.
 
-    The pectoral muscle stays.
+    The pectoral muscle stays in it: ``pectoral.pectoral_corner`` cuts it off.
 
     References:
         RSNA, multi-task and self-distillation: PAPERS.md 5.2.
@@ -104,13 +109,26 @@ def mask_p5(image: Float[np.ndarray, "height width"]) -> Mask | None:
     return np.asarray(labels == best, dtype=bool)
 
 
-CROPPERS: Final[Mapping[CropperName, Callable[[np.ndarray[Any, Any]], Mask | None]]] = {
-    "p1": breast_mask,
-    "p4": mask_p4,
-    "p5": mask_p5,
+@dataclass(frozen=True)
+class Rule:
+    """How a paper sees a breast.
+
+    Args:
+        mask: Finds it; ``None`` if nothing but background is seen.
+        face: Tells from a mask where the nipple points: ``right``, ``left`` or ``unknown``.
+    """
+
+    mask: Callable[[np.ndarray[Any, Any]], Mask | None]
+    face: Callable[[Mask], str] = pixels_face
+
+
+CROPPERS: Final[Mapping[CropperName, Rule]] = {
+    "p1": Rule(breast_mask),
+    "p4": Rule(mask_p4),
+    "p5": Rule(mask_p5, fuller_half),
 }
-"""Paper to rule. P1's is opening, largest component, dilation (P1-A10), with a threshold that also
-holds where air is not 0; its buffer around the box is ``PreprocessConfig.margin``."""
+"""Paper to rule. Of P1-A10, the buffer is ``PreprocessConfig.margin_px``, the fixed window
+``PreprocessConfig.fit``."""
 
 
 def _eight_bit(image: Float[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width"]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from jaxtyping import Float, Integer
 
-from mgray.dicom.breast import small_copy
+from mgray.dicom.breast import pack_mask, small_copy
 from mgray.dicom.codecs import SYNTAXES, FrameSpec, decode_frame, encode_htj2k
 from mgray.dicom.croppers import CropperName, find_breast
 from mgray.dicom.frames import Frames, PixelValue, find_frames, project
@@ -307,6 +307,7 @@ def _pixel_columns(
         "pixel_sha256": hash_pixels(stored),
         "pixels_face": "unknown" if breast is None else breast.face,
         "breast_box": None if breast is None else breast.box(*stored.shape),
+        "breast_mask": None if breast is None else pack_mask(breast.mask),
         "cropper": cropper,
     }
 

@@ -1,5 +1,6 @@
 """Laterality, view and view modifiers, and where they were found."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from mgray.dicom.header import text, texts, value
@@ -65,6 +66,24 @@ def orientation(dataset: "Dataset") -> list[str] | None:
     """Read (0020,0020) if it holds directions; CBIS-DDSM writes the view there."""
     words = texts(dataset, "PatientOrientation")
     return words if words and words[0].upper() not in VIEWS else None
+
+
+def faces_left(record: Mapping[str, Any]) -> bool:
+    """Tell whether an image is to be mirrored so that the breast touches the left edge.
+
+    Where the pixels do not show the chest wall, the patient's orientation decides, then the
+    laterality as breasts are stored by convention. Both images of a pair have the latter, and one
+    image alone is mirrored as it is in a pair.
+
+    References:
+        DICOM PS3.3 C.7.6.1.1.1.
+    """
+    if record["pixels_face"] in ("left", "right"):
+        return bool(record["pixels_face"] == "left")
+    rows_run = (record["patient_orientation"] or [""])[0][:1]
+    if rows_run in ("A", "P"):
+        return bool(rows_run == "P")
+    return bool(record["laterality"] == "R")
 
 
 def _first(sequence: Any, keyword: str | None = None) -> Any:

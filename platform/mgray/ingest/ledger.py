@@ -49,6 +49,8 @@ class Entry:
         label_hash: Of all labels that went into the row.
         row_hash: Of the row without its pixels; ``pixel_sha256`` stands for them.
         partner: The flag that depends on other rows: ``missing_partner``, ``ambiguous_pair``.
+        breast_mask: Of the row, if it can be paired.
+        mirrored: Whether training mirrors the image.
         notes: Notice code to how often it was met in this file.
     """
 
@@ -69,6 +71,8 @@ class Entry:
     findings: int = 0
     row_hash: str | None = None
     partner: str | None = None
+    breast_mask: str | None = None
+    mirrored: bool = False
     notes: Mapping[str, int] = field(default_factory=dict)
 
 

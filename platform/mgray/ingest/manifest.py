@@ -7,8 +7,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 import mgray
 from mgray.config import Config
+from mgray.data.alignment import MISALIGNED
 from mgray.data.table import MANIFEST
 from mgray.errors import DataError
 from mgray.ingest.ledger import Entry, Ledger
@@ -29,6 +34,8 @@ TEXTS: Final = {
     "laterality_contradicted": "images whose table and header name different sides: table wins",
     "view_contradicted": "images whose table and header name different views: table wins",
     "image_kind_contradicted": "images whose table and header name different kinds: table wins",
+    "misaligned_pair": "pairs whose breasts' masks overlap by a Dice below "
+    f"{MISALIGNED}: kept; see pairs.parquet, stage II learns little of them",
     "patient_unknown": "images without a patient id: each exam counts as a patient of its own, so "
     "that two exams of one person may be in two splits",
     "images_without_labels": "images that the tables do not describe: kept, but never paired",
@@ -80,6 +87,19 @@ class Warned(Config):
     """Pseudonyms of the first few."""
 
 
+class Alignment(Config):
+    """How well FFDM and SM of the pairs lie on each other; each pair's figures: pairs.parquet."""
+
+    measured: int = 0
+    """Pairs with a breast in both images."""
+    dice_median: float | None = None
+    """Overlap of the breasts' masks, 0 to 1."""
+    centroid_offset_median: float | None = None
+    """Of the masks, share of the box's side."""
+    misaligned: int = 0
+    """Pairs with a Dice below ``alignment.MISALIGNED``."""
+
+
 class Manifest(Config):
     """The table in numbers; holds no path, name or raw id of the archive."""
 
@@ -103,6 +123,8 @@ class Manifest(Config):
     """In the table."""
     pairs: int
     """Breast views with exactly one FFDM and one SM."""
+    alignment: Alignment
+    """Of these pairs."""
     findings: int
     """Annotations in the table, counted per image."""
     rows_by_kind: dict[str, int]
@@ -124,7 +146,10 @@ class Manifest(Config):
 
 
 def build_manifest(
-    ledgers: Sequence[Ledger], source: Mapping[str, str], notices: Iterable[Notice]
+    ledgers: Sequence[Ledger],
+    source: Mapping[str, str],
+    notices: Iterable[Notice],
+    pairs: pa.Table | None = None,
 ) -> Manifest:
     """Count a settled table.
 
@@ -132,6 +157,7 @@ def build_manifest(
         ledgers: All of them.
         source: Name, licence and adapter version.
         notices: Those of the catalog; those of the entries are added.
+        pairs: Of ``schema.PAIR``; none where only headers were read.
     """
     entries = [entry for ledger in ledgers for entry in ledger.entries]
     rows = [entry for entry in entries if entry.reason is None]
@@ -148,12 +174,13 @@ def build_manifest(
         patients=len(patients),
         exams=len({entry.exam_id for entry in rows}),
         pairs=sum(entry.pair_role == "ffdm" and entry.partner is None for entry in rows),
+        alignment=Alignment() if pairs is None else _alignment(pairs),
         findings=sum(entry.findings for entry in rows),
         rows_by_kind=_count(entry.image_kind for entry in rows),
         rows_by_split=_count(entry.split for entry in rows),
         patients_by_split=_count(patients.values()),
         quarantined_by_reason=_count(entry.reason for entry in refused),
-        warnings=_warnings(rows, refused, notices),
+        warnings=_warnings(rows, refused, [*notices, *_pair_notices(pairs)]),
         content_sha256=_content(entries),
         shards=[_shard(ledger) for ledger in ledgers],
     )
@@ -209,6 +236,26 @@ def read_manifest(out: Path) -> Manifest | None:
         return Manifest.model_validate_json((out / FILE).read_text())
     except (OSError, ValueError):
         return None
+
+
+def _alignment(pairs: pa.Table) -> Alignment:
+    measured = pairs.drop_null()
+    if not len(measured):
+        return Alignment()
+    dice, offset = (measured[name].to_numpy() for name in ("dice", "centroid_offset"))
+    return Alignment(
+        measured=len(measured),
+        dice_median=float(np.median(dice)),
+        centroid_offset_median=float(np.median(offset)),
+        misaligned=int((dice < MISALIGNED).sum()),
+    )
+
+
+def _pair_notices(pairs: pa.Table | None) -> list[Notice]:
+    if pairs is None:
+        return []
+    keys = pairs.filter(pc.less(pairs["dice"], MISALIGNED))["pair_key"].to_pylist()
+    return [_notice("misaligned_pair", len(keys), keys)]
 
 
 def _warnings(

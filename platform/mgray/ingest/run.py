@@ -152,6 +152,12 @@ def _report(manifest: Manifest, tally: Tally) -> None:
     log.info("%s", summary(manifest, str(tally)))
     for warning in manifest.warnings:
         log.info("warning: %d %s", warning.count, warning.text)
+    told = manifest.alignment
+    if told.measured:
+        log.info(
+            "%d pairs laid on each other: median Dice %.3f, median centroid offset %.3f",
+            told.measured, told.dice_median, told.centroid_offset_median,
+        )  # fmt: skip
     log.info(
         "%d files: %d images of %d patients, %d pairs, %d refused",
         manifest.files, manifest.rows, manifest.patients, manifest.pairs, manifest.quarantined,

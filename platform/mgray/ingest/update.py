@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Protocol, runtime_checkable
 
 from mgray.config import fingerprint
+from mgray.data.alignment import FILE as PAIRS
 from mgray.errors import DataError
 from mgray.ingest import manifest as manifests
 from mgray.ingest.attempts import forget
@@ -24,6 +25,7 @@ from mgray.ingest.ledger import (
     sweep,
 )
 from mgray.ingest.manifest import Manifest
+from mgray.ingest.pairs import holds_pairs, measure_pairs, write_pairs
 from mgray.ingest.settle import check_patients, settle
 from mgray.ingest.shards import holds_quarantine, write_quarantine
 from mgray.ingest.tally import Tally
@@ -95,7 +97,7 @@ def update_table(
 
 
 def finish(job: Job, source: Source, catalog: Catalog, ledgers: Sequence[Ledger]) -> Manifest:
-    """Check and count; write quarantine, index and manifest unless they say so already.
+    """Check and count; write quarantine, pairs, index and manifest unless they say so already.
 
     Raises:
         DataError: Files were lost, or a patient is in two splits.
@@ -109,7 +111,8 @@ def finish(job: Job, source: Source, catalog: Catalog, ledgers: Sequence[Ledger]
         "licence_tag": source.licence_tag,
         "adapter_version": source.adapter_version,
     }
-    manifest = manifests.build_manifest(ledgers, told, notices)
+    pairs = measure_pairs(entries)
+    manifest = manifests.build_manifest(ledgers, told, notices, pairs)
     manifests.check_counts(manifest, [ids.file(row.path) for row in catalog.rows], ledgers)
     quarantine, refused = job.out / "quarantine.parquet", manifests.quarantine_records(ledgers)
     before = manifests.read_manifest(job.out)
@@ -117,11 +120,13 @@ def finish(job: Job, source: Source, catalog: Catalog, ledgers: Sequence[Ledger]
         before is not None
         and before.model_copy(update={"versions": manifest.versions, "index": None}) == manifest
         and holds_quarantine(quarantine, refused)
+        and holds_pairs(job.out / PAIRS, pairs)
         and before.index is not None
         and holds_index(job.out, before.index.sha256)
     ):
         return before
     write_quarantine(quarantine, refused)
+    write_pairs(job.out / PAIRS, pairs)
     index = manifests.Index(sha256=write_index(job.out, [one.file for one in manifest.shards]))
     manifest = manifest.model_copy(update={"index": index})
     write_text(job.out / manifests.FILE, manifest.model_dump_json(indent=2))

@@ -16,6 +16,7 @@ from mgray.dicom.croppers import CropperName
 from mgray.dicom.limits import Limits
 from mgray.dicom.pixels import keep_resolution
 from mgray.dicom.record import FileRecord, Volumes
+from mgray.dicom.view import faces_left
 from mgray.errors import Rejected
 from mgray.ingest.attempts import MOST_DEATHS, SUFFIX, Attempts
 from mgray.ingest.files import sha256_of, sha256_within
@@ -30,7 +31,7 @@ from mgray.ingest.ledger import (
     save_ledger,
     shard_path,
 )
-from mgray.ingest.row import RowMaker, hash_row
+from mgray.ingest.row import PAIRED, RowMaker, hash_row
 from mgray.ingest.shards import open_shard, rewrite_shard, row_group
 
 Reader = Callable[..., FileRecord]
@@ -165,6 +166,8 @@ class ChunkWorker:
             **{name: row[name] for name in told},
             "sha256": row["source_sha256"],
             "findings": len(row["annotations"]),
+            "breast_mask": row["breast_mask"] if row["pair_role"] in PAIRED else None,
+            "mirrored": faces_left(row),
             "row_hash": hash_row(row),
             "notes": notes,
         }

@@ -72,7 +72,7 @@ def base() -> FusionRun:
         detector=DetectorConfig(name="tf_efficientdet_d0", weights="coco"),
         batches=DataConfig(
             global_batch_size=32,
-            preprocess=PreprocessConfig(net_height=2944, net_width=1920),
+            preprocess=PreprocessConfig(net_height=2944, net_width=1920, margin_px=50),
             threads=6,
         ),
         train=TrainConfig(

@@ -34,8 +34,8 @@ class EvaluateConfig(Config):
     gallery: int = Field(default=4, ge=0)
     """Pairs shown of each bucket, and of positive pairs at random."""
 
-    audit_pairs: int = Field(default=60, ge=0)
-    """Pairs of the split whose alignment is measured, at random; 0 leaves the audit out."""
+    audit: bool = True
+    """Show how the pairs of the split lie on each other, as the ingest measured it."""
 
     workers: int = Field(default=2, ge=1)
     """Predictors that run at once, on Ray; predictions do not depend on it."""
@@ -44,7 +44,7 @@ class EvaluateConfig(Config):
     """One GPU for each predictor; else one CPU core."""
 
     seed: int = 0
-    """Of the pairs shown and audited."""
+    """Of the pairs shown."""
 
     served: Path | None = None
     """JSON with what a running endpoint answered, to be shown in the report."""

@@ -14,7 +14,7 @@ from mgray.errors import DataError, NotFoundError
 from mgray.metrics.config import FrocConfig
 from mgray.metrics.hits import rule_text
 from mgray.models.folder import read_meta, update_meta
-from mgray.reports.audit import Audit, audit_pairs
+from mgray.reports.audit import NO_AUDIT, Audit, audit_pairs
 from mgray.reports.cases import Cases, build_cases
 from mgray.reports.config import EvaluateConfig
 from mgray.reports.figures import audit_drawing, curves_drawing, froc_drawing
@@ -60,7 +60,7 @@ def evaluate(config: EvaluateConfig, predict: Predict | None = None) -> Path:
     facts = build_facts(table, splits, limits, config) | {"served": served}
     save_thresholds(config, limits)
     main = splits[config.split]
-    audit = _audit(table, main, config)
+    audit = audit_pairs(config.data, main.pairs) if config.audit else NO_AUDIT
     facts["alignment"] = _audit_facts(audit)
     page = Page(
         facts=facts,
@@ -147,11 +147,6 @@ def _split_counts(cases: Cases) -> dict[str, Any]:
         "positive_patients": int(cases.patients.positive.sum()),
         "left_out": cases.left_out,
     }
-
-
-def _audit(table: ImageTable, cases: Cases, config: EvaluateConfig) -> Audit:
-    order = np.random.default_rng(config.seed).permutation(len(cases.pairs))
-    return audit_pairs(table, [cases.pairs[n] for n in order[: config.audit_pairs]])
 
 
 def _audit_facts(audit: Audit) -> dict[str, Any]:
