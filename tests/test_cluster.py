@@ -6,8 +6,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
+
+from mgray.cluster import simulated_nodes
 
 ROOT = Path(__file__).parents[1]
 PATH = os.pathsep.join([str(ROOT / "platform"), str(ROOT)])
@@ -67,3 +70,33 @@ except MgrayError as error:
 
 def test_importing_it_is_light() -> None:
     assert run("import sys, mgray.cluster; sys.exit('ray' in sys.modules)").returncode == 0
+
+
+class FakeCluster:
+    """Remembers its nodes."""
+
+    address = "1.2.3.4:5"
+    last: ClassVar["FakeCluster"]
+
+    def __init__(self) -> None:
+        self.nodes: list[dict[str, Any]] = []
+        FakeCluster.last = self
+
+    def add_node(self, **told: Any) -> None:
+        self.nodes.append(told)
+
+    def shutdown(self) -> None:
+        self.nodes.clear()
+
+
+def test_simulated_nodes_have_the_processors_asked_for_and_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ray.cluster_utils.Cluster", FakeCluster)
+    with simulated_nodes((2, 1)) as address:
+        head, other = FakeCluster.last.nodes
+        assert (address, head["num_cpus"], other["num_cpus"]) == ("1.2.3.4:5", 2, 1)
+        assert not head["include_dashboard"]
+        assert Path(head["temp_dir"]).is_dir()
+    assert not FakeCluster.last.nodes
+    assert not Path(head["temp_dir"]).exists()

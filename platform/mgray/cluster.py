@@ -2,7 +2,10 @@
 
 import logging
 import os
-from typing import Final
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
 
 from mgray.errors import MgrayError
 
@@ -49,6 +52,36 @@ def start_ray(cpus: int | None = None) -> bool:
         logging_level=logging.WARNING,
     )
     return True
+
+
+@contextmanager
+def simulated_nodes(cpus: Sequence[int]) -> Iterator[str]:
+    """Start a cluster of several nodes on this machine, and end it; nobody joins it by itself.
+
+    Args:
+        cpus: Processors that each node gives out; the first is the head.
+
+    Yields:
+        What ``RAY_ADDRESS`` is to say.
+    """
+    from ray.cluster_utils import Cluster
+
+    for name, value in LOCAL_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    with tempfile.TemporaryDirectory(prefix="ray") as folder:
+        cluster = Cluster()
+        try:
+            for number, count in enumerate(cpus):
+                told: dict[str, Any] = {
+                    "num_cpus": count,
+                    "object_store_memory": OBJECT_STORE_BYTES,
+                }
+                if number == 0:
+                    told |= {"include_dashboard": False, "temp_dir": folder}
+                cluster.add_node(**told)
+            yield cluster.address
+        finally:
+            cluster.shutdown()  # type: ignore[no-untyped-call]  # Ray's
 
 
 def _join() -> None:

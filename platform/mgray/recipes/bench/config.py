@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from mgray.config import Config
 
-Part = Literal["ingest", "codecs", "reader", "train", "serve", "help"]
+Part = Literal["ingest", "codecs", "reader", "catalog", "nodes", "train", "serve", "help"]
 
 
 class BenchConfig(Config):
@@ -15,10 +15,13 @@ class BenchConfig(Config):
 
     out: Path = Path("runs/bench")
     """Folder of bench.json and of the jobs' words, bench.log and serve.log."""
-    which: tuple[Part, ...] = ("ingest", "codecs", "reader", "train", "serve", "help")
-    """Parts to run, e.g. which=[ingest,serve]; peak memory comes with those that need the job."""
+    which: tuple[Part, ...] = ("ingest", "codecs", "reader", "catalog", "train", "serve", "help")
+    """Parts to run, e.g. which=[ingest,serve], or nodes, which is not among them by default; peak
+    memory comes with those that need the job."""
     exams: int = Field(default=24, ge=8)
     """Virtual exams, eight images each, that are ingested, trained on and served."""
+    pairs: int = Field(default=1_239_372, ge=4)
+    """Pairs of the catalogue, which has no pixels; as many as paper P1 has."""
     repeats: int = Field(default=3, ge=1)
     """Turns that mgray and the bare way take."""
     steps: int = Field(default=12, ge=4, multiple_of=4)

@@ -1,5 +1,6 @@
 """Jobs as child processes: how long they take, and how much memory."""
 
+import os
 import subprocess
 import sys
 import time
@@ -10,12 +11,13 @@ from mgray.errors import MgrayError
 from mgray.recipes.bench.memory import PeakMemory
 
 
-def seconds_of(words: Sequence[str], log: Path) -> float:
+def seconds_of(words: Sequence[str], log: Path, **environment: str) -> float:
     """Run ``python -m`` with these words from start to end, and take the time.
 
     Args:
         words: Module and arguments.
         log: What the job says is appended to it.
+        environment: Variables that the job has besides this process's.
 
     Raises:
         MgrayError: The job failed.
@@ -23,7 +25,8 @@ def seconds_of(words: Sequence[str], log: Path) -> float:
     start = time.perf_counter()
     with log.open("ab") as sink:
         command = [sys.executable, "-m", *words]
-        done = subprocess.run(command, stdout=sink, stderr=sink, check=False)
+        env = os.environ | environment
+        done = subprocess.run(command, stdout=sink, stderr=sink, env=env, check=False)
     if done.returncode:
         last = log.read_text(errors="replace").strip().rpartition("\n")[2]
         raise MgrayError(

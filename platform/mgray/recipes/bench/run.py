@@ -58,10 +58,10 @@ def _made(config: BenchConfig, work: Path) -> Measured:
 
 
 def _commands(config: BenchConfig, work: Path) -> Iterator[tuple[str, list[str]]]:
-    if not set(config.which) & {"ingest", "codecs", "reader", "train", "serve"}:
+    if not set(config.which) & {"ingest", "codecs", "reader", "nodes", "train", "serve"}:
         return
     yield "phantom", phantom_words(config, work / "archive", config.exams)
-    if set(config.which) <= {"codecs", "help"}:
+    if set(config.which) <= {"codecs", "nodes", "catalog", "help"}:
         return
     yield "ingest", ingest_words(config, work / "archive", work / "table")
     if {"train", "serve"} & set(config.which):
@@ -81,6 +81,14 @@ def _measured(config: BenchConfig, work: Path) -> Iterator[Measured]:
         from mgray.recipes.bench.reader import measure_reader
 
         yield measure_reader(config, work)
+    if "catalog" in config.which:
+        from mgray.recipes.bench.catalog import measure_catalog
+
+        yield measure_catalog(config, work)
+    if "nodes" in config.which:
+        from mgray.recipes.bench.nodes import measure_nodes
+
+        yield measure_nodes(config, work, config.out / LOG)
     if "train" in config.which:
         from mgray.recipes.bench.training import measure_training
 
