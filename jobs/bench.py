@@ -1,6 +1,6 @@
 """Measure mgray's work, from catalogue to endpoint, against bare work; about 9 minutes.
 
-    python -m jobs.bench [which=[ingest,codecs,reader,catalog,train,serve,help] exams=24 repeats=3]
+    python -m jobs.bench [which=[ingest,codecs,reader,catalog,train,serve] exams=24 repeats=3]
 
 Prints medians with their range, ratios of paired turns and peak memory; writes out/bench.json. On
 a machine that does other work the figures mean little.
