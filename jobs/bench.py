@@ -1,9 +1,11 @@
-"""Measure mgray's work, from catalogue to endpoint, against bare work; about 9 minutes.
+"""Measure mgray's work, from catalogue to endpoint, against bare work; about 11 minutes.
 
     python -m jobs.bench [which=[ingest,codecs,reader,catalog,train,serve] exams=24 repeats=3]
+    python -m jobs.bench which=[ingest] full_exams=25 full_turns=3
 
-Prints medians with their range, ratios of paired turns and peak memory; writes out/bench.json. On
-a machine that does other work the figures mean little.
+Prints medians with their range, ratios of paired turns and peak memory; writes out/bench.json. The
+first run makes full-size phantoms, which takes 3 minutes more, and keeps them in out/full. On a
+machine that does other work the figures mean little.
 
 Keys:
 """

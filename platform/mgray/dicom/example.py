@@ -95,6 +95,25 @@ def read_by_pydicom(data: bytes, plugin: str = "") -> Integer[np.ndarray, "heigh
     return np.asarray(dataset.pixel_array)
 
 
+def recoded(data: bytes, syntax: str) -> bytes:
+    """Write a file's pixels in another syntax of ``SYNTAX`` and leave all else as it is.
+
+    Args:
+        data: A DICOM file of one frame that pydicom can read.
+        syntax: Lossless.
+    """
+    from pydicom import dcmread
+    from pydicom.uid import UID
+
+    dataset = dcmread(io.BytesIO(data))
+    stored, signed = dataset.pixel_array, dataset.PixelRepresentation == 1
+    dataset.file_meta.TransferSyntaxUID = UID(SYNTAX[syntax])
+    _set_pixels(dataset, encode(stored, syntax, dataset.BitsStored, signed), syntax)
+    file = io.BytesIO()
+    dataset.save_as(file, enforce_file_format=True)
+    return file.getvalue()
+
+
 def encode(
     stored: Integer[np.ndarray, "height width"], syntax: str, bits_stored: int, signed: bool
 ) -> bytes:

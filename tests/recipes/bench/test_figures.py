@@ -67,6 +67,12 @@ def test_a_missed_goal_is_told() -> None:
     assert comparison_table([slow]).endswith("0.5 MISSED")
 
 
+@pytest.mark.parametrize(("most", "word"), [(0.5, "0.5 times MISSED"), (2.0, "2 times met")])
+def test_a_goal_of_the_ratio_is_told(most: float, word: str) -> None:
+    one = Comparison("decode", "ms", ours=[6.0], bare=[6.0], most_times=most)
+    assert comparison_table([one]).endswith(word)
+
+
 def test_the_table_has_a_line_for_each_comparison_in_columns() -> None:
     head, ask, ingest = comparison_table([LATENCY, RATE]).splitlines()
     assert ask.split()[:5] == ["ask", "ms", "20", "(10", "to"]

@@ -19,7 +19,15 @@ class BenchConfig(Config):
     """Parts to run, e.g. which=[ingest,serve], or nodes, which is not among them by default; peak
     memory comes with those that need the job."""
     exams: int = Field(default=24, ge=8)
-    """Virtual exams, eight images each, that are ingested, trained on and served."""
+    """Virtual exams, eight images each, that are trained on, read and served."""
+    full_exams: int = Field(default=25, ge=1)
+    """Virtual exams, eight full-size images each, that are ingested and decoded. They are made once
+    and kept in out/full, 0.4 GB for each of three transfer syntaxes; delete the folder at will."""
+    full_rows: int = Field(default=3328, ge=624, multiple_of=208)
+    """Rows of a full-size image; 10 columns for 13 rows."""
+    full_turns: int = Field(default=1, ge=1)
+    """Turns that the ingest of the full-size images takes; the bare loop takes half of the files
+    before, half after."""
     pairs: int = Field(default=1_239_372, ge=4)
     """Pairs of the catalogue, which has no pixels; as many as paper P1 has."""
     repeats: int = Field(default=3, ge=1)

@@ -1,50 +1,85 @@
 """jobs.ingest against the codecs alone: the same files, the same number of processes."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.pool import Pool
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from mgray.errors import DataError
 from mgray.progress import track
 from mgray.recipes.bench.config import BenchConfig
 from mgray.recipes.bench.figures import Comparison, Measured
+from mgray.recipes.bench.full_size import SYNTAXES, full_size_archive, make_full_size
 from mgray.recipes.bench.process import seconds_of
 
-CODESTREAM: Final = b"\xff\x4f\xff\x51"
-"""How a JPEG 2000 codestream starts: SOC and SIZ, ISO/IEC 15444-1 A.4."""
+STARTS: Final = {
+    "j2k": b"\xff\x4f\xff\x51",
+    "htj2k": b"\xff\x4f\xff\x51",
+    "jpeg_lossless": b"\xff\xd8\xff",
+}
+"""How a codestream starts: SOC and SIZ of ISO/IEC 15444-1 A.4, SOI of ISO/IEC 10918-1 B.1."""
+LEAST: Final = {"j2k": 0.90, "jpeg_lossless": 0.80, "htj2k": 0.80}
+"""Goals: share of the bare loop's rate that the ingest reaches, without its start."""
 
 
 def measure_ingest(config: BenchConfig, work: Path, log: Path) -> Measured:
     """Compare the whole job, Ray's start included, and its steady state with the codecs.
 
     Args:
-        config: How often.
-        work: Holds ``archive``.
+        config: How often, how many images and how large.
+        work: Gets the tables.
         log: Gets what the jobs say.
 
     Raises:
         MgrayError: A job failed.
     """
-    files = sorted((work / "archive" / "images").glob("*.dcm"))
-    whole, steady, bare = [], [], []
-    for turn in track(range(config.repeats), "time ingest", config.repeats, "turns"):
-        table = work / f"ingest_{turn}"
-        seconds = seconds_of(ingest_words(config, work / "archive", table), log)
-        whole.append(len(files) / seconds)
-        steady.append(steady_rate(table, config.workers))
-        bare.append(codec_rate(files, config.workers))
-    unit = "images/s"
+    make_full_size(config, log)
+    turns = [(syntax, turn) for turn in range(config.full_turns) for syntax in SYNTAXES]
+    found: dict[str, list[tuple[float, float, float]]] = {syntax: [] for syntax in SYNTAXES}
+    for syntax, turn in track(turns, "time ingest", len(turns), "turns"):
+        found[syntax].append(_turn(config, syntax, work / f"ingest_{syntax}_{turn}", log))
+    files, size = 8 * config.full_exams, f"{config.full_rows} rows"
+    note = f"ingest: {files} images of {size} in each syntax; mean file, mean row in the table: "
+    means = [_mean_bytes(config, syntax, work / f"ingest_{syntax}_0") for syntax in SYNTAXES]
     return Measured(
-        [
-            Comparison("ingest, the whole job", unit, whole, bare, is_rate=True),
-            Comparison("ingest, without its start", unit, steady, bare, is_rate=True),
-        ]
+        [one for syntax in SYNTAXES for one in compared(syntax, found[syntax])],
+        notes=[note + ", ".join(f"{a:.2f} and {b:.2f} MB" for a, b in means)],
     )
+
+
+def _turn(config: BenchConfig, syntax: str, table: Path, log: Path) -> tuple[float, float, float]:
+    """Images a second of the whole job, of its steady state and of the bare loop around it."""
+    archive = full_size_archive(config, syntax)
+    files = sorted((archive / "images").glob("*.dcm"))
+    bare = codec_seconds(files[::2], syntax, config.workers)
+    seconds = seconds_of(ingest_words(config, archive, table), log)
+    bare += codec_seconds(files[1::2], syntax, config.workers)
+    return len(files) / seconds, steady_rate(table, config.workers), len(files) / bare
+
+
+def compared(syntax: str, turns: Sequence[tuple[float, float, float]]) -> list[Comparison]:
+    """Rates of each turn as comparisons, the steady one with its goal."""
+    whole, steady, bare = zip(*turns, strict=True)
+    goal = 1 / LEAST[syntax]
+    words, unit = f"ingest of {syntax}, ", "images/s"
+    return [
+        Comparison(words + "the whole job", unit, whole, bare, is_rate=True),
+        Comparison(words + "without its start", unit, steady, bare, True, most_times=goal),
+    ]
+
+
+def _mean_bytes(config: BenchConfig, syntax: str, table: Path) -> tuple[float, float]:
+    """Mean size of an archive's files and of the table's share for each, MB."""
+    files = list((full_size_archive(config, syntax) / "images").glob("*.dcm"))
+    shards = list((table / "images").glob("*.parquet"))
+    sizes = (sum(path.stat().st_size for path in paths) for paths in (files, shards))
+    before, after = (size / len(files) / 1e6 for size in sizes)
+    return before, after
 
 
 def phantom_words(config: BenchConfig, archive: Path, exams: int) -> list[str]:
@@ -77,24 +112,34 @@ def steady_rate(table: Path, workers: int) -> float:
     return float(images / (last - first) * 1e9)
 
 
-def codec_rate(files: Sequence[Path], processes: int) -> float:
-    """Images a second of the bare loop, once its processes have started."""
+def codec_seconds(files: Sequence[Path], syntax: str, processes: int) -> float:
+    """Seconds of the bare loop over some files, once its processes have started."""
     with _started(processes) as pool:
         start = time.perf_counter()
-        for _ in pool.imap_unordered(recode, files):
+        for _ in pool.imap_unordered(partial(_recoded_bytes, syntax), files):
             pass
-        return len(files) / (time.perf_counter() - start)
+        return time.perf_counter() - start
 
 
-def recode(path: Path) -> bytes:
-    """Read a DICOM file's one JPEG 2000 frame, decode it, encode it as HTJ2K."""
+def recode(path: Path, syntax: str) -> bytes:
+    """Read a DICOM file's one frame, decode it, encode it as HTJ2K; check nothing."""
     import imagecodecs
     import numpy as np
     from openjpeg.utils import decode
 
     data = path.read_bytes()
-    stored = decode(data[data.index(CODESTREAM) :], j2k_format=0)
+    frame = data[data.index(STARTS[syntax]) :]
+    decoders: dict[str, Callable[[bytes], Any]] = {
+        "j2k": partial(decode, j2k_format=0),
+        "htj2k": imagecodecs.htj2k_decode,
+        "jpeg_lossless": imagecodecs.jpeg8_decode,
+    }
+    stored = decoders[syntax](frame)
     return bytes(imagecodecs.htj2k_encode(stored.astype(np.int16), reversible=True))
+
+
+def _recoded_bytes(syntax: str, path: Path) -> int:
+    return len(recode(path, syntax))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any, Final
 from mgray.progress import track
 from mgray.recipes.bench.config import BenchConfig
 from mgray.recipes.bench.figures import Measured, comparison_table, memory_table
+from mgray.recipes.bench.full_size import SYNTAXES, full_size_archive, make_full_size
 from mgray.recipes.bench.ingest import ingest_words, measure_ingest, phantom_words
 from mgray.recipes.bench.memory import check_proc
 from mgray.recipes.bench.process import peak_of
@@ -21,8 +22,8 @@ LOG: Final = "bench.log"
 def run_bench(config: BenchConfig) -> str:
     """Measure, write ``bench.json``, and return the tables as text.
 
-    Archives, tables and models are made in a folder of their own and removed at the end. Memory is
-    sampled in runs that are not timed.
+    Archives, tables and models are made in a folder of their own and removed at the end; the
+    full-size archives are kept in ``out/full``. Memory is sampled in runs that are not timed.
 
     Raises:
         MgrayError: A job failed, or this is not Linux.
@@ -58,7 +59,7 @@ def _made(config: BenchConfig, work: Path) -> Measured:
 
 
 def _commands(config: BenchConfig, work: Path) -> Iterator[tuple[str, list[str]]]:
-    if not set(config.which) & {"ingest", "codecs", "reader", "nodes", "train", "serve"}:
+    if not set(config.which) & {"ingest", "reader", "nodes", "train", "serve"}:
         return
     yield "phantom", phantom_words(config, work / "archive", config.exams)
     if set(config.which) <= {"codecs", "nodes", "catalog", "help"}:
@@ -76,7 +77,8 @@ def _measured(config: BenchConfig, work: Path) -> Iterator[Measured]:
     if "codecs" in config.which:
         from mgray.recipes.bench.codecs import measure_codecs
 
-        yield measure_codecs(config, work)
+        make_full_size(config, config.out / LOG, SYNTAXES[:1])
+        yield measure_codecs(config, full_size_archive(config, SYNTAXES[0]))
     if "reader" in config.which:
         from mgray.recipes.bench.reader import measure_reader
 
@@ -115,7 +117,8 @@ def _head(about: Mapping[str, Any]) -> str:
         f"commit {commit}, seed {settings['seed']}, {about['date']}\n"
         f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
         f"GPU {machine['gpu'] or 'none'}; load {machine['load']} at the start\n"
-        f"{settings['exams']} exams, {settings['repeats']} turns, {settings['steps']} steps, "
+        f"{settings['exams']} exams, {8 * settings['full_exams']} images of "
+        f"{settings['full_rows']} rows; {settings['repeats']} turns, {settings['steps']} steps, "
         f"{settings['requests']} requests in a turn"
     )
 
