@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydicom import dcmread, dcmwrite
 
 from mgray.dicom.example import example_file
 from mgray.dicom.pixels import read_stored
@@ -53,6 +54,16 @@ def put_image(path: Path, pixels: np.ndarray, **attributes: Any) -> None:
     """Write one DICOM file; keywords as for ``example_file``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(example_file(pixels, **attributes))
+
+
+def put_volume(path: Path, frames: Sequence[np.ndarray], **attributes: Any) -> None:
+    """Write one tomosynthesis volume, multi-frame; keywords as for ``example_file``."""
+    told = {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.13.1.3", "NumberOfFrames": len(frames)}
+    data = example_file(frames[0], **{**told, **attributes})
+    dataset = dcmread(io.BytesIO(data))
+    dataset.PixelData = np.stack(frames).astype("<u2").tobytes()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dcmwrite(path, dataset)
 
 
 def put_table(

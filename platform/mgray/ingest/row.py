@@ -71,6 +71,7 @@ class RowMaker:
             Rejected: ``missing_identity``, if side, view or exam stay unknown.
         """
         seen = allowed(record.columns)
+        labels = _of_side(labels, seen)
         row = {name: seen.get(name) for name in IMAGE.names}
         row |= {name: labels.get(name) for name in COPIED}
         row |= self._what_is_seen(seen, labels)
@@ -195,6 +196,12 @@ def hash_row(row: Mapping[str, Any]) -> str:
     """Hash a row; ``pixel_sha256`` stands for its pixels."""
     rest = {name: value for name, value in row.items() if name != "pixels"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _of_side(labels: Mapping[str, Any], seen: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Add the labels of the side that the image shows, where the table knows sides alone."""
+    sides = labels.get("by_side")
+    return labels if not sides else {**labels, **sides.get(seen.get("laterality"), {})}
 
 
 def _pairing(row: Mapping[str, Any], group: str | None) -> dict[str, Any]:

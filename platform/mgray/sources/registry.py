@@ -6,9 +6,13 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
+from mgray.sources.bcs_dbt import BcsDbtSource
 from mgray.sources.cbis_ddsm import CbisDdsmSource
+from mgray.sources.cmmd import CmmdSource
+from mgray.sources.csaw_cc import CsawCcSource
 from mgray.sources.csv_table import CsvSource
 from mgray.sources.embed import EmbedSource
+from mgray.sources.inbreast import InbreastSource
 from mgray.sources.phantom import PhantomSource
 from mgray.sources.rsna import RsnaSource
 from mgray.sources.samples import SamplesSource
@@ -25,6 +29,10 @@ SOURCES: Final[Mapping[str, Source]] = {
         RsnaSource(),
         VindrMammoSource(),
         CbisDdsmSource(),
+        InbreastSource(),
+        BcsDbtSource(),
+        CmmdSource(),
+        CsawCcSource(),
     )
 }
 

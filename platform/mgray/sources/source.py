@@ -34,13 +34,15 @@ LABELS: Final = frozenset(
         "licence_tag",
         "extra_json",
         "split",
+        "by_side",
         "pair_group",
         "qc_flags",
         "raster",
     }
 )
 """Most are columns of ``schema.IMAGE``. ``split`` wins over ``split_official`` where the official
-one leaks; ``pair_group`` parts images of one breast and view that are pairs among themselves."""
+one leaks; ``by_side`` maps L and R to further labels, for tables that know a file's patient but not
+its side; ``pair_group`` parts images of one breast and view that are pairs among themselves."""
 
 
 @dataclass(frozen=True)

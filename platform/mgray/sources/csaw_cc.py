@@ -1,0 +1,179 @@
+"""CSAW-CC: screening exams of Karolinska with outcomes from the cancer registry."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mgray.collector import paused_collector
+from mgray.sources.cells import Cells
+from mgray.sources.layout import files_below, find_file
+from mgray.sources.pairing import flag_repeated
+from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
+from mgray.sources.tables import Table, as_id, dumps, extra_json, open_table, without_nones
+
+LAYOUT: Final = (
+    "CSAW-CC_breast_cancer_screening_data.csv (comma or semicolon)",
+    "<anon_patientid>_20990909_<L|R>_<CC|MLO>_<n>.dcm, anywhere below",
+    "*_mask.png beside them, for some",
+)
+TABLES: Final = tuple(f"{folder}CSAW-CC_breast_cancer_screening_data*.csv" for folder in ("", "*/"))
+COLUMNS: Final = (
+    "anon_patientid",
+    "exam_year",
+    "x_case",
+    "x_cancer_laterality",
+    "rad_timing",
+    "imagelaterality",
+    "viewposition",
+    "anon_filename",
+)
+MAPPED: Final = frozenset({"anon_patientid", "imagelaterality", "viewposition", "anon_filename"})
+SIDES: Final = {"left": "L", "right": "R", "l": "L", "r": "R"}
+SEEN: Final = ("1", "2")
+"""rad_timing of exams whose images the cancer counts for: screen-detected, interval."""
+MASK: Final = "_mask"
+TEXTS: Final = {
+    "files_not_here": "images of the table whose file is not here: a partial download",
+    "files_not_named": "files that the table lacks: kept without labels",
+    "dup_view": "images of a side and view that the exam has several of: kept and flagged",
+    "outcome_later": "images of a breast whose cancer was found at a later screen, or whose side "
+    "is not told: cancer unknown",
+    "masks_without_image": "masks whose image is not here: left out",
+}
+DESCRIPTION: Final = Description(
+    title="CSAW-CC (mammography), case-control subset of the Cohort of Screen-Aged Women",
+    kind="FFDM, Hologic, DICOM",
+    size="8,723 women (873 with cancer), 24,694 exams, 98,788 images",
+    labels="cancer from the registry, by side and by time to the diagnosis",
+    boxes="masks for part of the cancers, brought to boxes",
+    pairs="none",
+    obtain="by application: Swedish National Data Service, doi:10.5878/45vm-t798",
+    layout=LAYOUT,
+    pitfalls=(
+        "columns x_* are outcomes known later: cancer counts for an image only on the cancer's "
+        "side, and only if it was found at that screen or in the interval after it "
+        "(rad_timing 1, 2)",
+        "earlier screens of the same breast (rad_timing 3) are unknown, not negative",
+        "x_* and rad_* columns stay in extra_json, which no reader loads",
+        "the date in file names is a placeholder: exams go by year",
+        "three exams hold eight images: flagged dup_view",
+        "a table with semicolons exists",
+        "rad_recall is missing in 2,001 exams: null",
+    ),
+    unsettled=(
+        "how masks are named: <image>_mask.png is looked for; a mask is of a cancer",
+        "the licence's terms: treated as not to be handed on",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class CsawCcSource:
+    """CSAW-CC."""
+
+    name: str = "csaw_cc"
+    licence_tag: str = "CSAW-CC"
+    adapter_version: str = "1"
+
+    def describe(self) -> Description:
+        """Tell what the dataset is."""
+        return DESCRIPTION
+
+    @paused_collector()
+    def catalog(self, archive: Path) -> Catalog:
+        """Join the table with the files that are here.
+
+        Raises:
+            NotFoundError: No table.
+            ConfigError: A column or cell that cannot be understood.
+        """
+        counts = Counter[str]()
+        here = {_stem(path): path for path in files_below(archive)}
+        masks = {_stem(path): path for path in files_below(archive, suffixes=(f"{MASK}.png",))}
+        labels: dict[str, dict[str, Any]] = {}
+        for cells in _table(archive):
+            name = _stem(cells.text("anon_filename") or "")
+            if name not in here:
+                counts["files_not_here"] += 1
+            else:
+                labels[here[name]] = _labels(cells, masks.pop(f"{name}{MASK}", None), counts)
+        counts["files_not_named"] = len(here) - len(labels)
+        counts["masks_without_image"] = len(masks)
+        counts["dup_view"] = flag_repeated(labels.values())
+        rows = [CatalogRow(path, labels.get(path, {})) for path in sorted(here.values())]
+        return Catalog(rows, notices=count_notices(counts, TEXTS), described=True)
+
+    def verify(self, archive: Path) -> list[Count]:
+        """Count table and files.
+
+        Raises:
+            NotFoundError: No table.
+            ConfigError: A column that cannot be found.
+        """
+        women, cases, exams, images = set[str](), set[str](), set[str](), 0
+        for cells in _table(archive):
+            images += 1
+            woman = as_id(cells.text("anon_patientid")) or ""
+            women.add(woman)
+            exams.add(f"{woman} {as_id(cells.text('exam_year'))}")
+            cases |= {woman} if cells.flag("x_case") else set()
+        return [
+            Count("women", 8_723, len(women)),
+            Count("women with cancer", 873, len(cases)),
+            Count("exams", 24_694, len(exams)),
+            Count("images in the table", 98_788, images),
+            Count("images here", 98_788, sum(1 for _ in files_below(archive))),
+        ]
+
+
+def _table(archive: Path) -> Table:
+    path = find_file(archive, TABLES, LAYOUT)
+    return open_table(path, COLUMNS, release="CSAW-CC", delimiters=",;")
+
+
+def _stem(path: str) -> str:
+    return path.rpartition("/")[2].rpartition(".")[0] or path
+
+
+def _labels(cells: Cells, mask: str | None, counts: Counter[str]) -> dict[str, Any]:
+    woman, year = as_id(cells.text("anon_patientid")), as_id(cells.text("exam_year"))
+    side = cells.word("imagelaterality", SIDES)
+    cancer = _cancer(cells, side)
+    counts["outcome_later"] += cancer is None
+    return without_nones(
+        {
+            "patient_id": woman,
+            "exam_id": f"{woman} {year}",
+            "laterality": side,
+            "view": cells.word("viewposition", ("CC", "MLO")),
+            "cancer": cancer,
+            "label_source": None if cancer is None else "registry",
+            "label_level": "breast",
+            "annotations": [] if mask is None else [_annotation(mask)],
+            "extra_json": dumps(extra_json(cells, MAPPED)),
+        }
+    )
+
+
+def _cancer(cells: Cells, side: str | None) -> int | None:
+    """Tell whether a cancer of this breast was found at this screen or soon after.
+
+    ``None`` where it was found at a later screen, or on a side that is not told: then nobody knows
+    what was there.
+    """
+    case, affected = cells.flag("x_case"), cells.word("x_cancer_laterality", SIDES)
+    if case and affected in (side, None):
+        return 1 if affected and as_id(cells.text("rad_timing")) in SEEN else None
+    return None if case is None else 0
+
+
+def _annotation(mask: str) -> dict[str, Any]:
+    return {
+        "shape": "box",
+        "coords": None,
+        "mask_files": [mask],
+        "categories": [],
+        "pathology": "malignant",
+        "source": "csaw_cc mask",
+    }

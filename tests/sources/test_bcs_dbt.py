@@ -1,0 +1,152 @@
+import json
+
+import pytest
+
+from mgray.errors import ConfigError, NotFoundError
+from mgray.sources.bcs_dbt import BcsDbtSource
+from tests.sources.kit import marked
+from tests.sources.mini_bcs_dbt import BcsDbt, upside_down
+
+LEFT, RIGHT = (8, 30, 18, 42), (46, 30, 58, 42)
+
+
+@pytest.fixture
+def dbt(tmp_path):
+    return BcsDbt(tmp_path / "dbt")
+
+
+@pytest.fixture
+def labels(dbt):
+    return lambda: {row.path: row.labels for row in BcsDbtSource().catalog(dbt.write()).rows}
+
+
+@pytest.fixture
+def rows(ingest_source, tmp_path):
+    return lambda dbt: ingest_source("bcs_dbt", dbt.write(), tmp_path / "table", volumes="mip")
+
+
+@pytest.mark.parametrize(("view", "box"), [("lcc", LEFT), ("rmlo", RIGHT)])
+def test_box_of_an_upright_volume_is_where_it_is(dbt, rows, view, box):
+    path, key = dbt.volume(view, "Cancer", box=box)
+    dbt.box(key, box)
+    row = rows(dbt).rows[path]
+    (one,) = row["annotations"]
+    assert one["coords"] == marked(row) == list(box)
+    assert (one["frame_index"], one["pathology"]) == (1, "malignant")
+    assert "orient_rotated" not in row["qc_flags"]
+
+
+@pytest.mark.parametrize(("view", "box"), [("lcc", LEFT), ("rmlo", RIGHT)])
+def test_box_of_a_turned_volume_is_mapped_back(dbt, rows, view, box):
+    path, key = dbt.volume(view, "Cancer", box=box, turned=True)
+    dbt.box(key, box)
+    made = rows(dbt)
+    row = made.rows[path]
+    assert [one["coords"] for one in row["annotations"]] == [marked(row)] == [upside_down(box)]
+    assert "orient_rotated" in row["qc_flags"]
+    assert made.warnings()["orient_rotated"] == 1
+
+
+def test_side_of_the_view_wins_over_the_headers_l(dbt, rows):
+    path, _ = dbt.volume("rcc")
+    made = rows(dbt)
+    assert (made.rows[path]["laterality"], made.rows[path]["view"]) == ("R", "CC")
+    assert made.warnings()["laterality_contradicted"] == 1
+
+
+@pytest.mark.parametrize(
+    ("label", "pathology", "cancer", "source"),
+    [
+        ("Normal", None, 0, "registry"),
+        ("Actionable", None, None, "registry"),
+        ("Benign", "benign", 0, "pathology"),
+        ("Cancer", "malignant", 1, "pathology"),
+    ],
+)
+def test_class_becomes_pathology_and_cancer(dbt, labels, label, pathology, cancer, source):
+    path, _ = dbt.volume(label=label)
+    told = labels()[path]
+    assert (told.get("pathology"), told.get("cancer"), told["label_source"]) == (
+        pathology, cancer, source,
+    )  # fmt: skip
+    assert json.loads(told["extra_json"])["classes"] == [label]
+
+
+@pytest.mark.parametrize("classic", [True, False])
+@pytest.mark.parametrize("release", ["-v2", "-PHASE-2", "-PHASE-2-Jan-2024"])
+def test_volumes_are_found_under_either_path_in_every_release(tmp_path, rows, classic, release):
+    dbt = BcsDbt(tmp_path / "dbt", release, classic)
+    path, _ = dbt.volume()
+    assert [*rows(dbt).rows] == [path]
+
+
+def test_exam_is_that_of_the_table_not_the_headers(dbt, rows):
+    path, key = dbt.volume()
+    made = rows(dbt)
+    assert made.rows[path]["exam_id"] == made.ids.exam(key["StudyUID"])
+
+
+def test_splits_are_official(dbt, rows):
+    told = {dbt.volume(split=name)[0]: name for name in ("train", "validation", "test")}
+    made = rows(dbt).rows
+    found = {told[path]: row["split"] for path, row in made.items()}
+    assert found == {"train": "train", "validation": "val", "test": "test"}
+
+
+def test_patient_in_two_splits_is_train_and_said(dbt, rows):
+    for split in ("train", "test"):
+        dbt.volume(split=split, patient="DBT-P00009")
+    made = rows(dbt)
+    assert {row["split"] for row in made.rows.values()} == {"train"}
+    assert made.warnings()["split_leak"] == 2
+
+
+def test_repeated_views_are_flagged(dbt, labels):
+    first, key = dbt.volume("lcc")
+    again, _ = dbt.volume("lcc2", patient=key["PatientID"])
+    dbt.paths["train"][-1]["StudyUID"] = dbt.labels["train"][-1]["StudyUID"] = key["StudyUID"]
+    told = labels()
+    assert [told[path]["qc_flags"] for path in (first, again)] == [["dup_view"]] * 2
+
+
+def test_volumes_are_refused_unless_asked_for(dbt, ingest_source, tmp_path):
+    path, _ = dbt.volume()
+    made = ingest_source("bcs_dbt", dbt.write(), tmp_path / "table")
+    assert made.refused == {path: "unsupported_kind"}
+
+
+def test_what_is_not_mapped_survives(dbt, labels):
+    path, key = dbt.volume(label="Benign")
+    dbt.box(key, LEFT, kind="benign")
+    kept = json.loads(labels()[path]["extra_json"])
+    assert kept["boxes"] == [{"AD": "0", "Subject": key["PatientID"], "VolumeSlices": "3"}]
+
+
+def test_partial_download_is_said(dbt):
+    dbt.volume()
+    _, key = dbt.volume(file=False)
+    dbt.box(key, LEFT)
+    source = BcsDbtSource()
+    notices = {one.code: one.count for one in source.catalog(dbt.write()).notices}
+    assert notices["files_not_here"] == 1
+    counts = {one.what: (one.expected, one.found) for one in source.verify(dbt.root)}
+    assert counts["volumes, train"] == (19_148, 2)
+    assert counts["boxes, train"] == (224, 1)
+    assert counts["volume files here"] == (22_032, 1)
+
+
+def test_wrong_folder_and_other_columns_are_one_line(dbt):
+    dbt.root.mkdir()
+    with pytest.raises(NotFoundError, match=r"looked for BCS-DBT\[- \]labels-\*\.csv or "):
+        BcsDbtSource().catalog(dbt.root)
+    dbt.volume()
+    dbt.labels["train"][0].pop("Actionable")
+    with pytest.raises(ConfigError, match="lacks the columns 'Actionable' of BCS-DBT"):
+        BcsDbtSource().catalog(dbt.write())
+
+
+def test_odd_view_is_an_error(dbt, labels):
+    dbt.volume("lcc")
+    dbt.paths["train"][0]["View"] = "left"
+    with pytest.raises(ConfigError, match="View must be lcc, lmlo, rcc or rmlo"):
+        labels()

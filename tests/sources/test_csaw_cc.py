@@ -1,0 +1,119 @@
+import json
+
+import pytest
+
+from mgray.errors import ConfigError, NotFoundError
+from mgray.sources.csaw_cc import CsawCcSource
+from tests.sources.kit import marked, put_table
+from tests.sources.mini_csaw import Csaw
+
+BOX = (8, 40, 18, 52)
+
+
+@pytest.fixture
+def csaw(tmp_path):
+    return Csaw(tmp_path / "csaw")
+
+
+@pytest.fixture
+def labels():
+    return lambda csaw: {row.path: row.labels for row in CsawCcSource().catalog(csaw.write()).rows}
+
+
+@pytest.fixture
+def rows(ingest_source, tmp_path):
+    return lambda csaw: ingest_source("csaw_cc", csaw.write(), tmp_path / "table")
+
+
+def case(side, timing):
+    return {"x_case": 1, "x_cancer_laterality": side, "rad_timing": timing}
+
+
+@pytest.mark.parametrize(
+    ("cells", "cancer"),
+    [
+        (case("Left", 1), 1),
+        (case("Left", "2.0"), 1),
+        (case("Left", 3), None),
+        (case("Left", ""), None),
+        (case("Right", 1), 0),
+        (case("", 1), None),
+        ({"x_case": 0}, 0),
+        ({"x_case": ""}, None),
+    ],
+)
+def test_cancer_counts_on_its_side_and_in_its_time_alone(csaw, labels, cells, cancer):
+    path = csaw.image(1, "L", **cells)
+    told = labels(csaw)[path]
+    assert told.get("cancer") == cancer
+    assert told.get("label_source") == (None if cancer is None else "registry")
+
+
+def test_outcomes_are_no_columns_that_a_reader_sees(csaw, rows):
+    path = csaw.image(1, "L", x_type="invasive", **case("Left", 1))
+    row = rows(csaw).rows[path]
+    kept = json.loads(row.pop("extra_json"))
+    assert (kept["x_type"], kept["rad_timing"]) == ("invasive", "1")
+    assert "invasive" not in json.dumps(row, default=str)
+    assert (row["pathology"], row["birads"]) == (None, None)
+
+
+def test_mask_becomes_a_box(csaw, rows):
+    path = csaw.image(1, "L", box=BOX, **case("Left", 1))
+    row = rows(csaw).rows[path]
+    (one,) = row["annotations"]
+    assert one["coords"] == marked(row) == list(BOX)
+    assert (one["pathology"], one["source"]) == ("malignant", "csaw_cc mask")
+
+
+def test_masks_are_no_images(csaw, rows):
+    csaw.image(1, "L", box=BOX)
+    made = rows(csaw)
+    assert (len(made.rows), made.refused) == (1, {})
+
+
+def test_exams_go_by_year_not_by_the_placeholder_date(csaw, rows):
+    for year in (2008, 2010, "2010.0"):
+        csaw.image(1, "L", exam_year=year)
+    made = rows(csaw)
+    assert (made.manifest.exams, made.manifest.patients) == (2, 1)
+
+
+def test_exam_with_a_view_twice_is_flagged(csaw, rows):
+    twice = [csaw.image(1, "L") for _ in range(2)]
+    once = csaw.image(1, "R")
+    made = rows(csaw).rows
+    found = ["dup_view" in made[path]["qc_flags"] for path in [*twice, once]]
+    assert found == [True, True, False]
+
+
+def test_table_with_semicolons_is_read(tmp_path, labels):
+    csaw = Csaw(tmp_path / "csaw", ";")
+    path = csaw.image(1, "R", "MLO")
+    assert (labels(csaw)[path]["laterality"], labels(csaw)[path]["view"]) == ("R", "MLO")
+
+
+def test_patient_number_keeps_its_zeros(csaw, labels):
+    assert labels(csaw) == {}
+    path = csaw.image(42)
+    assert labels(csaw)[path]["patient_id"] == "00042"
+
+
+def test_partial_download_is_said(csaw):
+    csaw.image(1)
+    csaw.image(2, file=False, **case("Left", 1))
+    source = CsawCcSource()
+    notices = {one.code: one.count for one in source.catalog(csaw.write()).notices}
+    assert notices["files_not_here"] == 1
+    counts = {one.what: (one.expected, one.found) for one in source.verify(csaw.root)}
+    assert counts["women with cancer"] == (873, 1)
+    assert counts["images here"] == (98_788, 1)
+
+
+def test_wrong_folder_and_other_columns_are_one_line(csaw):
+    csaw.root.mkdir()
+    with pytest.raises(NotFoundError, match=r"looked for CSAW-CC_breast_cancer_screening_data"):
+        CsawCcSource().catalog(csaw.root)
+    put_table(csaw.root / "CSAW-CC_breast_cancer_screening_data.csv", [{"anon_patientid": 1}])
+    with pytest.raises(ConfigError, match="lacks the columns 'exam_year', "):
+        CsawCcSource().catalog(csaw.root)
