@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -24,6 +25,9 @@ ENV = {
     "RAY_AUTH_TOKEN": TOKEN,
     "RAY_AUTH_MODE": "token",
 }
+NO_DRAIN = {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"}
+"""Else a head that is told to end waits 30 s for the actors that Ray Data leaves behind."""
+NOWHERE = "/nowhere/at/all"
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -55,7 +59,7 @@ def dashboard() -> Iterator[str]:
         quiet = subprocess.DEVNULL
         head = subprocess.Popen(
             ["bash", "-c", f"{head_command(port, short)} & trap 'kill $!' TERM; wait; wait"],
-            env=ENV,
+            env=ENV | NO_DRAIN,
             stdout=quiet,
             stderr=quiet,
         )
@@ -79,33 +83,77 @@ def wait_until_up(address: str) -> None:
     raise TimeoutError("the Ray head did not start within a minute")
 
 
-def submit(address: str, *words: str) -> "subprocess.CompletedProcess[str]":
-    """Submit from the checkout, exactly as the README says, and wait."""
+def submit(address: str, *words: str) -> "subprocess.Popen[str]":
+    """Submit from the checkout, exactly as the README says."""
     job = ["job", "submit", "--address", address, "--working-dir", "."]
     job += ["--runtime-env", "jobs/runtime_env.yaml", "--", "python", "-m", *words]
-    return subprocess.run(
-        [RAY, *job], cwd=ROOT, env=ENV, capture_output=True, text=True, check=False
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [RAY, *job], cwd=ROOT, env=ENV, stdout=pipe, stderr=subprocess.STDOUT, text=True
     )
 
 
-def test_a_submitted_ingest_succeeds(dashboard, phantom_archive, tmp_path):
-    job = submit(
-        dashboard, "jobs.ingest", "phantom", f"archive={phantom_archive}", f"out={tmp_path}/t"
-    )
-    assert job.returncode == 0, job.stdout[-2000:]
-    assert (tmp_path / "t" / "manifest.json").is_file()
+@dataclass(frozen=True)
+class Done:
+    """One job that ended: exit code of ``ray job submit``, all it printed, the job's folder."""
+
+    code: int
+    said: str
+    out: Path
 
 
-def test_a_failed_job_exits_one_and_its_last_line_says_why(dashboard, tmp_path):
-    job = submit(
-        dashboard, "jobs.ingest", "phantom", "archive=/nowhere/at/all", f"out={tmp_path}/t"
-    )
-    assert job.returncode == 1
+@pytest.fixture(scope="module")
+def done(
+    dashboard: str, phantom_archive: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Done]:
+    """Four jobs submitted at once, after they ended."""
+    out = tmp_path_factory.mktemp("submitted")
+    image = min((phantom_archive / "images").glob("*.dcm"))
+    ingest, archive = ["jobs.ingest", "phantom"], f"archive={phantom_archive}"
+    words = {
+        "ingest": [*ingest, archive, f"out={out}/ingest/t"],
+        "dry": [*ingest, archive, f"out={out}/dry/t", "dry_run=true"],
+        "failed": [*ingest, f"archive={NOWHERE}", f"out={out}/failed/t"],
+        "inspect": ["jobs.inspect", str(image), f"out={out}/inspect/picture.png"],
+    }
+    for name in words:
+        (out / name).mkdir()
+    jobs = {name: submit(dashboard, *line) for name, line in words.items()}
+    said = {name: job.communicate()[0] for name, job in jobs.items()}
+    return {name: Done(job.returncode, said[name], out / name) for name, job in jobs.items()}
+
+
+def files(done: Done) -> list[str]:
+    return sorted(path.name for path in done.out.iterdir())
+
+
+def test_a_submitted_ingest_succeeds(done):
+    job = done["ingest"]
+    assert job.code == 0, job.said[-2000:]
+    assert (job.out / "t" / "manifest.json").is_file()
+
+
+def test_a_submitted_dry_run_tells_its_tables_and_writes_nothing(done):
+    job = done["dry"]
+    assert (job.code, files(job)) == (0, []), job.said[-2000:]
+    assert "what an ingest would do" in job.said
+    assert "dry run: 80 files: 80 images of 10 patients, 40 pairs, 0 duplicates" in job.said
+
+
+def test_a_submitted_inspect_tells_its_verdict_and_leaves_a_picture(done):
+    job = done["inspect"]
+    assert (job.code, files(job)) == (0, ["picture.png"]), job.said[-2000:]
+    assert ["verdict", "a", "row"] in [line.split() for line in job.said.splitlines()]
+    assert (job.out / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_failed_job_exits_one_and_its_last_line_says_why(dashboard, done):
+    assert (done["failed"].code, files(done["failed"])) == (1, [])
     jobs = httpx.get(f"{dashboard}/api/jobs/", headers=BEARER).json()
     (failed,) = (job["submission_id"] for job in jobs if job["status"] == "FAILED")
     log = httpx.get(f"{dashboard}/api/jobs/{failed}/logs", headers=BEARER)
     line = log.json()["logs"].strip().splitlines()[-1]
-    assert line.startswith("error: archive '/nowhere/at/all' ")
+    assert line.startswith(f"error: archive '{NOWHERE}' ")
 
 
 def test_strangers_are_refused(dashboard):
