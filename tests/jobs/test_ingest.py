@@ -11,11 +11,11 @@ from mgray.dicom.example import example_file
 ROOT = Path(__file__).parents[2]
 
 
-def job(*words: object) -> subprocess.CompletedProcess[str]:
+def job(*words: object, **more: str) -> subprocess.CompletedProcess[str]:
     """Run ``python -m jobs.ingest`` as a user does."""
     path = f"{ROOT}{os.pathsep}{ROOT / 'platform'}"
     command = [sys.executable, "-m", "jobs.ingest", *map(str, words)]
-    env = os.environ | {"PYTHONPATH": path}
+    env = os.environ | {"PYTHONPATH": path, **more}
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 
 
@@ -45,10 +45,12 @@ def timed(*words: str) -> tuple[float, str]:
 
 
 @pytest.fixture(scope="module")
-def refused(archive):
-    """One run on a Ray of its own that refuses more than it may."""
+def refused(archive, ray_cluster):
+    """One run that joins the tests' Ray and refuses more than it may."""
+    import ray
+
     words = ("csv", f"archive={archive}", f"out={archive / 'table'}", "max_rejected=0", "workers=1")
-    return job(*words)
+    return job(*words, RAY_ADDRESS=ray.get_runtime_context().gcs_address)
 
 
 @pytest.mark.ray

@@ -1,4 +1,4 @@
-"""The loop inside Ray Train: one run by two DDP workers, one of which is killed on the way."""
+"""The loop inside Ray Train: begun by one process, continued by two workers, one of them killed."""
 
 import os
 import signal
@@ -24,11 +24,11 @@ pytestmark = pytest.mark.ray
 
 
 class StoppedPort(LocalPort):
-    """A run in this process that ends after its second resume state."""
+    """A run in this process that ends after its first resume state."""
 
     def report(self, step: int, save: Save) -> None:
         super().report(step, save)
-        if step == 2:
+        if step == 1:
             raise KeyboardInterrupt
 
 
@@ -46,14 +46,14 @@ def marker_of(stage: Stage) -> Path:
 
 
 def with_a_death(stage: Stage) -> Stage:
-    """The same stage, but the first forward pass after the first resume state kills its worker."""
+    """The same stage, but the first forward pass after Ray's first state kills its worker."""
 
     def build() -> Task:
         task = stage.build()
         forward = task.forward
 
         def dying(batch: Batch) -> dict[str, Tensor]:
-            kept = (stage.loop.folder / RAY / "step_0000001").exists()
+            kept = (stage.loop.folder / RAY / "step_0000002").exists()
             if kept and not marker_of(stage).exists():
                 marker_of(stage).touch()
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -69,8 +69,10 @@ def with_a_death(stage: Stage) -> Stage:
 def shared(
     ray_cluster: None, tiny: FusionRun, finished: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Stage:
-    """Stage III after two workers ran it, one of which was killed."""
+    """Stage III, one step without Ray, then two workers, one of which was killed."""
     stage = stage_three(tiny, finished, tmp_path_factory.mktemp("shared"))
+    with pytest.raises(KeyboardInterrupt):
+        train_stage(stage, StoppedPort(stage.loop.folder))
     train_on_ray(with_a_death(stage))
     return stage
 
@@ -85,7 +87,7 @@ def test_a_killed_worker_is_replaced_and_the_stage_ends(shared: Stage) -> None:
     assert shared.model.is_dir()
 
 
-def test_two_workers_and_a_death_give_the_losses_of_one_process(
+def test_a_start_without_ray_two_workers_and_a_death_give_the_losses_of_one_process(
     shared: Stage, tiny: FusionRun, finished: Path, tmp_path: Path
 ) -> None:
     alone = stage_three(tiny, finished, tmp_path)
@@ -105,22 +107,12 @@ def test_ray_keeps_the_newest_two_states(shared: Stage) -> None:
     assert [folder.name for folder in folders] == ["step_0000002", "step_0000003"]
 
 
-def test_workers_continue_what_a_run_without_ray_began(
-    ray_cluster: None, tiny: FusionRun, finished: Path, tmp_path: Path
-) -> None:
-    stage = stage_three(tiny, finished, tmp_path)
-    with pytest.raises(KeyboardInterrupt):
-        train_stage(stage, StoppedPort(stage.loop.folder))
-    train_on_ray(stage)
-    assert [step for step, _ in losses(stage)] == [1, 2, 3]
-    assert [folder.name for folder in (stage.loop.folder / RAY).glob("step_*")] == ["step_0000003"]
-
-
 def test_what_a_worker_says_reaches_the_user_as_one_line(
     ray_cluster: None, tiny: FusionRun, finished: Path, tmp_path: Path
 ) -> None:
     stage = stage_three(tiny, finished, tmp_path / "run")
     feed = change(stage.feed, table=tmp_path / "nowhere")
-    loop = change(stage.loop, train=replace(stage.loop.train, {"max_failures": 0}))
+    train = replace(stage.loop.train, {"max_failures": 0, "workers": 1})
+    loop = change(stage.loop, train=train)
     with pytest.raises(MgrayError, match=r"^no image table in [^\n]*$"):
         train_on_ray(change(stage, feed=feed, loop=loop))
