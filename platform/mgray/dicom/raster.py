@@ -11,6 +11,7 @@ uid                    names the image within its dataset, e.g. mdb001
 rows, columns          of numbers
 dtype                  of numbers, as NumPy writes it, e.g. ``>u2``, ``<f4``
 spacing_mm             of a pixel, optional
+laterality             L or R, to be compared with the pixels, optional
 rescale                slope and intercept of the stored values, optional
 photometric            MONOCHROME2 if not given
 bits                   stored bits; those of the file's type if not given
@@ -151,6 +152,7 @@ def _write(stored: Integer[np.ndarray, "height width"], raster: Mapping[str, Any
         "SOPInstanceUID": uid,
         "Modality": "MG",
         "ConversionType": "DF",
+        "ImageLaterality": raster.get("laterality"),
         "SamplesPerPixel": 1,
         "PhotometricInterpretation": raster.get("photometric") or "MONOCHROME2",
         "Rows": stored.shape[0],

@@ -74,6 +74,8 @@ class RowMaker:
         labels = _of_side(labels, seen)
         row = {name: seen.get(name) for name in IMAGE.names}
         row |= {name: labels.get(name) for name in COPIED}
+        if row["pixel_padding_value"] is None:
+            row["pixel_padding_value"] = labels.get("pixel_padding_value")
         row |= self._what_is_seen(seen, labels)
         row |= self._identity(path, record, labels)
         found, flags, notes = self._annotations(row, record, labels.get("annotations") or ())

@@ -25,6 +25,8 @@ COLUMNS: Final = ("ID1", "LeftRight", "Age", "abnormality", "classification")
 MAPPED: Final = frozenset({"ID1", "LeftRight", "Age", "classification"})
 PATHOLOGY: Final = {"benign": "benign", "malignant": "malignant"}
 SIDES: Final = ("L", "R")
+AIR: Final = 0
+"""Stored value of what is beyond the breast; the files name no padding."""
 TEXTS: Final = {
     "files_not_named": "files of patients whom the table lacks: kept without labels",
     "patients_not_here": "patients of the table without a file here: a partial download",
@@ -45,6 +47,7 @@ DESCRIPTION: Final = Description(
         "ViewPosition is empty: the view is read from its code",
         "8-bit pixels under a SIGMOID window of 128/256, two files of 16 bits: stored values are "
         "kept, each file's own window is used, never a 12-bit one",
+        "a sigmoid shows air as grey: stored 0 is taken as padding, which is black",
         "dates are made up, one study for each patient: a patient is an exam",
     ),
 )
@@ -113,6 +116,7 @@ def _patient(patient: str, rows: list[Cells]) -> dict[str, Any]:
         by_side[cells.word("LeftRight", SIDES) or ""].append(cells)
     age = next((found for cells in rows if (found := cells.number("Age")) is not None), None)
     told = {"patient_id": patient, "exam_id": patient, "image_kind": "ffdm", "age": age}
+    told |= {"pixel_padding_value": AIR}
     sides = {side: _side(by_side[side]) for side in SIDES}
     return without_nones({**told, "label_level": "breast", "by_side": sides})
 

@@ -11,8 +11,10 @@ from mgray.sources.cbis_ddsm import CbisDdsmSource
 from mgray.sources.cmmd import CmmdSource
 from mgray.sources.csaw_cc import CsawCcSource
 from mgray.sources.csv_table import CsvSource
+from mgray.sources.ddsm import DdsmSource
 from mgray.sources.embed import EmbedSource
 from mgray.sources.inbreast import InbreastSource
+from mgray.sources.mini_mias import MiniMiasSource
 from mgray.sources.phantom import PhantomSource
 from mgray.sources.rsna import RsnaSource
 from mgray.sources.samples import SamplesSource
@@ -33,6 +35,8 @@ SOURCES: Final[Mapping[str, Source]] = {
         BcsDbtSource(),
         CmmdSource(),
         CsawCcSource(),
+        MiniMiasSource(),
+        DdsmSource(),
     )
 }
 

@@ -37,12 +37,14 @@ LABELS: Final = frozenset(
         "by_side",
         "pair_group",
         "qc_flags",
+        "pixel_padding_value",
         "raster",
     }
 )
 """Most are columns of ``schema.IMAGE``. ``split`` wins over ``split_official`` where the official
 one leaks; ``by_side`` maps L and R to further labels, for tables that know a file's patient but not
-its side; ``pair_group`` parts images of one breast and view that are pairs among themselves."""
+its side; ``pixel_padding_value`` is used where the header gives none; ``pair_group`` parts images
+of one breast and view that are pairs among themselves."""
 
 
 @dataclass(frozen=True)

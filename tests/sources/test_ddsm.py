@@ -1,0 +1,199 @@
+import json
+
+import numpy as np
+import pytest
+
+from mgray.dicom.pixels import read_display
+from mgray.errors import ConfigError, NotFoundError
+from mgray.sources.ddsm import DdsmSource, digitiser_of, optical_density
+from mgray.sources.ddsm_overlay import read_overlay, trace
+from tests.sources.kit import marked
+from tests.sources.mini_ddsm import Ddsm, chain, overlay
+
+BOX = (8, 40, 18, 52)
+
+
+@pytest.fixture
+def ddsm(tmp_path):
+    return Ddsm(tmp_path / "ddsm")
+
+
+@pytest.fixture
+def labels(ddsm):
+    return lambda: {row.path: row.labels for row in DdsmSource().catalog(ddsm.write()).rows}
+
+
+@pytest.fixture
+def rows(ddsm, ingest_source, tmp_path):
+    return lambda: ingest_source("ddsm", ddsm.write(), tmp_path / "table")
+
+
+def test_chain_code_becomes_box_and_outline(ddsm, rows):
+    path = ddsm.image(ddsm.case(), "LEFT_CC", overlay({"chain": chain(*BOX)}), boxes=[BOX])
+    row = rows().rows[path]
+    (one,) = row["annotations"]
+    assert one["coords"] == marked(row) == list(BOX)
+    assert one["outline"][:4] == [8.5, 40.5, 9.5, 40.5]
+    assert (one["birads"], one["pathology"]) == (5, "malignant")
+    assert one["categories"] == ["mass", "irregular", "spiculated"]
+
+
+@pytest.mark.parametrize(
+    ("code", "step"),
+    [(0, (0, -1)), (1, (1, -1)), (2, (1, 0)), (3, (1, 1)), (4, (0, 1)), (5, (-1, 1)), (6, (-1, 0)),
+     (7, (-1, -1))],
+)  # fmt: skip
+def test_every_direction_of_the_chain(code, step):
+    assert trace(["10", "20", str(code), "#"])[1] == (10 + step[0], 20 + step[1])
+
+
+def test_chain_without_an_end_is_refused():
+    with pytest.raises(ValueError, match="without an end"):
+        trace(["1", "2", "3"])
+
+
+def test_several_lesion_types_and_not_applicable_words():
+    lesions = [
+        "LESION_TYPE CALCIFICATION TYPE PLEOMORPHIC-PUNCTATE DISTRIBUTION N/A",
+        "LESION_TYPE MASS SHAPE OVAL MARGINS ILL_DEFINED",
+    ]
+    (one,) = read_overlay(overlay({"chain": chain(*BOX), "lesions": lesions}))
+    assert one.categories == [
+        "calcification",
+        "pleomorphic",
+        "punctate",
+        "mass",
+        "oval",
+        "ill_defined",
+    ]
+
+
+def test_numbers_are_big_endian_and_sized_by_the_ics(ddsm, rows):
+    path = ddsm.image(ddsm.case())
+    row = rows().rows[path]
+    assert (row["rows"], row["columns"], row["bits_stored"]) == (96, 64, 12)
+    assert row["imager_pixel_spacing_mm"] == [0.05, 0.05]
+    assert (row["laterality"], row["view"], row["image_kind"]) == ("L", "CC", "film")
+
+
+def test_image_that_is_not_decoded_is_refused(ddsm, rows):
+    case = ddsm.case()
+    good, bad = ddsm.image(case), ddsm.image(case, "RIGHT_CC", end=".LJPEG")
+    made = rows()
+    assert ([*made.rows], made.refused) == ([good], {bad: "unsupported_syntax"})
+    assert made.warnings()["not_decoded"] == 1
+
+
+def test_decoded_file_of_another_size_is_refused(ddsm, rows):
+    case = ddsm.case()
+    good, bad = ddsm.image(case), ddsm.image(case, "RIGHT_CC")
+    (ddsm.root / bad).write_bytes(b"\0" * 100)
+    made = rows()
+    assert ([*made.rows], made.refused) == ([good], {bad: "header_mismatch"})
+
+
+@pytest.mark.parametrize(
+    ("case", "words", "digitiser", "grey", "density"),
+    [
+        ("A-1000-1", "DBA 21", "dba", 10000, (np.log10(10001) - 4.80662) / -1.07553),
+        ("A-1000-1", "HOWTEK 43", "howtek_mgh", 1000, 3.789 - 0.94568),
+        ("B-1000-1", "LUMISYS LASER", "lumisys", 2000, (2000 - 4096.99) / -1009.01),
+        ("C-1000-1", "LUMISYS LASER", "lumisys", 4095, 0.05),
+        ("D-1000-1", "HOWTEK 43", "howtek_ismd", 0, 3.0),
+        ("D-1000-1", "HOWTEK 43", "howtek_ismd", 2000, 3.96604 - 1.98111615224),
+    ],
+)
+def test_optical_density_of_each_digitiser(case, words, digitiser, grey, density):
+    assert digitiser_of(case, words) == digitiser
+    assert optical_density(np.array([grey]), digitiser)[0] == pytest.approx(density)
+
+
+def test_linear_density_is_rescale_and_the_breast_is_bright(ddsm, rows):
+    path = ddsm.image(ddsm.case("D-4000-1"))
+    row = rows().rows[path]
+    assert (row["rescale_slope"], row["rescale_intercept"]) == pytest.approx(
+        (-0.00099055807612, 3.96604), rel=1e-9
+    )
+    shown = read_display(row)
+    assert shown[48, 5] > shown[48, 60]
+    assert row["pixels_face"] == "right"
+
+
+def test_grey_levels_of_a_logarithm_stay_raw(ddsm, rows):
+    path = ddsm.image(ddsm.case("A-1000-1"))
+    row = rows().rows[path]
+    assert (row["rescale_slope"], row["photometric_interpretation"]) == (None, "MONOCHROME2")
+
+
+def test_healthy_breast_of_a_cancer_patient_has_no_label(ddsm, labels):
+    case = ddsm.case()
+    sick = ddsm.image(case, "LEFT_CC", overlay({"chain": chain(*BOX)}))
+    healthy = ddsm.image(case, "RIGHT_CC")
+    told = labels()
+    assert (told[sick]["cancer"], told[sick]["label_source"]) == (1, "pathology")
+    assert not {"cancer", "pathology", "label_source"} & told[healthy].keys()
+
+
+def test_normal_case_rests_on_followup(ddsm, labels):
+    path = ddsm.image(ddsm.case("B-0001-1", "normals/normal_01"))
+    told = labels()[path]
+    assert (told["cancer"], told["label_source"]) == (0, "followup")
+    assert "pathology" not in told
+
+
+def test_benign_without_callback_is_benign_without_proof(ddsm, labels):
+    found = {"chain": chain(*BOX), "pathology": "BENIGN_WITHOUT_CALLBACK", "assessment": 2}
+    volume = "benign_without_callbacks/bwc_01"
+    path = ddsm.image(ddsm.case("B-0002-1", volume), "LEFT_CC", overlay(found))
+    told = labels()[path]
+    assert (told["pathology"], told["cancer"], told["birads"]) == ("benign", 0, 2)
+    assert (told["label_source"], told["qc_flags"]) == ("registry", ["no_biopsy"])
+
+
+def test_image_has_the_worst_of_its_abnormalities(ddsm, labels):
+    found = [{"chain": chain(*BOX), "pathology": word} for word in ("BENIGN", "MALIGNANT")]
+    path = ddsm.image(ddsm.case(), "LEFT_CC", overlay(*found))
+    told = labels()[path]
+    assert (told["pathology"], len(told["annotations"])) == ("malignant", 2)
+
+
+def test_unproven_pathology_is_none(ddsm, labels):
+    found = {"chain": chain(*BOX), "pathology": "UNPROVEN"}
+    path = ddsm.image(ddsm.case(), "LEFT_CC", overlay(found))
+    assert not {"cancer", "pathology"} & labels()[path].keys()
+
+
+def test_damaged_overlay_is_counted_and_says_nothing(ddsm):
+    ddsm.image(ddsm.case(), "LEFT_CC", "TOTAL_ABNORMALITIES 1\nABNORMALITY 1\nASSESSMENT 5\n")
+    catalog = DdsmSource().catalog(ddsm.write())
+    assert "cancer" not in catalog.rows[0].labels
+    assert {one.code: one.count for one in catalog.notices}["overlays_unreadable"] == 1
+
+
+def test_facts_of_the_case_are_labels_or_survive(ddsm, labels):
+    path = ddsm.image(ddsm.case())
+    told = labels()[path]
+    assert (told["density"], told["age"], told["patient_id"]) == ("d", 42, "B-3024-1")
+    assert json.loads(told["extra_json"])["DIGITIZER"] == "LUMISYS LASER"
+
+
+def test_partial_download_is_said(ddsm):
+    case = ddsm.case()
+    ddsm.image(case)
+    ddsm.image(case, "RIGHT_CC", end="")
+    source = DdsmSource()
+    notices = {one.code: one.count for one in source.catalog(ddsm.write()).notices}
+    assert notices["images_not_here"] == 1
+    counts = {one.what: (one.expected, one.found) for one in source.verify(ddsm.root)}
+    assert counts["decoded images"] == (None, 1)
+
+
+def test_wrong_folder_and_other_ics_are_one_line(ddsm):
+    ddsm.root.mkdir()
+    with pytest.raises(
+        NotFoundError, match=r"looked for \*\.ics below .* found nothing: expected "
+    ):
+        DdsmSource().catalog(ddsm.root)
+    (ddsm.root / "a.ics").write_text("dear diary")
+    with pytest.raises(ConfigError, match="names no case"):
+        DdsmSource().catalog(ddsm.root)
