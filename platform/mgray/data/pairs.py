@@ -27,7 +27,7 @@ _COLUMNS: Final = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pair:
     """One breast in one view, seen twice."""
 
@@ -59,20 +59,17 @@ def build_pairs(table: ImageTable) -> list[Pair]:
     Raises:
         DataError: The two images of a pair name different patients or splits.
     """
-    by_key: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    columns = {name: table.index[name].to_pylist() for name in _COLUMNS[:-1]}
+    columns = {name: _shared(table.index[name]) for name in _COLUMNS[:-1]}
     columns["annotations"] = _annotations(table.index["annotations"])
+    by_key: dict[str, dict[str, int]] = defaultdict(dict)
+    doubled: set[str] = set()
     for number, (key, role) in enumerate(
         zip(columns["pair_key"], columns["pair_role"], strict=True)
     ):
         kind = KIND_OF_ROLE.get(role or "")
-        if kind and key:
-            by_key[key].append((kind, number))
-    complete = {
-        key: dict(members)
-        for key, members in sorted(by_key.items())
-        if len(members) == 2 and members[0][0] != members[1][0]
-    }
+        if kind and key and by_key[key].setdefault(kind, number) != number:
+            doubled.add(key)
+    complete = sorted(key for key in by_key if len(by_key[key]) == 2 and key not in doubled)
     left_out = len(table.index) - 2 * len(complete)
     log.debug("%d pairs, %d images without exactly one partner left out", len(complete), left_out)
     told = [columns[name] for name in _COLUMNS]
@@ -81,8 +78,8 @@ def build_pairs(table: ImageTable) -> list[Pair]:
         return dict(zip(_COLUMNS, [column[number] for column in told], strict=True))
 
     return [
-        _pair(key, numbers, row(numbers["sm"]), row(numbers["ffdm"]))
-        for key, numbers in complete.items()
+        _pair(key, by_key[key], row(by_key[key]["sm"]), row(by_key[key]["ffdm"]))
+        for key in complete
     ]
 
 
@@ -94,6 +91,16 @@ def is_malignant(row: Mapping[str, Any]) -> bool:
 def _has_box(row: Mapping[str, Any]) -> bool:
     found = row["annotations"]
     return any(a["pathology"] == "malignant" and a["shape"] == "box" for a in found)
+
+
+def _shared(column: pa.ChunkedArray) -> list[Any]:
+    """The values of a column; equal ones are one object, since they take more room than rows do."""
+    found: list[Any] = []
+    for chunk in column.chunks:
+        words = chunk.dictionary_encode()
+        values = [*words.dictionary.to_pylist(), None]
+        found += [values[at] for at in pc.fill_null(words.indices, -1).to_pylist()]
+    return found
 
 
 def _annotations(column: pa.ChunkedArray) -> list[Sequence[Mapping[str, Any]]]:
@@ -117,7 +124,7 @@ def _pair(
         pair_key=key,
         patient_id=sm["patient_id"],
         split=sm["split"],
-        rows={"sm": numbers["sm"], "ffdm": numbers["ffdm"]},
+        rows=numbers,
         malignant=is_malignant(sm) or is_malignant(ffdm),
         density=ffdm["density"] or sm["density"],
         benign=any(

@@ -149,10 +149,10 @@ def _read_index(folder: Path) -> pa.Table:
             f"the image table in {str(folder)!r} has no {INDEX_FILE}, or one that its manifest "
             "does not know; run the same python -m jobs.ingest again"
         )
+    schema = pq.read_schema(pa.BufferReader(content))
+    check_version(schema, "image table")
+    missing = [name for name in INDEX.names if name not in schema.names]
+    if missing:
+        raise SchemaError(f"image table lacks the column {missing[0]!r}: ingest the archive again")
     with pq.ParquetFile(pa.BufferReader(content), read_dictionary=["shard"]) as file:
-        check_version(file.schema_arrow, "image table")
-        missing = [name for name in INDEX.names if name not in file.schema_arrow.names]
-        if missing:
-            text = f"image table lacks the column {missing[0]!r}: ingest the archive again"
-            raise SchemaError(text)
         return file.read()

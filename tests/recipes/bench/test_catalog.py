@@ -5,7 +5,13 @@ import pytest
 
 from mgray.data.pairs import build_pairs
 from mgray.data.table import ImageTable
-from mgray.recipes.bench.catalog import measure_catalog, read_and_pair, read_bare, write_archive
+from mgray.recipes.bench.catalog import (
+    measure_catalog,
+    read_bare,
+    read_pairs,
+    read_rows,
+    write_archive,
+)
 from mgray.recipes.bench.config import BenchConfig
 from mgray.sources.csv_table import CsvSource
 
@@ -19,8 +25,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def test_both_ways_find_the_same_pairs(folder: Path) -> None:
-    assert read_and_pair(folder) == read_bare(folder) == PAIRS
+def test_all_ways_find_the_same_pairs(folder: Path) -> None:
+    assert read_pairs(folder) == read_bare(folder) == read_rows(folder) // 2 == PAIRS
 
 
 def test_catalogue_and_index_say_the_same(folder: Path) -> None:

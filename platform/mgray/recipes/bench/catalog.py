@@ -1,7 +1,8 @@
 """Catalogue, splits, index and pairs of a whole archive, without pixels, against Arrow alone.
 
 Ours is what an ingest and a training do with metadata: read the catalogue, give every row its
-split, open the table's index, pair the images. Arrow reads the same catalogue and joins it with itself.
+split, open the table's index, pair the images; the first two in one process, the others in another.
+Arrow reads the same catalogue and joins it with itself.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -49,23 +50,26 @@ def measure_catalog(config: BenchConfig, work: Path) -> Measured:
         work: Gets a catalogue and a table without pixels, ``catalog``.
     """
     write_archive(work / "catalog", config.pairs, config.seed)
-    sides = track((read_and_pair, read_bare), "time catalogue", 2, "ways")
-    (ours, peak), (bare, _) = (_alone(side, work / "catalog") for side in sides)
+    sides = track((read_rows, read_pairs, read_bare), "time catalogue", 3, "parts")
+    rows, pairs, bare = (_alone(side, work / "catalog") for side in sides)
+    peak = max(rows.bytes, pairs.bytes)
     what = f"catalogue, splits, index, {config.pairs} pairs"
     met = "met" if peak <= GOAL_BYTES else "MISSED"
     return Measured(
-        [Comparison(what, "s", [ours], [bare], goal=GOAL_S)],
+        [Comparison(what, "s", [rows.seconds + pairs.seconds], [bare.seconds], goal=GOAL_S)],
         {"catalog": peak},
         [f"peak memory of {what}: {peak / 1e9:.2f} GB, goal {GOAL_BYTES / 1e9:g} GB {met}"],
     )
 
 
-def read_and_pair(folder: Path) -> int:
-    """Count the pairs our way."""
+def read_rows(folder: Path) -> int:
+    """Count the rows of the catalogue, each with its split."""
     rows = CsvSource().catalog(folder).rows
-    for row in rows:
-        assign_split(row.labels["patient_id"], seed=0)
-    del rows
+    return len([assign_split(row.labels["patient_id"], seed=0) for row in rows])
+
+
+def read_pairs(folder: Path) -> int:
+    """Count the pairs of the table."""
     return len(build_pairs(ImageTable.open(folder)))
 
 
@@ -176,14 +180,20 @@ def _joined(*texts: pa.Array, by: str) -> pa.Array:
     return pc.binary_join_element_wise(*texts, by)
 
 
-def _alone(side: Callable[[Path], int], folder: Path) -> tuple[float, int]:
+class _Cost(NamedTuple):
+    seconds: float
+    bytes: int
+    """At the peak."""
+
+
+def _alone(part: Callable[[Path], int], folder: Path) -> _Cost:
     with get_context("spawn").Pool(1) as pool:
-        return pool.apply(_timed, (side, folder))
+        return pool.apply(_cost, (part, folder))
 
 
-def _timed(side: Callable[[Path], int], folder: Path) -> tuple[float, int]:
-    """Seconds and peak memory in bytes of one side in this process."""
+def _cost(part: Callable[[Path], int], folder: Path) -> _Cost:
+    """What one part costs in this process."""
     start = time.perf_counter()
-    side(folder)
+    part(folder)
     seconds = time.perf_counter() - start
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return _Cost(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
