@@ -23,7 +23,7 @@ from mgray.errors import DataError
 
 ROOT = Path(__file__).parents[3]
 NODE = {"num_cpus": 2, "object_store_memory": 100 * 2**20}
-DEATHS = ("child", "worker", "node", "driver", "child", "worker")
+DEATHS = ("node", "driver", *("child", "worker") * 5)
 ROUNDS = max(1, round(0.3 * int(os.environ.get("MGRAY_CHAOS", "40")) / len(DEATHS)))
 
 
