@@ -99,6 +99,23 @@ def _embed(boxes: Sequence[Sequence[float]], columns: Columns) -> tuple[Flips, s
     return (held, False), {*_mirrored(held), *(["frame_against_rule"] if held != by_rule else [])}
 
 
+def _omi_db(boxes: Sequence[Sequence[float]], columns: Columns) -> tuple[Flips, set[str]]:
+    """OMI-DB's: its package says lower left and upper right, a published reader cuts from the top.
+
+    Of the two the one with more centres inside the breast holds; of two as good the reader's.
+    """
+    breast = columns.get("breast_box")
+    if not breast:
+        return (False, False), {"frame_undecided"}
+    top, bottom = (
+        sum(centre_inside(flip_box(box, (False, flip), columns), breast) for box in boxes)
+        for flip in (False, True)
+    )
+    if top == bottom:
+        return (False, False), {"frame_undecided"}
+    return (False, bottom > top), {"frame_against_rule"} if bottom > top else set()
+
+
 def _embed_rule(columns: Columns) -> bool:
     if columns.get("view") not in FLIPPED_VIEWS:
         return False
@@ -139,5 +156,6 @@ FRAMES: Final[
     "bottom_left": _bottom_left,
     "embed_face_right": _embed,
     "duke_upright": _upright,
+    "omi_db": _omi_db,
 }
 """Name of a frame to what tells its flips."""

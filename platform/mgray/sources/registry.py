@@ -15,6 +15,7 @@ from mgray.sources.ddsm import DdsmSource
 from mgray.sources.embed import EmbedSource
 from mgray.sources.inbreast import InbreastSource
 from mgray.sources.mini_mias import MiniMiasSource
+from mgray.sources.omi_db import OmiDbSource
 from mgray.sources.phantom import PhantomSource
 from mgray.sources.rsna import RsnaSource
 from mgray.sources.samples import SamplesSource
@@ -35,6 +36,7 @@ SOURCES: Final[Mapping[str, Source]] = {
         BcsDbtSource(),
         CmmdSource(),
         CsawCcSource(),
+        OmiDbSource(),
         MiniMiasSource(),
         DdsmSource(),
     )

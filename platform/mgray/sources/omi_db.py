@@ -1,0 +1,270 @@
+"""OMI-DB (OPTIMAM): a folder of JSON and a folder of DICOM for each client.
+
+``imagedb_<client>.json`` lists studies, images and marks of radiologists, ``nbss_<client>.json``
+the episodes of the screening service with their biopsies and surgery, by side and lesion.
+
+References:
+    the package omidb 0.13.1 reads the same files.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mgray.collector import paused_collector
+from mgray.errors import ConfigError, NotFoundError
+from mgray.sources.csv_table import WORST_FIRST
+from mgray.sources.layout import files_below, tell
+from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
+from mgray.sources.tables import dumps, without_nones
+
+LAYOUT: Final = (
+    "data/<client>/imagedb_<client>.json and nbss_<client>.json (or in capitals)",
+    "images/<client>/<StudyUID>/<SOPUID>.dcm",
+)
+UID: Final = re.compile(r"[\d.]+")
+PROOFS: Final = ("SURGERY", "BIOPSYWIDE", "BIOPSYFINE")
+OPINIONS: Final = {
+    "OM": "malignant", "B5": "malignant", "C5": "malignant", "H5": "malignant",
+    "OB": "benign", "B2": "benign", "C2": "benign", "H2": "benign",
+    "B3": "high_risk",
+    "ON": "negative", "H1": "negative",
+}  # fmt: skip
+"""Opinion of a biopsy or an operation to pathology; suspicions and unsatisfying ones are none."""
+SIDES: Final = {"L": "left_opinion", "R": "right_opinion"}
+FEATURES: Final = {
+    "Mass": "mass",
+    "SuspiciousCalcifications": "calcification",
+    "WithCalcification": "calcification",
+    "ArchitecturalDistortion": "architectural_distortion",
+    "FocalAsymmetry": "asymmetry",
+}
+CORNERS: Final = ("X1", "Y1", "X2", "Y2")
+TEXTS: Final = {
+    "files_not_here": "images of the imagedb whose file is not here: a partial download",
+    "files_not_named": "files that no imagedb names: kept without labels",
+    "episodes_unknown": "studies whose episode the NBSS lacks: no pathology",
+    "marks_without_corners": "marks without four corners: dropped",
+}
+DESCRIPTION: Final = Description(
+    title="OMI-DB, OPTIMAM Mammography Image Database",
+    kind="FFDM, processed and unprocessed versions of one exposure, DICOM",
+    size="by agreement: the part of the database that was granted",
+    labels="pathology of each lesion and side from biopsy and surgery (NBSS), by episode",
+    boxes="boxes of radiologists on images",
+    pairs="unknown",
+    obtain="by application to Cancer Research Horizons: medphys.royalsurrey.nhs.uk/omidb",
+    layout=LAYOUT,
+    pitfalls=(
+        "processed and unprocessed versions lie side by side: told by PresentationIntentType, the "
+        "latter are ffdm_raw and flagged for_processing",
+        "ImageType DERIVED is no sign of a synthetic image",
+        "file names of the JSON are in lower or upper case",
+        "labels are of a side, and the side is in the header alone: joined after reading",
+        "lesion numbers are unique within an episode only; 1, 01 and a list with commas occur",
+        "opinions of screening and imaging are no pathology: biopsy and surgery alone count, of "
+        "several the worst",
+        "a side without any biopsy has no label, also where the screen was normal",
+        "padding is 0",
+    ),
+    unsettled=(
+        "whether corners count from the top or the bottom: sorted, and the hypothesis whose boxes "
+        "lie in the breast is used; where both do, the top, flagged frame_undecided",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class OmiDbSource:
+    """OMI-DB."""
+
+    name: str = "omi_db"
+    licence_tag: str = "OMI-DB"
+    adapter_version: str = "1"
+
+    def describe(self) -> Description:
+        """Tell what the dataset is."""
+        return DESCRIPTION
+
+    @paused_collector()
+    def catalog(self, archive: Path) -> Catalog:
+        """Join both JSON files of each client with the files that are here.
+
+        Raises:
+            NotFoundError: No client.
+            ConfigError: A JSON file that cannot be understood.
+        """
+        counts, here = Counter[str](), set(files_below(archive, ["images"]))
+        labels: dict[str, dict[str, Any]] = {}
+        for client in _clients(archive):
+            nbss = _read(archive, client, "nbss") or {}
+            for path, study, marks in _images(client, _read(archive, client, "imagedb") or {}):
+                if path not in here:
+                    counts["files_not_here"] += 1
+                else:
+                    labels[path] = _labels(client, study, marks, nbss, counts)
+        counts["files_not_named"] = len(here - labels.keys())
+        rows = [CatalogRow(path, labels.get(path, {})) for path in sorted(here)]
+        return Catalog(rows, notices=count_notices(counts, TEXTS), described=True)
+
+    def verify(self, archive: Path) -> list[Count]:
+        """Count clients, images and marks; how many were granted nobody can know here.
+
+        Raises:
+            NotFoundError: No client.
+            ConfigError: A JSON file that cannot be understood.
+        """
+        clients = _clients(archive)
+        listed = [
+            len(marks)
+            for client in clients
+            for _, _, marks in _images(client, _read(archive, client, "imagedb") or {})
+        ]
+        return [
+            Count("clients", None, len(clients)),
+            Count("images in the imagedb", None, len(listed)),
+            Count("marks", None, sum(listed)),
+            Count("images here", len(listed), sum(1 for _ in files_below(archive, ["images"]))),
+        ]
+
+
+def _clients(archive: Path) -> list[str]:
+    folder = archive / "data"
+    found = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    clients = [name for name in found if _path(archive, name, "imagedb") is not None]
+    if not clients:
+        what = tell(archive) if archive.is_dir() else "no such folder"
+        raise NotFoundError(
+            f"looked for data/<client>/imagedb_<client>.json below {str(archive)!r}, found {what}: "
+            f"expected {' | '.join(LAYOUT)}"
+        )
+    return clients
+
+
+def _path(archive: Path, client: str, what: str) -> Path | None:
+    folder = archive / "data" / client
+    heads, ids = (what, what.upper()), (client, client.upper())
+    names = [f"{head}_{name}.json" for head in heads for name in ids]
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def _read(archive: Path, client: str, what: str) -> dict[str, Any] | None:
+    path = _path(archive, client, what)
+    if path is None:
+        return None
+    try:
+        found = json.loads(path.read_text())
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ConfigError(f"an {what} file of data/ is not JSON of OMI-DB: get it again")
+    return found
+
+
+def _images(
+    client: str, imagedb: Mapping[str, Any]
+) -> Iterator[tuple[str, dict[str, Any], list[Mapping[str, Any]]]]:
+    """Yield path, study and marks of each image that an imagedb lists."""
+    for study_uid, study in _objects(imagedb.get("STUDIES")):
+        told = {"uid": study_uid, **{k: v for k, v in study.items() if not isinstance(v, dict)}}
+        for series_uid, series in _objects(study):
+            if not UID.fullmatch(series_uid):
+                continue
+            for sop_uid, marks in series.items():
+                if UID.fullmatch(sop_uid):
+                    path = f"images/{client}/{study_uid}/{sop_uid}.dcm"
+                    yield path, told, [mark for _, mark in _objects(marks)]
+
+
+def _objects(found: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the members that are objects themselves."""
+    for name, value in found.items() if isinstance(found, dict) else ():
+        if isinstance(value, dict):
+            yield name, value
+
+
+def _labels(
+    client: str,
+    study: Mapping[str, Any],
+    marks: list[Mapping[str, Any]],
+    nbss: Mapping[str, Any],
+    counts: Counter[str],
+) -> dict[str, Any]:
+    episode = nbss.get(str(study.get("EpisodeID")))
+    if not isinstance(episode, dict):
+        counts["episodes_unknown"] += 1
+        episode = {}
+    lesions = _lesions(episode)
+    boxes = [made for mark in marks if (made := _annotation(mark, lesions)) is not None]
+    counts["marks_without_corners"] += len(marks) - len(boxes)
+    flat = {name: value for name, value in episode.items() if not isinstance(value, dict)}
+    return without_nones(
+        {
+            "patient_id": client,
+            "exam_id": str(study["uid"]),
+            "by_side": {side: _side(episode, lesions, side) for side in SIDES},
+            "label_level": "breast",
+            "annotations": boxes,
+            "extra_json": dumps({"study": study, "episode": flat, "marks": marks}),
+        }
+    )
+
+
+def _lesions(episode: Mapping[str, Any]) -> dict[str, tuple[str, str | None]]:
+    """Tell side and pathology of each lesion of an episode, by number."""
+    found: dict[str, tuple[str, str | None]] = {}
+    for event in (*PROOFS, "LESION"):
+        for side, lesions in _objects(episode.get(event)):
+            for number, lesion in _objects(lesions):
+                said = OPINIONS.get(str(lesion.get("Opinion")))
+                _, before = found.get(_number(number), (side, None))
+                found[_number(number)] = (side, _worst([before, said]))
+    return found
+
+
+def _side(
+    episode: Mapping[str, Any], lesions: Mapping[str, tuple[str, str | None]], side: str
+) -> dict[str, Any]:
+    events = (episode.get(event) for event in PROOFS)
+    said = [
+        OPINIONS.get(str(event.get(SIDES[side]))) for event in events if isinstance(event, dict)
+    ]
+    pathology = _worst([*said, *(found for where, found in lesions.values() if where == side)])
+    if pathology is None:
+        return {}
+    cancer = int(pathology == "malignant")
+    return {"pathology": pathology, "cancer": cancer, "label_source": "pathology"}
+
+
+def _worst(found: list[str | None]) -> str | None:
+    return next((word for word in WORST_FIRST if word in found), None)
+
+
+def _annotation(
+    mark: Mapping[str, Any], lesions: Mapping[str, tuple[str, str | None]]
+) -> dict[str, Any] | None:
+    """Read a mark; ``None`` without its corners, which come in any order."""
+    try:
+        x1, y1, x2, y2 = (float(mark[name]) for name in CORNERS)
+    except (KeyError, TypeError, ValueError):
+        return None
+    linked = [_number(text) for text in str(mark.get("LinkedNBSSLesionNumber") or "").split(",")]
+    linked = [number for number in linked if number]
+    words = [word for name, word in FEATURES.items() if mark.get(name)]
+    return {
+        "finding_id": f"lesion {linked[0]}" if len(linked) == 1 else None,
+        "shape": "box",
+        "coords": [min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)],
+        "source_frame": "omi_db",
+        "categories": list(dict.fromkeys(words)),
+        "pathology": _worst([lesions[number][1] for number in linked if number in lesions]),
+        "source": "omi_db",
+    }
+
+
+def _number(text: str) -> str:
+    return text.strip().lstrip("0")

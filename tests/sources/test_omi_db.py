@@ -1,0 +1,161 @@
+import json
+
+import pytest
+
+from mgray.errors import ConfigError, NotFoundError
+from mgray.sources.omi_db import OmiDbSource
+from tests.sources.kit import marked
+from tests.sources.mini_omi import Omi, mark
+
+BOX = (8, 40, 18, 52)
+
+
+@pytest.fixture
+def omi(tmp_path):
+    return Omi(tmp_path / "omi")
+
+
+@pytest.fixture
+def rows(ingest_source, tmp_path):
+    return lambda omi: ingest_source("omi_db", omi.write(), tmp_path / "table")
+
+
+def test_mark_is_a_box_with_the_pathology_of_its_lesion(omi, rows):
+    path = omi.image(boxes=[BOX], marks=[mark(*BOX)])
+    omi.opinion("BIOPSYWIDE", "L", "1", "B5")
+    row = rows(omi).rows[path]
+    (one,) = row["annotations"]
+    assert one["coords"] == marked(row) == list(BOX)
+    assert (one["pathology"], one["categories"]) == ("malignant", ["mass"])
+    assert row["licence_tag"] == "OMI-DB"
+
+
+def test_corners_come_in_any_order(omi, rows):
+    path = omi.image(boxes=[BOX], marks=[mark(BOX[2], BOX[3], BOX[0], BOX[1])])
+    assert rows(omi).rows[path]["annotations"][0]["coords"] == list(BOX)
+
+
+def test_frame_is_told_by_the_pixels_where_they_can(omi, rows):
+    """The breast lies low: a box given from the bottom is outside it if read from the top."""
+    import numpy as np
+
+    from tests.sources.kit import MARK, TISSUE, put_image
+
+    pixels = np.zeros((96, 64), np.uint16)
+    pixels[60:, :40] = TISSUE
+    pixels[70:80, 8:20] = MARK
+    path = omi.image(marks=[mark(8, 96 - 80, 20, 96 - 70)])
+    put_image(omi.root / path, pixels, SOPInstanceUID="1.2.4.1")
+    row = rows(omi).rows[path]
+    assert [one["coords"] for one in row["annotations"]] == [marked(row)] == [[8, 70, 20, 80]]
+    assert "frame_against_rule" in row["qc_flags"]
+
+
+def test_frame_that_pixels_do_not_tell_is_the_top_and_flagged(omi, rows):
+    path = omi.image(boxes=[BOX], marks=[mark(*BOX)])
+    row = rows(omi).rows[path]
+    assert row["annotations"][0]["coords"] == marked(row)
+    assert "frame_undecided" in row["qc_flags"]
+
+
+def test_labels_go_by_the_side_in_the_header(omi, rows):
+    left, right = (omi.image(side=side) for side in "LR")
+    omi.opinion("SURGERY", "L", "1", "OM")
+    omi.opinion("BIOPSYFINE", "R", "2", "C2")
+    made = rows(omi).rows
+    told = [(made[path]["pathology"], made[path]["cancer"]) for path in (left, right)]
+    assert told == [("malignant", 1), ("benign", 0)]
+    assert made[left]["label_source"] == "pathology"
+
+
+@pytest.mark.parametrize(
+    ("opinion", "pathology"),
+    [("B5", "malignant"), ("H5", "malignant"), ("OB", "benign"), ("B3", "high_risk"),
+     ("ON", "negative"), ("B4", None), ("B1", None), ("", None)],
+)  # fmt: skip
+def test_opinions_of_biopsies_are_pathology_suspicions_are_not(omi, rows, opinion, pathology):
+    path = omi.image()
+    omi.opinion("BIOPSYWIDE", "L", "1", opinion)
+    assert rows(omi).rows[path]["pathology"] == pathology
+
+
+@pytest.mark.parametrize("event", ["SCREENING", "ASSESSMENT", "CLINICAL"])
+def test_opinions_of_screening_and_imaging_are_no_pathology(omi, rows, event):
+    path = omi.image()
+    omi.opinion(event, "L", "1", "OM")
+    row = rows(omi).rows[path]
+    assert (row["pathology"], row["cancer"], row["label_source"]) == (None, None, None)
+
+
+def test_opinion_of_a_whole_side_counts(omi, rows):
+    path = omi.image()
+    omi.side_opinion("SURGERY", "L", "OM")
+    assert rows(omi).rows[path]["pathology"] == "malignant"
+
+
+def test_lesion_numbers_with_zeros_and_commas_are_found(omi, rows):
+    path = omi.image(marks=[mark(*BOX, lesions="01, 2")])
+    omi.opinion("BIOPSYWIDE", "L", "1", "B2")
+    omi.opinion("SURGERY", "L", "2", "OM")
+    (one,) = rows(omi).rows[path]["annotations"]
+    assert one["pathology"] == "malignant"
+
+
+def test_lesions_of_another_episode_do_not_count(omi, rows):
+    path = omi.image(episode="8", marks=[mark(*BOX)])
+    omi.opinion("SURGERY", "L", "1", "OM", episode="7")
+    omi.opinion("CLINICAL", "L", "1", "P1", episode="8")
+    row = rows(omi).rows[path]
+    assert (row["pathology"], row["annotations"][0]["pathology"]) == (None, None)
+
+
+def test_unprocessed_version_is_marked_and_derived_is_no_synthetic(omi, rows):
+    shown = omi.image()
+    raw = omi.image(
+        PresentationIntentType="FOR PROCESSING", SOPClassUID="1.2.840.10008.5.1.4.1.1.1.2.1"
+    )
+    made = rows(omi).rows
+    assert [made[path]["image_kind"] for path in (shown, raw)] == ["ffdm", "ffdm_raw"]
+    assert "for_processing" in made[raw]["qc_flags"]
+
+
+def test_names_in_capitals_are_found(tmp_path, rows):
+    omi = Omi(tmp_path / "omi", upper=True)
+    path = omi.image()
+    omi.opinion("SURGERY", "L", "1", "OM")
+    assert rows(omi).rows[path]["cancer"] == 1
+
+
+def test_mark_without_corners_is_dropped_and_counted(omi, rows):
+    omi.image(marks=[{"MarkID": "1", "X1": "4"}])
+    assert rows(omi).warnings()["marks_without_corners"] == 1
+
+
+def test_what_is_not_mapped_survives(omi, rows):
+    path = omi.image(marks=[mark(*BOX, Conspicuity="Subtle")])
+    omi.opinion("SURGERY", "L", "1", "OM")
+    kept = json.loads(rows(omi).rows[path]["extra_json"])
+    assert kept["marks"][0]["Conspicuity"] == "Subtle"
+    assert (kept["episode"]["EpisodeType"], kept["study"]["StudyDate"]) == ("R", "2012-01-05")
+
+
+def test_partial_download_is_said(omi):
+    omi.image(marks=[mark(*BOX)])
+    omi.image(file=False)
+    source = OmiDbSource()
+    notices = {one.code: one.count for one in source.catalog(omi.write()).notices}
+    assert (notices["files_not_here"], notices["episodes_unknown"]) == (1, 1)
+    counts = {one.what: (one.expected, one.found) for one in source.verify(omi.root)}
+    assert counts["images here"] == (2, 1)
+    assert counts["marks"] == (None, 1)
+
+
+def test_wrong_folder_and_damaged_json_are_one_line(omi):
+    omi.root.mkdir()
+    with pytest.raises(NotFoundError, match=r"looked for data/<client>/imagedb_.* found nothing"):
+        OmiDbSource().catalog(omi.root)
+    omi.image()
+    omi.write()
+    (omi.root / "data" / "optm1" / "imagedb_optm1.json").write_text("{")
+    with pytest.raises(ConfigError, match="an imagedb file of data/ is not JSON of OMI-DB"):
+        OmiDbSource().catalog(omi.root)
