@@ -15,6 +15,7 @@ from mgray.sources.ddsm import DdsmSource
 from mgray.sources.embed import EmbedSource
 from mgray.sources.inbreast import InbreastSource
 from mgray.sources.mini_mias import MiniMiasSource
+from mgray.sources.nyu_exam_list import NyuExamListSource
 from mgray.sources.omi_db import OmiDbSource
 from mgray.sources.phantom import PhantomSource
 from mgray.sources.rsna import RsnaSource
@@ -39,6 +40,7 @@ SOURCES: Final[Mapping[str, Source]] = {
         OmiDbSource(),
         MiniMiasSource(),
         DdsmSource(),
+        NyuExamListSource(),
     )
 }
 

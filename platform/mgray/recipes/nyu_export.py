@@ -1,0 +1,124 @@
+"""An image table as NYU's released networks read it: PNG files and an exam list.
+
+References:
+    github.com/nyukat/breast_cancer_classifier, github.com/nyukat/GMIC: READMEs.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import UInt16
+
+from mgray.data.table import ImageTable
+from mgray.dicom.grey import is_inverted, stored_range
+from mgray.dicom.pixels import read_stored
+from mgray.errors import ConfigError, DataError
+from mgray.licence import check_sharing
+from mgray.sources.nyu_exam_list import VIEWS
+from mgray.sources.plain_pickle import write_pickle
+
+LIST: Final = "exam_list_before_cropping.pkl"
+STORED_FACES: Final = {"L": "right", "R": "left"}
+COLUMNS: Final = (
+    "exam_id",
+    "laterality",
+    "view",
+    "image_kind",
+    "cancer",
+    "pathology",
+    "licence_tag",
+)
+
+
+def export_exam_list(table: Path, out: Path, allow: Collection[str] = ()) -> int:
+    """Write the FFDM of all exams that have the four standard views.
+
+    Pixels keep their order but no window: stored values, rising with brightness, over 16 bits. Left
+    breasts face right and right ones left, which the list calls ``horizontal_flip`` NO.
+
+    Args:
+        table: Image table, stored at full size.
+        out: New folder.
+        allow: Licence tags whose owner permitted to hand on the data.
+
+    Returns:
+        Exams written.
+
+    Raises:
+        LicenceError: A licence forbids to hand on the data.
+        NotFoundError: No table.
+        ConfigError: ``out`` is there already.
+        DataError: No exam has all four views, or the table holds smaller images only.
+    """
+    images = ImageTable.open(table)
+    rows = images.index.select(list(COLUMNS)).to_pylist()
+    check_sharing([row["licence_tag"] or "unknown" for row in rows], "data", allow)
+    if out.exists():
+        raise ConfigError(f"{str(out)!r} is there already: give a new folder")
+    exams: dict[str, dict[str, list[int]]] = defaultdict(lambda: {view: [] for view in VIEWS})
+    for at, row in enumerate(rows):
+        view = f"{row['laterality']}-{row['view']}"
+        if row["image_kind"] == "ffdm" and view in VIEWS:
+            exams[row["exam_id"]][view].append(at)
+    whole = [exam for exam in exams.values() if all(exam.values())]
+    if not whole:
+        raise DataError("no exam of the table has FFDM of all four views: NYU's networks need them")
+    (out / "images").mkdir(parents=True)
+    listed = [_exam(images, rows, exam, out) for exam in whole]
+    (out / LIST).write_bytes(write_pickle(listed))
+    return len(listed)
+
+
+def _exam(
+    images: ImageTable,
+    rows: list[Mapping[str, Any]],
+    exam: Mapping[str, list[int]],
+    out: Path,
+) -> dict[str, Any]:
+    from PIL import Image
+
+    told: dict[str, Any] = {"horizontal_flip": "NO", "cancer_label": _labels(rows, exam)}
+    for view, numbers in exam.items():
+        told[view] = []
+        for record in images.records(numbers):
+            stem = f"{record['image_id']}_{view.replace('-', '_')}"
+            Image.fromarray(sixteen_bits(record)).save(out / "images" / f"{stem}.png")
+            told[view].append(stem)
+    return told
+
+
+def sixteen_bits(record: Mapping[str, Any]) -> UInt16[np.ndarray, "height width"]:
+    """Stretch the range of the stored bits over 16, bright rising, the breast facing inwards.
+
+    Args:
+        record: A row of the image table with pixels.
+
+    Raises:
+        DataError: The table holds a smaller size only.
+    """
+    if record["pixel_reduce"]:
+        raise DataError("the table holds smaller images only: ingest again without resolution=")
+    low, high = stored_range(record)
+    values = read_stored(record).astype(np.float64)
+    share = np.clip((values - low) / (high - low), 0.0, 1.0)
+    share = 1.0 - share if is_inverted(record) else share
+    turned = record["pixels_face"] not in ("unknown", STORED_FACES[record["laterality"]])
+    share = share[:, ::-1] if turned else share
+    return np.rint(share * 65535).astype(np.uint16)
+
+
+def _labels(rows: list[Mapping[str, Any]], exam: Mapping[str, list[int]]) -> dict[str, int]:
+    """Say of each side and of the exam whether it is benign, malignant or unknown."""
+    told: dict[str, int] = {}
+    known = True
+    for side, word in (("L", "left"), ("R", "right")):
+        own = [rows[at] for view, numbers in exam.items() if view[0] == side for at in numbers]
+        known &= any(row["cancer"] is not None for row in own)
+        told[f"{word}_malignant"] = int(any(row["cancer"] == 1 for row in own))
+        told[f"{word}_benign"] = int(any(row["pathology"] == "benign" for row in own))
+    for kind in ("malignant", "benign"):
+        told[kind] = int(told[f"left_{kind}"] or told[f"right_{kind}"])
+    return {**told, "unknown": int(not known)}

@@ -1,0 +1,169 @@
+"""Exam lists as NYU's released networks read them: a pickle of plain data and PNG files."""
+
+import posixpath
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mgray.errors import ConfigError
+from mgray.sources.layout import files_below, find_file
+from mgray.sources.plain_pickle import read_pickle
+from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
+from mgray.sources.tables import dumps, without_nones
+
+VIEWS: Final = ("L-CC", "R-CC", "L-MLO", "R-MLO")
+SIDES: Final = {"L": "left", "R": "right"}
+LAYOUT: Final = (
+    "exam_list_before_cropping.pkl (or any exam_list*.pkl, also below data/)",
+    "images/<stem>.png, 16 bits",
+    "segmentation/<stem>.png for lists with *_seg (GMIC)",
+)
+LISTS: Final = tuple(
+    f"{folder}{name}"
+    for name in ("exam_list_before_cropping.pkl", "exam_list*.pkl", "*.pkl")
+    for folder in ("", "data/", "*/")
+)
+PATHOLOGIES: Final = ("malignant", "benign")
+TEXTS: Final = {
+    "files_not_here": "images of the list whose file is not here: a partial download",
+    "files_not_named": "pictures that the list does not name: left out",
+    "masks_not_here": "masks of the list whose file is not here: no box",
+}
+DESCRIPTION: Final = Description(
+    title="NYU's exam lists (breast_cancer_classifier, GMIC)",
+    kind="FFDM as PNG of 16 bits; a convention of files, no dataset",
+    size="any",
+    labels="benign and malignant of each breast, by pathology, where the list has them",
+    boxes="masks of benign and malignant findings where the list has them (GMIC), brought to boxes",
+    pairs="none",
+    obtain="made by NYU's tools; also written here: python -m jobs.export TABLE out=DIR",
+    layout=LAYOUT,
+    pitfalls=(
+        "a pickle is a program: only opcodes of plain data are read, nothing is called",
+        "horizontal_flip YES means that all images are stored mirrored: the pixels' side is then "
+        "the other one, which is no fault",
+        "unknown is a label of its own: pathology stays empty",
+        "window_location is in the frame before cropping: kept in extra_json",
+        "stems without suffix, several to a view",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class NyuExamListSource:
+    """An exam list with its pictures."""
+
+    name: str = "nyu_exam_list"
+    licence_tag: str = "unknown"
+    adapter_version: str = "1"
+
+    def describe(self) -> Description:
+        """Tell what the format is."""
+        return DESCRIPTION
+
+    def catalog(self, archive: Path) -> Catalog:
+        """Read the list for the pictures that are here.
+
+        Raises:
+            NotFoundError: No list.
+            ConfigError: It is no list of exams.
+        """
+        here = set(files_below(archive, suffixes=(".png",)))
+        counts, rows = Counter[str](), []
+        named = {_stem(path): path for path in sorted(here) if "segmentation" not in path}
+        masks = {_stem(path): path for path in sorted(here) if "segmentation" in path}
+        listed = list(_images(archive))
+        for number, exam, view, stem in listed:
+            if stem not in named:
+                counts["files_not_here"] += 1
+                continue
+            labels = _labels(number, exam, view, stem, (masks, counts))
+            rows.append(CatalogRow(named[stem], labels))
+        counts["files_not_named"] = len(named.keys() - {stem for *_, stem in listed})
+        return Catalog(sorted(rows, key=lambda row: row.path), notices=count_notices(counts, TEXTS))
+
+    def verify(self, archive: Path) -> list[Count]:
+        """Count the list and its pictures.
+
+        Raises:
+            NotFoundError: No list.
+            ConfigError: It is no list of exams.
+        """
+        listed = list(_images(archive))
+        exams = len({number for number, *_ in listed})
+        here = {_stem(path) for path in files_below(archive, suffixes=(".png",))}
+        found = sum(stem in here for *_, stem in listed)
+        return [Count("exams", None, exams), Count("images of the list", len(listed), found)]
+
+
+def _images(archive: Path) -> Iterator[tuple[int, Mapping[str, Any], str, str]]:
+    """Yield number of the exam, the exam, view and stem of each image."""
+    exams = read_pickle(find_file(archive, LISTS, LAYOUT).read_bytes())
+    if not isinstance(exams, list) or not all(isinstance(exam, dict) for exam in exams):
+        raise ConfigError("the pickle holds no list of exams: is it an exam list of NYU's tools?")
+    for number, exam in enumerate(exams):
+        if exam.get("horizontal_flip") not in ("YES", "NO"):
+            raise ConfigError(f"exam {number} of the list: horizontal_flip must be YES or NO")
+        for view in VIEWS:
+            for stem in exam.get(view) or ():
+                yield number, exam, view, str(stem)
+
+
+def _stem(path: str) -> str:
+    """Name a picture as lists do: below its folder, without a suffix."""
+    return posixpath.splitext(path.rpartition("images/")[2].rpartition("segmentation/")[2])[0]
+
+
+def _labels(
+    number: int,
+    exam: Mapping[str, Any],
+    view: str,
+    stem: str,
+    seen: tuple[Mapping[str, str], Counter[str]],
+) -> dict[str, Any]:
+    side = view[0]
+    told = exam.get("cancer_label") or {}
+    flags = {word: told.get(f"{SIDES[side]}_{word}") for word in PATHOLOGIES}
+    known = all(flag is not None for flag in flags.values()) and not told.get("unknown")
+    pathology = next((word for word in PATHOLOGIES if known and flags[word]), None)
+    extra = {name: value for name, value in exam.items() if name not in VIEWS}
+    return without_nones(
+        {
+            "patient_id": f"exam {number}",
+            "exam_id": f"exam {number}",
+            "laterality": side,
+            "view": view[2:],
+            "image_kind": "ffdm",
+            "pathology": pathology,
+            "cancer": int(pathology == "malignant") if known else None,
+            "label_source": "pathology" if known else None,
+            "label_level": "breast",
+            "annotations": _annotations(exam, view, stem, seen),
+            "extra_json": dumps(extra),
+            "raster": {"format": "picture", "uid": f"NYU {stem}", "bits": 16},
+        }
+    )
+
+
+def _annotations(
+    exam: Mapping[str, Any],
+    view: str,
+    stem: str,
+    seen: tuple[Mapping[str, str], Counter[str]],
+) -> list[dict[str, Any]]:
+    """Find the masks of one image: lists of stems as long as that of the view's images."""
+    (masks, counts), made = seen, []
+    at = list(map(str, exam[view])).index(stem)
+    for word in PATHOLOGIES:
+        named = exam.get(f"{view}_{word}_seg") or ()
+        if at >= len(named) or not named[at]:
+            continue
+        path = masks.get(_stem(str(named[at]) + ".png"))
+        if path is None:
+            counts["masks_not_here"] += 1
+            continue
+        finding = {"shape": "box", "coords": None, "mask_files": [path], "categories": []}
+        made.append({**finding, "pathology": word, "source": "nyu mask"})
+    return made

@@ -1,0 +1,57 @@
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mgray.dicom.example import example_file
+from mgray.dicom.record import read_record
+from mgray.errors import ConfigError, DataError
+from mgray.recipes.nyu_export import LIST, export_exam_list, sixteen_bits
+from mgray.sources.nyu_exam_list import NyuExamListSource
+
+
+def test_exams_of_four_views_are_written_as_nyu_reads_them(
+    phantom_table: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    exams = export_exam_list(phantom_table, out)
+    listed = pickle.loads((out / LIST).read_bytes())
+    assert exams == len(listed) == 10
+    assert {exam["horizontal_flip"] for exam in listed} == {"NO"}
+    rows = NyuExamListSource().catalog(out).rows
+    assert len(rows) == 40
+    assert {row.labels["view"] for row in rows} == {"CC", "MLO"}
+    with pytest.raises(ConfigError, match="is there already"):
+        export_exam_list(phantom_table, out)
+
+
+def record(face: str = "right", side: str = "L", **attributes: object) -> dict[str, object]:
+    y, x = np.mgrid[:96, :64]
+    across = x if face == "right" else 63 - x
+    pixels = np.where((y - 48) ** 2 + across**2 < 900, 4095 - x, 0).astype(np.uint16)
+    data = example_file(pixels, ImageLaterality=side, **attributes)
+    return read_record(data).columns
+
+
+def test_range_of_the_stored_bits_is_stretched_over_sixteen() -> None:
+    pixels = sixteen_bits(record())
+    assert (pixels[48, 0], pixels[0, 63]) == (65535, 0)
+    assert pixels[48, 10] == round((4095 - 10) / 4095 * 65535)
+
+
+def test_breasts_face_inwards() -> None:
+    assert sixteen_bits(record("left", "L"))[48, 0] > 0
+    assert sixteen_bits(record("left", "R"))[48, 63] > 0
+
+
+def test_monochrome1_is_turned_bright() -> None:
+    plain, inverted = record(), record(PhotometricInterpretation="MONOCHROME1")
+    inverted["pixels_face"] = "right"
+    sums = sixteen_bits(plain).astype(int) + sixteen_bits(inverted)
+    assert set(np.unique(sums)) <= {65534, 65535, 65536}
+
+
+def test_smaller_size_is_refused() -> None:
+    with pytest.raises(DataError, match="smaller images only"):
+        sixteen_bits({**record(), "pixel_reduce": 1})

@@ -1,0 +1,89 @@
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from mgray.dicom.pixels import read_stored
+from mgray.errors import ConfigError, NotFoundError
+from mgray.sources.nyu_exam_list import NyuExamListSource
+from tests.sources.kit import MARK
+from tests.sources.mini_nyu import Nyu
+
+BOX = (8, 40, 18, 52)
+LABEL = {"benign": 1, "malignant": 1, "unknown": 0, "left_benign": 1, "right_benign": 0,
+         "left_malignant": 1, "right_malignant": 0}  # fmt: skip
+
+
+@pytest.fixture
+def nyu(tmp_path):
+    return Nyu(tmp_path / "nyu")
+
+
+@pytest.fixture
+def rows(nyu, ingest_source, tmp_path):
+    return lambda: ingest_source("nyu_exam_list", nyu.write(), tmp_path / "table")
+
+
+def test_four_views_with_the_labels_of_their_side(nyu, rows):
+    nyu.exam(cancer_label=LABEL)
+    made = rows()
+    told = {
+        (row["laterality"], row["view"]): (row["pathology"], row["cancer"])
+        for row in made.rows.values()
+    }
+    left, right = ("malignant", 1), (None, 0)
+    assert told == {("L", "CC"): left, ("L", "MLO"): left, ("R", "CC"): right, ("R", "MLO"): right}
+    assert (made.manifest.exams, made.refused) == (1, {})
+
+
+@pytest.mark.parametrize("told", [{}, {"cancer_label": {**LABEL, "unknown": 1}}])
+def test_unknown_is_no_label(nyu, rows, told):
+    nyu.exam(**told)
+    assert {(row["cancer"], row["label_source"]) for row in rows().rows.values()} == {(None, None)}
+
+
+def test_masks_become_boxes(nyu, rows):
+    nyu.exam({"L-CC": ("malignant", BOX), "L-MLO": ("benign", BOX)})
+    made = rows().rows
+    for view, kind in (("L_CC", "malignant"), ("L_MLO", "benign")):
+        row = made[f"images/0_{view}.png"]
+        ys, xs = np.nonzero(read_stored(row) == MARK * 16)
+        (one,) = row["annotations"]
+        assert one["coords"] == [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1] == list(BOX)
+        assert one["pathology"] == kind
+
+
+def test_mirrored_exams_are_kept_as_stored(nyu, rows):
+    nyu.exam(flip="YES")
+    faces = {row["laterality"]: row["pixels_face"] for row in rows().rows.values()}
+    assert faces == {"L": "left", "R": "right"}
+
+
+def test_window_before_cropping_survives(nyu, rows):
+    nyu.exam(window_location={"L-CC": [(np.int64(1), 2, 3, 4)]})
+    row = rows().rows["images/0_L_CC.png"]
+    assert json.loads(row["extra_json"])["window_location"] == {"L-CC": [[1, 2, 3, 4]]}
+
+
+def test_partial_download_is_said(nyu):
+    nyu.exam({"L-CC": ("malignant", BOX)})
+    (nyu.root / "images" / "0_R_CC.png").unlink()
+    (nyu.root / "segmentation" / "0_L_CC_malignant.png").unlink()
+    source = NyuExamListSource()
+    notices = {one.code: one.count for one in source.catalog(nyu.write()).notices}
+    assert (notices["files_not_here"], notices["masks_not_here"]) == (1, 1)
+    assert [(one.expected, one.found) for one in source.verify(nyu.root)] == [(None, 1), (4, 3)]
+
+
+def test_wrong_folder_and_other_pickles_are_one_line(nyu):
+    nyu.root.mkdir()
+    with pytest.raises(NotFoundError, match=r"looked for exam_list_before_cropping\.pkl or "):
+        NyuExamListSource().catalog(nyu.root)
+    path = nyu.root / "exam_list_before_cropping.pkl"
+    path.write_bytes(pickle.dumps({"a": 1}))
+    with pytest.raises(ConfigError, match="holds no list of exams"):
+        NyuExamListSource().catalog(nyu.root)
+    path.write_bytes(pickle.dumps([{"L-CC": ["a"]}]))
+    with pytest.raises(ConfigError, match="exam 0 of the list: horizontal_flip must be YES or NO"):
+        NyuExamListSource().catalog(nyu.root)
