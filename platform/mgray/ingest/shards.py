@@ -1,21 +1,23 @@
 """Shards of the image table: one row group per image, checksummed pages, pixels left as coded.
 
-Why one image per row group: Parquet reads, checks and copies a row group's column whole, and a
-balanced epoch touches 0.16 % of the images, one here and one there. 384 lossless images of 4 Mpx
-(1.2 MB each as HTJ2K) on two busy cores, checksums verified, best of three:
+Why one image per row group: then a page holds one image, so that the index can name its bytes and
+their checksum. A reader takes just these, at random or in order, and the size of row groups is
+nothing to it; a writer holds one image at a time. Arrow, and whoever reads the shards with it, reads
+and checks a row group's column whole. 192 values of 1.2 MB, checksums verified, medians of five
+interleaved turns on two busy cores, "cold" with the page cache emptied before:
 
-=====================  ======  ======  ======  ======
-images per row group   1       4       16      64
-=====================  ======  ======  ======  ======
-random image, ms       0.9     2.6     17      58
-bytes read, MB         1.2     4.9     20      79
-streaming, MB/s        1417    457     385     181
-footer, kB per image   4.3     1.1     0.3     0.1
-opening, ms per 1000   160     35      11      4
-=====================  ======  ======  ======  ======
+=====================  =====  =====  =====  =====
+images per row group   1      4      16     64
+=====================  =====  =====  =====  =====
+random, cold, ms       3.7    9.9    38     88
+random, warm, ms       1.2    5.6    30     84
+streaming, cold, MB/s  303    286    161    177
+streaming, warm, MB/s  287    338    588    628
+footer, kB per image   4.3    1.1    0.3    0.1
+=====================  =====  =====  =====  =====
 
-Larger groups do not even stream faster: an image at a time stays in the processor's cache. What
-they save is footer, 0.4 % of such a table and less of larger images.
+Ranges of the cold rates overlap: 168 to 460 for 1, 95 to 339 for 64. Larger groups stream faster
+only from memory, at the price of random reads. The footers are read once, to make the index.
 
 The columns but ``pixels`` are zstd.
 """
