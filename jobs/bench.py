@@ -4,7 +4,7 @@
     python -m jobs.bench which=[ingest] full_exams=25 full_turns=3
 
 Prints medians with their range, ratios of paired turns and peak memory; writes out/bench.json. The
-first run makes full-size phantoms, which takes 3 minutes more, and keeps them in out/full. On a
+first run makes full-size phantoms, which takes 5 minutes more, and keeps them in out/full. On a
 machine that does other work the figures mean little.
 
 Keys:

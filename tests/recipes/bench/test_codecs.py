@@ -23,7 +23,7 @@ def test_both_ways_take_turns_after_a_call_that_is_not_counted() -> None:
     calls: list[str] = []
     found = in_turns("x", lambda: calls.append("ours"), lambda: calls.append("bare"), repeats=2)
     assert calls == ["ours", "bare", *(["ours"] * 3 + ["bare"] * 3) * 2]
-    assert (found.unit, len(found.ours), len(found.bare)) == ("ms", 2, 2)
+    assert (found.unit, len(found.ours), len(found.bare)) == ("CPU ms", 2, 2)
     assert min(*found.ours, *found.bare) >= 0
 
 
