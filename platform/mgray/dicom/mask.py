@@ -4,13 +4,14 @@ Archives name mask and cut-out crosswise and store masks of another size than th
 is told from the cut-out by what it is, and is brought to the image's size.
 """
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from jaxtyping import Bool, Integer
+from jaxtyping import Bool, Integer, UInt8
 
 from mgray.dicom.limits import Limits
 from mgray.dicom.raster import read_picture
@@ -18,6 +19,10 @@ from mgray.dicom.record import iter_frames
 from mgray.dicom.source import opened
 from mgray.errors import Rejected
 
+HDF5: Final = b"\x89HDF\r\n\x1a\n"
+VOLUME: Final = "dbt"
+LESION: Final = 200
+"""Tissue code of a lesion in a volume of T-SYNTH."""
 BETWEEN: Final = (0.1, 0.9)
 """Shares of the maximum between which a mask has next to no pixel."""
 MOST_BETWEEN: Final = 0.01
@@ -71,9 +76,28 @@ def bound(mask: Bool[np.ndarray, "height width"]) -> list[float] | None:
 def _read(path: Path, limits: Limits) -> Integer[np.ndarray, "height width"]:
     with opened(path, limits) as data:
         whole = data[0 : len(data)]
+    if whole.startswith(HDF5):
+        return _lesion_voxels(whole)
     if whole[128:132] != b"DICM":
         return read_picture(whole, limits)
     return next(iter_frames(whole, limits))
+
+
+def _lesion_voxels(data: bytes) -> UInt8[np.ndarray, "height width"]:
+    """Look through a volume of tissue (T-SYNTH): set where any slice holds a lesion."""
+    import h5py
+
+    try:
+        with h5py.File(io.BytesIO(data), "r") as file:
+            volume = file[VOLUME]
+            found = np.zeros(volume.shape[1:], bool)
+            for at in range(volume.shape[0]):
+                found |= volume[at] == LESION
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a damaged file raises
+        raise Rejected("corrupt_pixels", type(error).__name__) from None
+    return found.astype(np.uint8) * np.uint8(255)
 
 
 def _is_mask(pixels: Integer[np.ndarray, "height width"], rows: int, columns: int) -> bool:

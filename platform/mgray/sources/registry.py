@@ -21,6 +21,7 @@ from mgray.sources.phantom import PhantomSource
 from mgray.sources.rsna import RsnaSource
 from mgray.sources.samples import SamplesSource
 from mgray.sources.source import Source
+from mgray.sources.t_synth import TSynthSource
 from mgray.sources.vindr_mammo import VindrMammoSource
 
 SOURCES: Final[Mapping[str, Source]] = {
@@ -41,6 +42,7 @@ SOURCES: Final[Mapping[str, Source]] = {
         MiniMiasSource(),
         DdsmSource(),
         NyuExamListSource(),
+        TSynthSource(),
     )
 }
 

@@ -1,0 +1,124 @@
+import json
+
+import numpy as np
+import pytest
+
+from mgray.dicom.pixels import read_stored
+from mgray.errors import ConfigError, NotFoundError
+from mgray.sources.t_synth import TSynthSource
+from tests.sources.kit import MARK
+from tests.sources.mini_tsynth import TSynth
+
+BOX = (8, 40, 18, 52)
+
+
+@pytest.fixture
+def synth(tmp_path):
+    return TSynth(tmp_path / "synth")
+
+
+@pytest.fixture
+def rows(synth, ingest_source, tmp_path):
+    return lambda: ingest_source("t_synth", synth.root, tmp_path / "table")
+
+
+def values(row):
+    """The simulated numbers, by the row's rescale."""
+    return read_stored(row) * row["rescale_slope"] + row["rescale_intercept"]
+
+
+def test_voxel_mask_becomes_a_box_where_the_lesion_is(synth, rows):
+    path = synth.image(1, box=BOX)
+    row = rows().rows[path]
+    ys, xs = np.nonzero(np.abs(values(row) - (MARK / 4000 - 0.25)) < 1e-3)
+    (one,) = row["annotations"]
+    assert one["coords"] == [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1] == list(BOX)
+    assert (row["cancer"], row["label_source"], row["image_kind"]) == (
+        1,
+        "simulation",
+        "synthetic_2d",
+    )
+
+
+def test_numbers_are_read_by_their_header(synth, rows):
+    path = synth.image(2)
+    row = rows().rows[path]
+    assert (row["rows"], row["columns"], row["imager_pixel_spacing_mm"]) == (96, 64, [0.085, 0.085])
+    assert values(row).min() == pytest.approx(-0.25, abs=1e-4)
+
+
+def test_phantom_without_a_lesion_is_healthy_by_simulation(synth, rows):
+    path = synth.image(2)
+    row = rows().rows[path]
+    assert (row["cancer"], row["pathology"], row["annotations"]) == (0, "negative", [])
+
+
+def test_digital_mammogram_and_its_phantom_are_not_paired(synth, rows):
+    paths = [synth.image(4), synth.image(4, "projection_DM")]
+    made = rows()
+    one, other = (made.rows[path] for path in paths)
+    assert (one["image_kind"], other["image_kind"]) == ("synthetic_2d", "ffdm_raw")
+    assert one["patient_id"] == other["patient_id"]
+    assert one["exam_id"] != other["exam_id"]
+    assert made.manifest.pairs == 0
+
+
+@pytest.mark.parametrize(
+    ("word", "density"), [("fatty", "a"), ("scattered", "b"), ("hetero", "c"), ("dense", "d")]
+)
+def test_density_is_in_the_path(synth, word, density):
+    synth.image(2, density=word)
+    (row,) = TSynthSource().catalog(synth.root).rows
+    assert row.labels["density"] == density
+    assert word in json.loads(row.labels["extra_json"])["folders"]
+
+
+def test_volumes_are_left_out_and_counted(synth):
+    synth.image(2, slices=3)
+    catalog = TSynthSource().catalog(synth.root)
+    assert catalog.rows == []
+    assert {one.code: one.count for one in catalog.notices}["volumes_left_out"] == 1
+
+
+def test_damaged_mask_is_said(synth, rows):
+    path = synth.image(1, box=BOX)
+    for mask in synth.root.rglob("*.h5"):
+        mask.write_bytes(mask.read_bytes()[:600])
+    row = rows().rows[path]
+    assert (row["annotations"], "mask_unreadable" in row["qc_flags"]) == ([], True)
+
+
+def test_partial_download_is_said(synth):
+    synth.image(1, box=BOX, mask=False)
+    synth.image(3, box=BOX, file=False)
+    source = TSynthSource()
+    notices = {one.code: one.count for one in source.catalog(synth.root).notices}
+    assert (notices["raw_not_here"], notices["masks_not_here"]) == (1, 1)
+    counts = {one.what: (one.expected, one.found) for one in source.verify(synth.root)}
+    assert counts["files of numbers"] == (2, 1)
+
+
+def test_wrong_folder_and_odd_header_are_one_line(synth):
+    with pytest.raises(
+        NotFoundError, match=r"looked for reconstruction<id>\.mhd or .* found nothing"
+    ):
+        TSynthSource().catalog(synth.root)
+    synth.image(1)
+    for head in synth.root.rglob("*.mhd"):
+        head.write_text("NDims = 2\n")
+    with pytest.raises(ConfigError, match="lacks DimSize or an ElementType"):
+        TSynthSource().catalog(synth.root)
+
+
+def test_decode_child_reads_numbers_and_voxels_too(synth):
+    from mgray.dicom.child import DecodeChild
+    from mgray.dicom.door import read_file
+    from mgray.ingest.worker import hints_of
+
+    synth.image(1, box=BOX)
+    (row,) = TSynthSource().catalog(synth.root).rows
+    hints, kind = hints_of(row.labels, synth.root), row.labels["image_kind"]
+    here = read_file(synth.root / row.path, hints={**hints, "kind": kind})
+    with DecodeChild() as child:
+        assert child.read(synth.root / row.path, kind, hints) == here
+    assert here.columns["masks"] == [{"box": list(BOX), "flags": []}]
