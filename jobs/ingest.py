@@ -3,6 +3,7 @@
     python -m jobs.ingest phantom archive=DIR out=DIR
     python -m jobs.ingest csv archive=DIR out=DIR [csv=TABLE max_rejected=10]
     python -m jobs.ingest samples archive=DIR out=DIR
+    python -m jobs.ingest embed archive=DIR out=DIR    and other public datasets: jobs.sources
     python -m jobs.ingest csv archive=DIR out=DIR --dry-run
 
 The same command again continues, or adds what is new in the archive. --dry-run reads headers only,

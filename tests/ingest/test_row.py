@@ -182,3 +182,56 @@ def test_licence_of_the_table_travels_with_the_row(maker):
 def test_row_hash_sees_every_column_but_the_coded_pixels():
     assert hash_row({"a": 1, "pixels": b"x"}) == hash_row({"a": 1, "pixels": b"y"})
     assert hash_row({"a": 1}) != hash_row({"a": 2})
+
+
+def test_split_of_ours_wins_over_an_official_one_that_leaks(maker):
+    labels = {"split": "train", "split_official": "test", "qc_flags": ["split_leak"]}
+    row, _ = maker.row("a.dcm", record(), labels)
+    assert (row["split"], row["split_official"]) == ("train", "test")
+    assert row["qc_flags"] == ["monochrome1", "split_leak"]
+
+
+def test_labels_of_a_side_are_those_of_the_side_that_the_header_names(maker):
+    sides = {"L": {"cancer": 1, "qc_flags": ["assumed_normal"]}, "R": {"cancer": 0}}
+    told = [
+        maker.row("a.dcm", record(laterality=side), {"by_side": sides})[0] for side in ("L", "R")
+    ]
+    assert [row["cancer"] for row in told] == [1, 0]
+    assert ["assumed_normal" in row["qc_flags"] for row in told] == [True, False]
+
+
+def test_pair_group_parts_images_of_one_view(maker):
+    keys = {
+        maker.row("a.dcm", record(), {"pair_group": group} if group else {})[0]["pair_key"]
+        for group in ("pair0", "pair1", None)
+    }
+    assert len(keys) == 3
+
+
+def test_padding_of_the_source_stands_in_for_the_headers(maker):
+    padded = record(pixel_padding_value=5)
+    told = [
+        maker.row("a.dcm", one, {"pixel_padding_value": 0})[0]["pixel_padding_value"]
+        for one in (record(), padded)
+    ]
+    assert told == [0, 5]
+
+
+def test_boxes_of_another_frame_are_brought_back_and_counted(maker):
+    labels = {"annotations": [box(1, 2, 3, 4, source_frame="duke_upright")]}
+    row, notes = maker.row("a.dcm", record(pixels_face="left"), labels)
+    (one,) = row["annotations"]
+    assert (one["coords"], one["source_frame"]) == ([47, 96, 49, 98], "duke_upright")
+    assert "orient_rotated" in row["qc_flags"]
+    assert notes["orient_rotated"] == 1
+
+
+def test_mask_stands_for_a_box_and_an_unread_one_drops_its_finding(maker):
+    told = {"shape": "box", "coords": None, "mask_files": ["m"], "finding_id": None}
+    masks = [{"box": [1.0, 2.0, 3.0, 4.0], "flags": ["mask_resized"]},
+             {"box": None, "flags": ["mask_unreadable"]}]  # fmt: skip
+    row, notes = maker.row("a.dcm", record(masks=masks), {"annotations": [told, told]})
+    assert [one["coords"] for one in row["annotations"]] == [[1, 2, 3, 4]]
+    assert {"mask_resized", "mask_unreadable"} <= set(row["qc_flags"])
+    assert notes["mask_unreadable"] == 1
+    assert "mask_files" not in row["annotations"][0]

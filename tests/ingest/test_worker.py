@@ -142,3 +142,22 @@ def test_the_child_uses_the_job_s_cropper(archive, job):
     worker.read.__self__.close()  # the child it made
     (row,) = pq.read_table(shard_path(job.out, ledger.key)).to_pylist()
     assert row["breast_box"][0] == 1  # a strip at each border is cut off
+
+
+def test_hints_of_a_file_reach_the_decoder_with_whole_paths(archive, job):
+    told = []
+    labels = {
+        "image_kind": "film",
+        "raster": {"format": "picture", "uid": "a"},
+        "annotations": [{"mask_files": ["m/1.dcm", "m/2.dcm"]}, {"coords": [1.0, 2.0, 3.0, 4.0]}],
+    }
+    file = state_of(job.archive, archive.put("a.jpg", b"abc"), labels)
+    (chunk,) = split_into_chunks([file], 1, job.rows.ids.shard)
+
+    def read(path, kind, hints):
+        told.append(hints)
+        refuse(path, kind)
+
+    ChunkWorker(job, read).ingest(chunk)
+    masks = [[str(job.archive / "m/1.dcm"), str(job.archive / "m/2.dcm")]]
+    assert told == [{"raster": labels["raster"], "masks": masks}]

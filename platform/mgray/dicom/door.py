@@ -12,7 +12,7 @@ masks                  for each mask the files that may be it, see ``dicom.mask`
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,7 @@ def read_file(
             wrapped, digest = to_dicom(_whole(data), raster, limits), sha256(data)
         record = read_record(wrapped, *told, cropper=cropper, header_only=header_only)
         record.columns["source_sha256"] = digest
+        record = replace(record, header_kind=None)  # the header is ours, it marks nothing
     if hints.get("masks") and not header_only:
         size = record.columns["rows"], record.columns["columns"]
         masks = [read_mask([Path(p) for p in some], *size, limits) for some in hints["masks"]]
