@@ -3,8 +3,8 @@
 Why one image per row group: then a page holds one image, so that the index can name its bytes and
 their checksum. A reader takes just these, at random or in order, and the size of row groups is
 nothing to it; a writer holds one image at a time. Arrow, and whoever reads the shards with it,
-reads and checks a row group's column whole. 192 values of 1.2 MB, checksums verified, medians of five
-interleaved turns on two busy cores, "cold" with the page cache emptied before:
+reads and checks a row group's column whole. 192 values of 1.2 MB, checksums verified, medians of
+five interleaved turns on two busy cores, "cold" with the page cache emptied before:
 
 =====================  =====  =====  =====  =====
 images per row group   1      4      16     64
