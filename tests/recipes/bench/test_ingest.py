@@ -84,11 +84,15 @@ def test_goals_are_shares_of_the_bare_rate() -> None:
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_the_whole_job_and_its_steady_state_are_compared(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("mgray.recipes.bench.ingest.SYNTAXES", ("htj2k",))
-    config = BenchConfig(out=tmp_path, full_exams=5, full_rows=624)
-    measured = measure_ingest(config, tmp_path, tmp_path / "log")
+def test_the_whole_job_and_its_steady_state_are_compared(
+    phantom_archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = "mgray.recipes.bench.ingest"
+    monkeypatch.setattr(f"{bench}.SYNTAXES", ("j2k",))
+    monkeypatch.setattr(f"{bench}.make_full_size", lambda config, log: None)
+    monkeypatch.setattr(f"{bench}.full_size_archive", lambda config, syntax: phantom_archive)
+    measured = measure_ingest(BenchConfig(full_exams=10), tmp_path, tmp_path / "log")
     whole, steady = measured.comparisons
     assert whole.bare == steady.bare
     assert 0 < whole.ours[0] < steady.ours[0]
-    assert measured.notes[0].startswith("ingest: 40 images of 624 rows in each syntax; mean file")
+    assert measured.notes[0].startswith("ingest: 80 images of")
