@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from mgray import schema
@@ -79,3 +80,10 @@ def test_a_table_that_teaches_nothing_is_refused(
     found += [train, pair("val")]
     with pytest.raises(DataError, match=message):
         check_data(Path(), DataConfig(partner_findings=partner_findings))
+
+
+def test_a_model_names_the_licences_of_all_its_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    tags = pa.table({"licence_tag": ["EMBED", "CC0-1.0", None, "EMBED"]})
+    table = ImageTable(Path(), tags, schema.PLACE.empty_table())
+    monkeypatch.setattr(fusion.ImageTable, "open", lambda _: table)
+    assert fusion._licences(Path()) == ("CC0-1.0", "EMBED", "unknown")
