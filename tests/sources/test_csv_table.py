@@ -175,3 +175,9 @@ def test_table_that_is_no_text_is_one_line(tmp_path):
     (tmp_path / "catalog.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="not a UTF-8 CSV table"):
         CsvSource().catalog(tmp_path)
+
+
+def test_files_that_are_not_there_are_counted(tmp_path):
+    (tmp_path / "catalog.csv").write_text("path\na.dcm\nb.dcm\n")
+    (tmp_path / "a.dcm").touch()
+    assert [(one.expected, one.found) for one in CsvSource().verify(tmp_path)] == [(2, 1)]

@@ -73,3 +73,7 @@ def test_missing_column_is_named(archive):
     (archive / "exams.csv").write_text("path,sop_instance_uid\n")
     with pytest.raises(ConfigError, match="has no column 'patient_id'"):
         PhantomSource().catalog(archive)
+
+
+def test_images_are_counted_against_the_table(archive):
+    assert [(one.expected, one.found) for one in PhantomSource().verify(archive)] == [(1, 2)]
