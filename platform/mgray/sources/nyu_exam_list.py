@@ -142,7 +142,7 @@ def _labels(
             "label_level": "breast",
             "annotations": _annotations(exam, view, stem, seen),
             "extra_json": dumps(extra),
-            "raster": {"format": "picture", "uid": f"NYU {stem}", "bits": 16},
+            "raster": {"format": "picture", "uid": f"NYU {stem}"},
         }
     )
 
