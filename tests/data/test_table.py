@@ -55,6 +55,12 @@ def test_records_come_in_the_order_asked_for_with_their_own_pixels(folder: Path)
         assert read_stored(record)[0, 0] == int(ids[row][1:])
 
 
+def test_columns_that_are_not_asked_for_are_not_read(folder: Path) -> None:
+    table = ImageTable.open(folder)
+    whole, some = table.records([4])[0], table.records([4], ["rows", "image_id"])[0]
+    assert some == {name: whole[name] for name in ("rows", "image_id", "pixels")}
+
+
 def test_length_counts_all_shards(folder: Path) -> None:
     assert len(ImageTable.open(folder)) == 11
 

@@ -171,3 +171,9 @@ def test_black_and_white_are_the_ends():
     found = shown(window_center=[2000.0], window_width=[100.0])
     assert found.dtype == np.float32
     assert (found.min(), found.max()) == (0.0, 1.0)
+
+
+def test_a_range_that_16_bits_cannot_subtract_is_shown_right():
+    stored = np.array([[-30000, 0, 30000]], np.int16)
+    wide, told = stored.astype(np.int32), {"bits_stored": 16, "pixel_representation": 1}
+    np.testing.assert_array_equal(shown(stored, **told), shown(wide, **told))

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, NotRequired, TypedDict, Unpack
+from typing import Any, Final, NotRequired, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -17,8 +17,12 @@ from mgray.data.pairs import Pair
 from mgray.data.sampler import class_weights, epoch_sequence, rank_positions
 from mgray.data.table import ImageTable
 from mgray.data.targets import FINDING_COLUMNS, MALIGNANT, Sample, prepare_sample, read_findings
+from mgray.dicom.pixels import DISPLAY_COLUMNS
 
 __all__ = ["Batch", "DataConfig", "Place", "batches", "steps_per_epoch"]
+
+READ_COLUMNS: Final = tuple(dict.fromkeys((*DISPLAY_COLUMNS, *FINDING_COLUMNS, "view")))
+"""What a sample is made from, beside the pixels."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +175,7 @@ class _Epoch:
 
     def _records(self, chosen: Sequence[Pair]) -> list[dict[str, dict[str, Any]]]:
         rows = [pair.rows[kind] for pair in chosen for kind in self.kinds]
-        found = iter(self.table.records(rows))
+        found = iter(self.table.records(rows, READ_COLUMNS))
         return [{kind: next(found) for kind in self.kinds} for _ in chosen]
 
     def _partner(self, pair: Pair) -> dict[str, Any] | None:

@@ -111,7 +111,7 @@ def encode_htj2k(stored: Integer[np.ndarray, "height width"]) -> bytes:
 
 
 def decode_htj2k(codestream: bytes, reduce: int = 0) -> Integer[np.ndarray, "height width"]:
-    """Decode what ``encode_htj2k`` made, int32.
+    """Decode what ``encode_htj2k`` made, signed integers of 16 or 32 bits.
 
     Args:
         codestream: From the image table.
@@ -125,10 +125,9 @@ def decode_htj2k(codestream: bytes, reduce: int = 0) -> Integer[np.ndarray, "hei
     if not 0 <= reduce <= HTJ2K_RESOLUTIONS:
         raise ValueError(f"reduce={reduce}: expected 0 to {HTJ2K_RESOLUTIONS}")
     try:
-        values = _open_jph(codestream, reduce)
+        return _open_jph(codestream, reduce)
     except Exception as error:
         raise Rejected("corrupt_pixels", f"HTJ2K: {type(error).__name__}") from None
-    return values.astype(np.int32)
 
 
 def codec(module: str) -> Any:

@@ -53,7 +53,8 @@ def apply_grey(
     check_grey(columns)
     low, high = int(stored.min()), int(stored.max())
     shown = display_values(np.arange(low, high + 1), columns).astype(np.float32)
-    return np.take(shown, stored - low)
+    place = np.subtract(stored, low, dtype=np.intp)  # 16 bits would overflow
+    return np.asarray(np.take(shown, place))
 
 
 def display_values(

@@ -1,7 +1,7 @@
 """Pixels out of the image table: stored values, display values, at full or reduced size."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -9,9 +9,26 @@ from jaxtyping import Float, Int
 from mgray.dicom.codecs import HTJ2K_RESOLUTIONS, decode_htj2k, encode_htj2k
 from mgray.dicom.grey import apply_grey, stored_range
 
+STORED_COLUMNS: Final = ("pixel_reduce", "pixel_offset", "bits_stored", "pixel_representation")
+"""What ``read_stored`` reads of a row beside its pixels."""
+DISPLAY_COLUMNS: Final = (
+    *STORED_COLUMNS,
+    "rescale_slope",
+    "rescale_intercept",
+    "window_center",
+    "window_width",
+    "voi_lut",
+    "voi_lut_function",
+    "photometric_interpretation",
+    "presentation_lut_shape",
+    "pixel_padding_value",
+    "pixel_padding_range_limit",
+)
+"""What ``read_display`` reads of a row beside its pixels."""
+
 
 def read_stored(columns: Mapping[str, Any], reduce: int = 0) -> Int[np.ndarray, "height width"]:
-    """Read stored values, int32.
+    """Read stored values, signed integers of 16 bits where these hold them, else of 32.
 
     Args:
         columns: A row of ``schema.IMAGE``; ``pixels``, ``pixel_reduce``, ``pixel_offset`` and the
@@ -25,8 +42,10 @@ def read_stored(columns: Mapping[str, Any], reduce: int = 0) -> Int[np.ndarray, 
         raise ValueError(
             f"reduce={reduce}: expected {kept} or more, the table holds no larger size"
         )
-    values = decode_htj2k(columns["pixels"], reduce - kept) - np.int32(columns["pixel_offset"])
-    return np.clip(values, *stored_range(columns)) if reduce else values
+    values = decode_htj2k(columns["pixels"], reduce - kept)
+    if columns["pixel_offset"]:
+        values = values - np.int32(columns["pixel_offset"])
+    return np.clip(values, *stored_range(columns), dtype=np.int32) if reduce else values
 
 
 def read_display(columns: Mapping[str, Any], reduce: int = 0) -> Float[np.ndarray, "height width"]:
