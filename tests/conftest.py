@@ -19,6 +19,11 @@ os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
 ROOT = Path(__file__).parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slow ones, so that no process ends long after the others."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[None]:
     """One small Ray for the whole run; workers import mgray from this checkout."""

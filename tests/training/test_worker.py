@@ -20,7 +20,7 @@ from mgray.training.stages import Stage, train_stage
 from mgray.training.task import Task
 from mgray.training.worker import train_on_ray
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
 class StoppedPort(LocalPort):

@@ -63,6 +63,7 @@ def sockets_left_open() -> Iterator[None]:
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(ROUNDS))
 def test_deaths_on_a_cluster_lose_nothing(cluster, large, tmp_path, seed):
     rng, out = random.Random(f"cluster {seed}"), tmp_path / "table"
