@@ -7,7 +7,7 @@ import pytest
 from mgray.dicom.example import example_file
 from mgray.dicom.record import read_record
 from mgray.errors import ConfigError, DataError
-from mgray.recipes.nyu_export import LIST, export_exam_list, sixteen_bits
+from mgray.recipes.nyu_export import LIST, _labels, export_exam_list, sixteen_bits
 from mgray.sources.nyu_exam_list import NyuExamListSource
 
 
@@ -22,8 +22,20 @@ def test_exams_of_four_views_are_written_as_nyu_reads_them(
     rows = NyuExamListSource().catalog(out).rows
     assert len(rows) == 40
     assert {row.labels["view"] for row in rows} == {"CC", "MLO"}
+    assert {row.labels["licence_tag"] for row in rows} == {"Apache-2.0"}
+    assert {exam["cancer_label"]["unknown"] for exam in listed} == {0}
     with pytest.raises(ConfigError, match="is there already"):
         export_exam_list(phantom_table, out)
+
+
+@pytest.mark.parametrize("source", ["birads_proxy", "assumed_normal", None])
+def test_proxies_are_unknown_not_pathology(source: str | None) -> None:
+    sure = {"cancer": 0, "pathology": "benign", "label_source": "pathology"}
+    proxy = {"cancer": 1, "pathology": None, "label_source": source}
+    exam = {"L-CC": [0], "L-MLO": [0], "R-CC": [1], "R-MLO": [1]}
+    told = _labels([sure, proxy], exam)
+    assert (told["unknown"], told["malignant"], told["left_benign"]) == (1, 0, 1)
+    assert _labels([sure, {**proxy, "label_source": "registry"}], exam)["unknown"] == 0
 
 
 def record(face: str = "right", side: str = "L", **attributes: object) -> dict[str, object]:

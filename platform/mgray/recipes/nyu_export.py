@@ -17,11 +17,13 @@ from mgray.dicom.grey import is_inverted, stored_range
 from mgray.dicom.pixels import read_stored
 from mgray.errors import ConfigError, DataError
 from mgray.licence import check_sharing
-from mgray.sources.nyu_exam_list import VIEWS
+from mgray.sources.nyu_exam_list import LICENCES, VIEWS
 from mgray.sources.plain_pickle import write_pickle
 
 LIST: Final = "exam_list_before_cropping.pkl"
 STORED_FACES: Final = {"L": "right", "R": "left"}
+UNPROVEN: Final = frozenset({None, "birads_proxy", "assumed_normal"})
+"""Sources of a label that a list of NYU's, whose labels are pathology, cannot say."""
 COLUMNS: Final = (
     "exam_id",
     "laterality",
@@ -29,6 +31,7 @@ COLUMNS: Final = (
     "image_kind",
     "cancer",
     "pathology",
+    "label_source",
     "licence_tag",
 )
 
@@ -37,7 +40,8 @@ def export_exam_list(table: Path, out: Path, allow: Collection[str] = ()) -> int
     """Write the FFDM of all exams that have the four standard views.
 
     Pixels keep their order but no window: stored values, rising with brightness, over 16 bits. Left
-    breasts face right and right ones left, which the list calls ``horizontal_flip`` NO.
+    breasts face right and right ones left, which the list calls ``horizontal_flip`` NO. It names
+    the licence of each image.
 
     Args:
         table: Image table, stored at full size.
@@ -81,6 +85,10 @@ def _exam(
     from PIL import Image
 
     told: dict[str, Any] = {"horizontal_flip": "NO", "cancer_label": _labels(rows, exam)}
+    told[LICENCES] = {
+        view: [rows[at]["licence_tag"] or "unknown" for at in numbers]
+        for view, numbers in exam.items()
+    }
     for view, numbers in exam.items():
         told[view] = []
         for record in images.records(numbers):
@@ -111,14 +119,18 @@ def sixteen_bits(record: Mapping[str, Any]) -> UInt16[np.ndarray, "height width"
 
 
 def _labels(rows: list[Mapping[str, Any]], exam: Mapping[str, list[int]]) -> dict[str, int]:
-    """Say of each side and of the exam whether it is benign, malignant or unknown."""
+    """Say of each side and of the exam whether it is benign, malignant or unknown.
+
+    A proxy or an assumption is unknown, and so is a side with an image that nothing is told of.
+    """
     told: dict[str, int] = {}
     known = True
     for side, word in (("L", "left"), ("R", "right")):
         own = [rows[at] for view, numbers in exam.items() if view[0] == side for at in numbers]
-        known &= any(row["cancer"] is not None for row in own)
-        told[f"{word}_malignant"] = int(any(row["cancer"] == 1 for row in own))
-        told[f"{word}_benign"] = int(any(row["pathology"] == "benign" for row in own))
+        proven = [row for row in own if row["label_source"] not in UNPROVEN]
+        known &= len(proven) == len(own) and all(row["cancer"] is not None for row in own)
+        told[f"{word}_malignant"] = int(any(row["cancer"] == 1 for row in proven))
+        told[f"{word}_benign"] = int(any(row["pathology"] == "benign" for row in proven))
     for kind in ("malignant", "benign"):
         told[kind] = int(told[f"left_{kind}"] or told[f"right_{kind}"])
     return {**told, "unknown": int(not known)}
