@@ -52,6 +52,20 @@ def test_chain_without_an_end_is_refused():
         trace(["1", "2", "3"])
 
 
+@pytest.mark.parametrize("code", ["-1", "8", "12", "\u00b2"])
+def test_direction_is_one_digit(code):
+    with pytest.raises(ValueError, match="one digit from 0 to 7"):
+        trace(["10", "20", code, "#"])
+
+
+@pytest.mark.parametrize("total", ["TOTAL_ABNORMALITIES 2", "TOTAL_ABNORMALITIES", ""])
+def test_overlay_that_is_cut_between_abnormalities_is_unreadable(total):
+    text = overlay({"chain": chain(*BOX)})
+    assert len(read_overlay(text)) == 1
+    with pytest.raises(ValueError, match="not as many abnormalities"):
+        read_overlay(text.replace("TOTAL_ABNORMALITIES 1", total))
+
+
 def test_several_lesion_types_and_not_applicable_words():
     lesions = [
         "LESION_TYPE CALCIFICATION TYPE PLEOMORPHIC-PUNCTATE DISTRIBUTION N/A",

@@ -83,7 +83,7 @@ class DdsmSource:
 
     name: str = "ddsm"
     licence_tag: str = "DDSM"
-    adapter_version: str = "1"
+    adapter_version: str = "2"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
