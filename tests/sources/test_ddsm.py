@@ -106,6 +106,18 @@ def test_decoded_file_of_another_size_is_refused(ddsm, rows):
     assert ([*made.rows], made.refused) == ([good], {bad: "header_mismatch"})
 
 
+@pytest.mark.parametrize(("case", "words"), [("A-1000-1", "HP 7"), ("A-1", ""), ("E-1", "HOWTEK")])
+def test_digitiser_that_nothing_tells_is_not_guessed(case, words):
+    assert digitiser_of(case, words) is None
+
+
+def test_images_of_an_unknown_digitiser_are_counted_and_stay_raw(ddsm):
+    ddsm.image(ddsm.case("A-1000-1", digitizer="HP 7"), "LEFT_CC")
+    catalog = DdsmSource().catalog(ddsm.write())
+    assert {one.code: one.count for one in catalog.notices}["digitiser_unknown"] == 1
+    assert "rescale" not in catalog.rows[0].labels["raster"]
+
+
 @pytest.mark.parametrize(
     ("case", "words", "digitiser", "grey", "density"),
     [
