@@ -64,6 +64,22 @@ def test_monochrome1_is_turned_bright() -> None:
     assert set(np.unique(sums)) <= {65534, 65535, 65536}
 
 
+def test_slope_that_falls_turns_the_polarity() -> None:
+    plain, falling = record(), {**record(), "rescale_slope": -1.0}
+    sums = sixteen_bits(plain).astype(int) + sixteen_bits(falling)
+    assert set(np.unique(sums)) <= {65534, 65535, 65536}
+    both = {**record(PhotometricInterpretation="MONOCHROME1"), "rescale_slope": -1.0}
+    both["pixels_face"] = "right"
+    assert np.array_equal(sixteen_bits(both), sixteen_bits(plain))
+
+
+def test_padding_is_black_in_either_polarity() -> None:
+    for photometric in ("MONOCHROME2", "MONOCHROME1"):
+        padded = record(PhotometricInterpretation=photometric, PixelPaddingValue=0)
+        pixels = sixteen_bits({**padded, "pixels_face": "right"})
+        assert (pixels[0, 63], pixels[48, 0] == 65535) == (0, photometric == "MONOCHROME2")
+
+
 def test_smaller_size_is_refused() -> None:
     with pytest.raises(DataError, match="smaller images only"):
         sixteen_bits({**record(), "pixel_reduce": 1})

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt16
 
 from mgray.data.table import ImageTable
-from mgray.dicom.grey import is_inverted, stored_range
+from mgray.dicom.grey import is_inverted, is_padding, stored_range
 from mgray.dicom.pixels import read_stored
 from mgray.errors import ConfigError, DataError
 from mgray.licence import check_sharing
@@ -101,6 +101,8 @@ def _exam(
 def sixteen_bits(record: Mapping[str, Any]) -> UInt16[np.ndarray, "height width"]:
     """Stretch the range of the stored bits over 16, bright rising, the breast facing inwards.
 
+    Padding is 0.
+
     Args:
         record: A row of the image table with pixels.
 
@@ -110,9 +112,10 @@ def sixteen_bits(record: Mapping[str, Any]) -> UInt16[np.ndarray, "height width"
     if record["pixel_reduce"]:
         raise DataError("the table holds smaller images only: ingest again without resolution=")
     low, high = stored_range(record)
-    values = read_stored(record).astype(np.float64)
-    share = np.clip((values - low) / (high - low), 0.0, 1.0)
-    share = 1.0 - share if is_inverted(record) else share
+    stored = read_stored(record)
+    share = np.clip((stored.astype(np.float64) - low) / (high - low), 0.0, 1.0)
+    falling = is_inverted(record) != ((record["rescale_slope"] or 1.0) < 0)
+    share = np.where(is_padding(stored, record), 0.0, 1.0 - share if falling else share)
     turned = record["pixels_face"] not in ("unknown", STORED_FACES[record["laterality"]])
     share = share[:, ::-1] if turned else share
     return np.rint(share * 65535).astype(np.uint16)
