@@ -95,7 +95,7 @@ class CbisDdsmSource:
 
     name: str = "cbis_ddsm"
     licence_tag: str = "CC-BY-3.0"
-    adapter_version: str = "1"
+    adapter_version: str = "2"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
