@@ -5,7 +5,7 @@ from mgray.licence import TERMS, check_sharing
 
 
 def test_free_and_unknown_licences_forbid_nothing():
-    check_sharing(["CC-BY-4.0", "Apache-2.0", "my own", "unknown"], "data")
+    check_sharing(["CC-BY-4.0", "Apache-2.0", "unknown"], "data")
     check_sharing(["CC-BY-NC-4.0", "RSNA"], "models")
 
 
@@ -20,6 +20,20 @@ def test_permission_is_given_by_name():
     check_sharing(["EMBED"], "models", allow=["EMBED"])
     with pytest.raises(LicenceError, match="EMBED"):
         check_sharing(["EMBED"], "models", allow=["all"])
+
+
+@pytest.mark.parametrize("tag", ["embed", "EMBED ", " Embed"])
+def test_tag_is_meant_in_any_case(tag):
+    with pytest.raises(LicenceError, match="licence EMBED forbids"):
+        check_sharing([tag], "models")
+    check_sharing(["EMBED"], "models", allow=[tag])
+
+
+def test_tag_that_nobody_knows_is_refused_unless_named():
+    with pytest.raises(LicenceError, match="licence EMBDE is none that is known") as error:
+        check_sharing(["EMBDE", "CC0-1.0"], "data")
+    assert str(error.value).endswith("say allow=[EMBDE]")
+    check_sharing(["EMBDE"], "data", allow=["EMBDE"])
 
 
 @pytest.mark.parametrize("tag", ["EMBED", "VinDr-Mammo", "CSAW-CC", "OMI-DB"])

@@ -67,19 +67,39 @@ def check_sharing(tags: Iterable[str], what: What, allow: Collection[str] = ()) 
     """Refuse to hand on what a licence forbids.
 
     Args:
-        tags: Of all rows concerned; one that is not in ``TERMS`` forbids nothing.
+        tags: Of all rows concerned, in any case; one that is not in ``TERMS`` may forbid anything,
+            so it is refused too.
         what: What is handed on.
         allow: Tags whose owner gave permission.
 
     Raises:
         LicenceError: Names the tags and how to say that there is permission.
     """
-    told = [(tag, TERMS[tag]) for tag in sorted(set(tags) & TERMS.keys())]
-    free = {tag: terms.share_data if what == "data" else terms.share_models for tag, terms in told}
-    refused = [tag for tag in free if not free[tag] and tag not in allow]
-    if refused:
-        noun = "data under it" if what == "data" else "weights trained on data under it"
-        raise LicenceError(
-            f"licence {refused[0]} forbids handing on {noun} ({TERMS[refused[0]].text}): "
-            f"with its owner's permission say allow=[{','.join(refused)}]"
-        )
+    permitted = {_folded(tag) for tag in allow}
+    asked = {_folded(tag): tag for tag in sorted(tags)}
+    terms = {KNOWN.get(word, tag): TERMS.get(KNOWN.get(word, "")) for word, tag in asked.items()}
+    refused = [
+        tag
+        for tag, said in terms.items()
+        if not (said and (said.share_data if what == "data" else said.share_models))
+        and _folded(tag) not in permitted
+    ]
+    if not refused:
+        return
+    said = terms[refused[0]]
+    noun = "data under it" if what == "data" else "weights trained on data under it"
+    fault = (
+        f"forbids handing on {noun} ({said.text})"
+        if said
+        else f"is none that is known, so nobody can tell whether it forbids handing on {noun}"
+    )
+    raise LicenceError(
+        f"licence {refused[0]} {fault}: with its owner's permission say allow=[{','.join(refused)}]"
+    )
+
+
+def _folded(tag: str) -> str:
+    return tag.strip().lower()
+
+
+KNOWN: Final = {_folded(tag): tag for tag in TERMS}

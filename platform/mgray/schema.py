@@ -50,6 +50,7 @@ QC_FLAGS: Final = (
     "mask_resized",
     "crop_mask_swapped",
     "mask_unreadable",
+    "size_contradicted",
     "pathology_on_other_exam",
     "assumed_normal",
     "no_biopsy",

@@ -1,5 +1,6 @@
 import io
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
@@ -65,6 +66,23 @@ def test_mask_of_another_aspect_too(put):
 def test_full_size_cutout_of_many_greys_is_no_mask(put):
     grey = np.random.default_rng(0).integers(0, 4000, SHAPE).astype(np.uint16)
     assert found(put("a.dcm", grey, 12), put("b.dcm", cutout(), 12)) == (None, ["mask_unreadable"])
+
+
+def test_lone_cutout_is_no_mask(put):
+    grey = np.random.default_rng(0).integers(0, 4000, SHAPE).astype(np.uint16)
+    for lone in (put("a.dcm", cutout(), 12), put("b.dcm", grey, 12)):
+        assert found(lone) == (None, ["mask_unreadable"])
+
+
+def test_mask_that_is_set_everywhere_is_none(put):
+    assert found(put("m.dcm", np.full(SHAPE, 255, np.uint8))) == (None, ["mask_unreadable"])
+
+
+@pytest.mark.parametrize("shape", [(4,), (64, 64), (1, 2**16, 2**16)])
+def test_voxels_that_are_no_volume_are_no_mask(tmp_path, shape):
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.create_dataset("dbt", shape, np.uint8, chunks=True)
+    assert found(tmp_path / "m.h5") == (None, ["mask_unreadable"])
 
 
 def test_jpeg_mask_is_read_through_its_noise(tmp_path):

@@ -7,7 +7,7 @@ from PIL import Image
 from mgray.dicom.door import read_file
 from mgray.dicom.limits import Limits
 from mgray.dicom.pixels import read_stored
-from mgray.dicom.raster import decode_raster
+from mgray.dicom.raster import decode_raster, read_picture
 from mgray.errors import Rejected
 
 Y, X = np.mgrid[:96, :64]
@@ -113,3 +113,25 @@ def test_size_is_checked_before_decoding():
     with pytest.raises(Rejected) as error:
         decode_raster(picture(EIGHT, "PNG"), PICTURE, small)
     assert error.value.reason == "too_large"
+
+
+def written(picture):
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def test_palette_picture_is_read_as_what_it_shows():
+    picture = Image.fromarray(np.array([[0, 1], [2, 1]], np.uint8)).convert("P")
+    picture.putpalette([0, 0, 0, 200, 200, 200, 90, 90, 90])
+    assert read_picture(written(picture), Limits()).tolist() == [[0, 200], [90, 200]]
+    picture.putpalette([0, 0, 0, 200, 0, 0, 90, 90, 90])
+    with pytest.raises(Rejected, match="colour"):
+        read_picture(written(picture), Limits())
+
+
+def test_transparency_is_no_colour():
+    grey, seen = np.array([[3, 4]], np.uint8), np.array([[255, 0]], np.uint8)
+    for bands in ([grey, seen], [grey, grey, grey, seen]):
+        picture = Image.fromarray(np.stack(bands, -1))
+        assert read_picture(written(picture), Limits()).tolist() == [[3, 4]]

@@ -7,7 +7,7 @@ import pytest
 from mgray.dicom.example import example_file
 from mgray.dicom.record import read_record
 from mgray.errors import ConfigError, DataError
-from mgray.recipes.nyu_export import LIST, export_exam_list, sixteen_bits
+from mgray.recipes.nyu_export import LIST, _labels, export_exam_list, sixteen_bits
 from mgray.sources.nyu_exam_list import NyuExamListSource
 
 
@@ -22,8 +22,20 @@ def test_exams_of_four_views_are_written_as_nyu_reads_them(
     rows = NyuExamListSource().catalog(out).rows
     assert len(rows) == 40
     assert {row.labels["view"] for row in rows} == {"CC", "MLO"}
+    assert {row.labels["licence_tag"] for row in rows} == {"Apache-2.0"}
+    assert {exam["cancer_label"]["unknown"] for exam in listed} == {0}
     with pytest.raises(ConfigError, match="is there already"):
         export_exam_list(phantom_table, out)
+
+
+@pytest.mark.parametrize("source", ["birads_proxy", "assumed_normal", None])
+def test_proxies_are_unknown_not_pathology(source: str | None) -> None:
+    sure = {"cancer": 0, "pathology": "benign", "label_source": "pathology"}
+    proxy = {"cancer": 1, "pathology": None, "label_source": source}
+    exam = {"L-CC": [0], "L-MLO": [0], "R-CC": [1], "R-MLO": [1]}
+    told = _labels([sure, proxy], exam)
+    assert (told["unknown"], told["malignant"], told["left_benign"]) == (1, 0, 1)
+    assert _labels([sure, {**proxy, "label_source": "registry"}], exam)["unknown"] == 0
 
 
 def record(face: str = "right", side: str = "L", **attributes: object) -> dict[str, object]:
@@ -50,6 +62,22 @@ def test_monochrome1_is_turned_bright() -> None:
     inverted["pixels_face"] = "right"
     sums = sixteen_bits(plain).astype(int) + sixteen_bits(inverted)
     assert set(np.unique(sums)) <= {65534, 65535, 65536}
+
+
+def test_slope_that_falls_turns_the_polarity() -> None:
+    plain, falling = record(), {**record(), "rescale_slope": -1.0}
+    sums = sixteen_bits(plain).astype(int) + sixteen_bits(falling)
+    assert set(np.unique(sums)) <= {65534, 65535, 65536}
+    both = {**record(PhotometricInterpretation="MONOCHROME1"), "rescale_slope": -1.0}
+    both["pixels_face"] = "right"
+    assert np.array_equal(sixteen_bits(both), sixteen_bits(plain))
+
+
+def test_padding_is_black_in_either_polarity() -> None:
+    for photometric in ("MONOCHROME2", "MONOCHROME1"):
+        padded = record(PhotometricInterpretation=photometric, PixelPaddingValue=0)
+        pixels = sixteen_bits({**padded, "pixels_face": "right"})
+        assert (pixels[0, 63], pixels[48, 0] == 65535) == (0, photometric == "MONOCHROME2")
 
 
 def test_smaller_size_is_refused() -> None:

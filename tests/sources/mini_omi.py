@@ -47,9 +47,11 @@ class Omi:
         where["Opinion"] = opinion
 
     def side_opinion(self, event: str, side: str, opinion: str) -> None:
-        """Say the opinion of an event of a whole side."""
+        """Say the opinion of an event of a whole side, a word; the other side's is null."""
         found = self.nbss.setdefault("optm1", {}).setdefault("7", {"EpisodeType": "R"})
-        found.setdefault(event, {})[{"L": "left_opinion", "R": "right_opinion"}[side]] = opinion
+        told = found.setdefault(event, {})
+        for name, word in (("left_opinion", "L"), ("right_opinion", "R")):
+            told[name] = opinion if word == side else told.get(name)
 
     def write(self) -> Path:
         """Write the JSON files."""

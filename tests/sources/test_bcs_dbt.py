@@ -5,7 +5,7 @@ import pytest
 from mgray.errors import ConfigError, NotFoundError
 from mgray.sources.bcs_dbt import BcsDbtSource
 from tests.sources.kit import marked
-from tests.sources.mini_bcs_dbt import BcsDbt, upside_down
+from tests.sources.mini_bcs_dbt import CLASSES, BcsDbt, upside_down
 
 LEFT, RIGHT = (8, 30, 18, 42), (46, 30, 58, 42)
 
@@ -70,6 +70,52 @@ def test_class_becomes_pathology_and_cancer(dbt, labels, label, pathology, cance
         pathology, cancer, source,
     )  # fmt: skip
     assert json.loads(told["extra_json"])["classes"] == [label]
+
+
+@pytest.mark.parametrize("what", ["file-paths", "labels", "boxes"])
+def test_tables_of_two_releases_are_refused(dbt, labels, what):
+    _, key = dbt.volume(label="Cancer", box=LEFT)
+    dbt.box(key, LEFT)
+    root = dbt.write()
+    old = root / f"BCS-DBT {what}-train-v1.csv"
+    old.write_text((root / f"BCS-DBT {what}-train-v2.csv").read_text())
+    with pytest.raises(ConfigError, match=f"2 tables of {what} for the split train, expected one"):
+        labels()
+
+
+def test_names_with_a_hyphen_are_found(dbt):
+    path, _ = dbt.volume(label="Cancer")
+    for table in dbt.write().glob("*.csv"):
+        table.rename(table.with_name(table.name.replace("BCS-DBT ", "BCS-DBT-")))
+    (row,) = BcsDbtSource().catalog(dbt.root).rows
+    assert (row.path, row.labels["cancer"]) == (path, 1)
+
+
+def test_box_without_a_class_is_not_benign(dbt, labels):
+    path, key = dbt.volume(label="Cancer")
+    dbt.box(key, LEFT, kind="")
+    assert [one["pathology"] for one in labels()[path]["annotations"]] == [None]
+    notices = {one.code: one.count for one in BcsDbtSource().catalog(dbt.root).notices}
+    assert notices["boxes_unclassed"] == 1
+
+
+@pytest.mark.parametrize("held", [("Normal", "Actionable"), ("Benign", "Cancer"), ()])
+def test_classes_that_are_not_one_are_no_label(dbt, labels, held):
+    path, _ = dbt.volume()
+    dbt.labels["train"][0].update({**dict.fromkeys(CLASSES, 0), **dict.fromkeys(held, 1)})
+    told = labels()[path]
+    assert not {"cancer", "pathology", "label_source"} & told.keys()
+    notices = {one.code: one.count for one in BcsDbtSource().catalog(dbt.root).notices}
+    assert notices["class_unclear"] == 1
+
+
+def test_volume_without_a_row_of_labels_is_counted(dbt, labels):
+    path, _ = dbt.volume()
+    dbt.volume()
+    dbt.labels["train"].pop(0)
+    assert "cancer" not in labels()[path]
+    notices = {one.code: one.count for one in BcsDbtSource().catalog(dbt.root).notices}
+    assert notices["labels_missing"] == 1
 
 
 @pytest.mark.parametrize("classic", [True, False])

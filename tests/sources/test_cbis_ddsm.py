@@ -203,3 +203,10 @@ def test_wrong_folder_and_other_columns_are_one_line(cbis):
     put_table(cbis.root / "mass_case_description_train_set.csv", [{"patient_id": 1}])
     with pytest.raises(ConfigError, match="lacks the columns 'left or right breast', "):
         CbisDdsmSource().catalog(cbis.root)
+
+
+def test_table_of_another_split_is_one_line(cbis):
+    cbis.root.mkdir()
+    put_table(cbis.root / "mass_case_description_all_set.csv", [{"patient_id": 1}])
+    with pytest.raises(ConfigError, match="is of none of train, test: move it out"):
+        CbisDdsmSource().catalog(cbis.root)

@@ -105,3 +105,11 @@ def test_wrong_folder_and_odd_cells_are_one_line(cmmd):
     cmmd.lesion("D1-0001", "L", "perhaps")
     with pytest.raises(ConfigError, match="classification must be one of benign, malignant"):
         CmmdSource().catalog(cmmd.write())
+
+
+def test_nothing_is_assumed_where_a_row_names_no_side(tmp_path, ingest_source):
+    cmmd = Cmmd(tmp_path / "cmmd")
+    path = cmmd.image("D1-0007", "L")
+    cmmd.lesion("D1-0007", "", "Malignant")
+    row = ingest_source("cmmd", cmmd.write(), tmp_path / "table").rows[path]
+    assert (row["cancer"], row["label_source"]) == (None, None)

@@ -66,6 +66,21 @@ def test_mask_becomes_a_box(csaw, rows):
     assert (one["pathology"], one["source"]) == ("malignant", "csaw_cc mask")
 
 
+def test_mask_of_an_image_without_cancer_is_no_cancer(csaw, labels):
+    paths = [csaw.image(7, box=BOX), csaw.image(8, box=BOX, **case("Left", 3))]
+    told = labels(csaw)
+    assert [told[path]["annotations"][0]["pathology"] for path in paths] == [None, None]
+    notices = {one.code: one.count for one in CsawCcSource().catalog(csaw.root).notices}
+    assert notices["masks_without_cancer"] == 2
+
+
+def test_image_of_no_side_is_unknown_where_the_woman_has_cancer(csaw, labels):
+    sick = csaw.image(7, imagelaterality="", **case("Left", 1))
+    healthy = csaw.image(8, imagelaterality="")
+    told = labels(csaw)
+    assert (told[sick].get("cancer"), told[healthy]["cancer"]) == (None, 0)
+
+
 def test_masks_are_no_images(csaw, rows):
     csaw.image(1, "L", box=BOX)
     made = rows(csaw)

@@ -52,6 +52,20 @@ def test_chain_without_an_end_is_refused():
         trace(["1", "2", "3"])
 
 
+@pytest.mark.parametrize("code", ["-1", "8", "12", "\u00b2"])
+def test_direction_is_one_digit(code):
+    with pytest.raises(ValueError, match="one digit from 0 to 7"):
+        trace(["10", "20", code, "#"])
+
+
+@pytest.mark.parametrize("total", ["TOTAL_ABNORMALITIES 2", "TOTAL_ABNORMALITIES", ""])
+def test_overlay_that_is_cut_between_abnormalities_is_unreadable(total):
+    text = overlay({"chain": chain(*BOX)})
+    assert len(read_overlay(text)) == 1
+    with pytest.raises(ValueError, match="not as many abnormalities"):
+        read_overlay(text.replace("TOTAL_ABNORMALITIES 1", total))
+
+
 def test_several_lesion_types_and_not_applicable_words():
     lesions = [
         "LESION_TYPE CALCIFICATION TYPE PLEOMORPHIC-PUNCTATE DISTRIBUTION N/A",
@@ -90,6 +104,18 @@ def test_decoded_file_of_another_size_is_refused(ddsm, rows):
     (ddsm.root / bad).write_bytes(b"\0" * 100)
     made = rows()
     assert ([*made.rows], made.refused) == ([good], {bad: "header_mismatch"})
+
+
+@pytest.mark.parametrize(("case", "words"), [("A-1000-1", "HP 7"), ("A-1", ""), ("E-1", "HOWTEK")])
+def test_digitiser_that_nothing_tells_is_not_guessed(case, words):
+    assert digitiser_of(case, words) is None
+
+
+def test_images_of_an_unknown_digitiser_are_counted_and_stay_raw(ddsm):
+    ddsm.image(ddsm.case("A-1000-1", digitizer="HP 7"), "LEFT_CC")
+    catalog = DdsmSource().catalog(ddsm.write())
+    assert {one.code: one.count for one in catalog.notices}["digitiser_unknown"] == 1
+    assert "rescale" not in catalog.rows[0].labels["raster"]
 
 
 @pytest.mark.parametrize(

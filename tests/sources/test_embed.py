@@ -219,6 +219,93 @@ def test_pathology_of_a_later_exam_answers_a_screen(embed, labels, asses, day, s
     assert told.get("label_source") == (found and "followup")
 
 
+@pytest.mark.parametrize("asses", ["N", "A"])
+def test_pathology_of_a_later_exam_is_not_its_boxes(embed, labels, asses):
+    path = embed.image(EXAM, "L", num_roi=1, ROI_coords=roi(LEFT))
+    embed.finding(EXAM, "L", asses=asses)
+    proven = {"study_date_anon": "2013-08-01", "path_severity": "0"}
+    embed.finding(LATER, "L", empi_anon=EXAM[:8], **proven)
+    told = labels()[path]
+    assert (told["cancer"], told["label_source"]) == (1, "followup")
+    assert [one["pathology"] for one in told["annotations"]] == [None]
+
+
+@pytest.mark.parametrize(
+    ("side", "day", "expected"),
+    [
+        ("R", "2013-07-03", (1, "followup", ["pathology_on_other_exam"])),
+        ("R", "2014-05-04", (1, "followup", ["pathology_on_other_exam"])),
+        ("R", "2014-05-05", (0, "assumed_normal", ["assumed_normal"])),
+        ("R", "2013-05-03", (0, "assumed_normal", ["assumed_normal"])),
+        ("L", "2013-07-03", (0, "assumed_normal", ["assumed_normal"])),
+    ],
+)
+def test_unnamed_breast_with_a_later_cancer_is_not_normal(embed, labels, side, day, expected):
+    path = embed.image(EXAM, "R")
+    embed.finding(EXAM, "L")
+    embed.finding(LATER, side, empi_anon=EXAM[:8], study_date_anon=day, path_severity="1")
+    told = labels()[path]
+    assert (told["cancer"], told["label_source"], told["qc_flags"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("asses", "day", "found"),
+    [("A", "2013-10-31", 1), ("A", "2013-11-01", None), ("B", "2014-05-04", 1),
+     ("B", "2014-05-05", None), ("A", "2013-05-03", None)],
+)  # fmt: skip
+def test_later_exam_answers_up_to_its_day(embed, labels, asses, day, found):
+    path = embed.image(EXAM, "L")
+    embed.finding(EXAM, "L", asses=asses)
+    embed.finding(LATER, "L", empi_anon=EXAM[:8], study_date_anon=day, path_severity="0")
+    assert labels()[path].get("cancer") == found
+
+
+@pytest.mark.parametrize("side", ["B", ""])
+def test_biopsy_is_of_the_breast_that_bside_names(embed, labels, side):
+    left, right = (embed.image(EXAM, name) for name in "LR")
+    embed.finding(EXAM, side, bside="L", path_severity="0")
+    told = labels()
+    assert (told[left]["cancer"], "cancer" in told[right]) == (1, False)
+
+
+def test_biopsy_of_the_other_breast_is_not_the_findings(embed, labels):
+    left, right = (
+        embed.image(EXAM, side, num_roi=1, ROI_coords=roi(LEFT)) for side in "LR"
+    )  # fmt: skip
+    embed.finding(EXAM, "L", bside="R", path_severity="0")
+    told = labels()
+    assert (told[right]["cancer"], told[right]["label_source"]) == (1, "pathology")
+    assert "cancer" not in told[left]
+    assert [told[path]["annotations"][0]["pathology"] for path in (left, right)] == [None, None]
+
+
+def test_biopsy_of_a_later_exam_is_of_its_own_breast_too(embed, labels):
+    left, right = (embed.image(EXAM, side) for side in "LR")
+    embed.finding(EXAM, "B", asses="A")
+    proven = {"study_date_anon": "2013-06-01", "path_severity": "0", "bside": "L"}
+    embed.finding(LATER, "B", empi_anon=EXAM[:8], **proven)
+    told = labels()
+    assert (told[left]["cancer"], "cancer" in told[right]) == (1, False)
+
+
+def test_biopsy_without_a_side_and_unread_dates_are_counted(embed):
+    for side in "LR":
+        embed.image(EXAM, side)
+    embed.finding(EXAM, "B", path_severity="0", study_date_anon="5/4/2013")
+    embed.finding(LATER, "B", path_severity="0", bside="B")
+    embed.image(LATER, "L")
+    notices = {one.code: one.count for one in EmbedSource().catalog(embed.write()).notices}
+    assert (notices["biopsy_unsided"], notices["dates_unread"]) == (2, 1)
+
+
+def test_exams_without_a_patient_do_not_answer_each_other(embed, labels):
+    path = embed.image(EXAM, "L")
+    embed.finding(EXAM, "L", asses="A", empi_anon="")
+    later = {"study_date_anon": "2013-06-01", "path_severity": "0", "empi_anon": ""}
+    embed.finding(LATER, "L", **later)
+    assert "cancer" not in labels()[path]
+
+
 @pytest.mark.parametrize(
     ("cells", "found"),
     [
@@ -274,6 +361,14 @@ def test_repeated_views_pair_by_the_closest_time(embed, rows):
     assert "paired_by_time" in made.rows[late]["qc_flags"]
     assert "dup_view" in made.rows[early]["qc_flags"]
     assert made.manifest.pairs == 1
+
+
+def test_repeated_views_of_one_time_stay_ambiguous(embed, rows):
+    kinds = ("2D", "2D", "cview")
+    paths = [embed.image(EXAM, "L", kind, SeriesTime="91502") for kind in kinds]
+    made = rows()
+    assert all("ambiguous_pair" in made.rows[path]["qc_flags"] for path in paths)
+    assert made.manifest.pairs == 0
 
 
 def test_repeated_views_without_time_stay_ambiguous(embed, rows):

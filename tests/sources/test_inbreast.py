@@ -56,6 +56,22 @@ def test_region_without_points_is_dropped_and_counted(inbreast):
     assert {one.code: one.count for one in catalog.notices}["rois_without_points"] == 1
 
 
+def test_point_of_other_than_two_numbers_is_dropped_and_counted(inbreast):
+    name = inbreast.image(regions=[("Mass", corners(8, 40, 18, 52))])
+    (file,) = (inbreast.root / "AllXML").iterdir()
+    file.write_text(file.read_text().replace("(8, 40)", "(8,5, 40,5)"))
+    catalog = InbreastSource().catalog(inbreast.write())
+    assert {row.path: row.labels.get("annotations") for row in catalog.rows} == {name: None}
+    assert {one.code: one.count for one in catalog.notices}["rois_without_points"] == 1
+
+
+def test_incomplete_assessment_is_no_proxy(inbreast, labels):
+    path = inbreast.image(**{"Bi-Rads": 0.0})
+    told = labels()[path]
+    assert told["birads"] == 0
+    assert not {"cancer", "label_source"} & told.keys()
+
+
 def test_names_of_regions_are_translated_or_kept(inbreast, labels):
     names = ["Mass", "Cluster", "Calcifications", "Spiculated Region "]
     path = inbreast.image(regions=[(name, corners(*BOX)) for name in names])

@@ -42,6 +42,14 @@ def test_circle_counts_from_the_bottom(mias, rows):
     )  # fmt: skip
 
 
+def test_boxes_of_the_full_size_archive_are_dropped_and_said(mias, rows):
+    path = mias.image(2, ROW, box=BOX)
+    (mias.root / path).write_bytes(b"P5\n64 96\n255\n" + bytes(range(64)) * 96)
+    row = rows().rows[path]
+    assert row["annotations"] == []
+    assert "size_contradicted" in row["qc_flags"]
+
+
 def test_even_is_left_odd_is_right_and_two_are_a_patient(mias, rows):
     paths = [mias.image(number) for number in (1, 2, 3)]
     made = rows()

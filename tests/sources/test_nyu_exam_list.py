@@ -29,10 +29,10 @@ def test_four_views_with_the_labels_of_their_side(nyu, rows):
     nyu.exam(cancer_label=LABEL)
     made = rows()
     told = {
-        (row["laterality"], row["view"]): (row["pathology"], row["cancer"])
+        (row["laterality"], row["view"]): (row["pathology"], row["cancer"], row["label_source"])
         for row in made.rows.values()
     }
-    left, right = ("malignant", 1), (None, 0)
+    left, right = ("malignant", 1, "pathology"), (None, 0, "assumed_normal")
     assert told == {("L", "CC"): left, ("L", "MLO"): left, ("R", "CC"): right, ("R", "MLO"): right}
     assert (made.manifest.exams, made.refused) == (1, {})
 
@@ -41,6 +41,34 @@ def test_four_views_with_the_labels_of_their_side(nyu, rows):
 def test_unknown_is_no_label(nyu, rows, told):
     nyu.exam(**told)
     assert {(row["cancer"], row["label_source"]) for row in rows().rows.values()} == {(None, None)}
+
+
+def bomb():
+    """A few hundred bytes that name 2 ** 64 values."""
+    value = [0]
+    for _ in range(64):
+        value = [value, value]
+    return value
+
+
+@pytest.mark.parametrize("odd", [bomb(), b"bytes", {1: 2}, {"a": (b"",)}])
+def test_values_that_no_list_has_are_one_line(nyu, odd):
+    nyu.exam(more=odd)
+    with pytest.raises(ConfigError, match="holds more than texts and numbers"):
+        NyuExamListSource().catalog(nyu.write())
+
+
+@pytest.mark.parametrize("told", [{"cancer_label": "malignant"}, {"cancer_label": [1]}])
+def test_label_of_another_shape_is_one_line(nyu, told):
+    nyu.exam(**told)
+    with pytest.raises(ConfigError, match="exam 0 of the list: cancer_label must be a dict"):
+        NyuExamListSource().catalog(nyu.write())
+
+
+def test_view_of_another_shape_is_one_line(nyu):
+    nyu.exam()["L-CC"] = "0_L_CC"
+    with pytest.raises(ConfigError, match="exam 0 of the list: L-CC must be a list of stems"):
+        NyuExamListSource().catalog(nyu.write())
 
 
 def test_masks_become_boxes(nyu, rows):

@@ -87,10 +87,49 @@ def test_opinions_of_screening_and_imaging_are_no_pathology(omi, rows, event):
     assert (row["pathology"], row["cancer"], row["label_source"]) == (None, None, None)
 
 
-def test_opinion_of_a_whole_side_counts(omi, rows):
+@pytest.mark.parametrize(
+    ("opinion", "pathology"),
+    [("Malignant", "malignant"), ("Benign", "benign"), ("Normal", "negative"),
+     ("O Malignant", "malignant"), ("Suspicious", None), ("Uncertain", None)],
+)  # fmt: skip
+def test_opinion_of_a_whole_side_is_a_word(omi, rows, opinion, pathology):
+    left, right = (omi.image(side=side) for side in "LR")
+    omi.side_opinion("SURGERY", "L", opinion)
+    made = rows(omi)
+    assert [made.rows[path]["pathology"] for path in (left, right)] == [pathology, None]
+    assert "opinions_unknown" not in made.warnings()
+
+
+def test_opinion_of_a_side_is_worse_than_its_lesion(omi, rows):
     path = omi.image()
-    omi.side_opinion("SURGERY", "L", "OM")
-    assert rows(omi).rows[path]["pathology"] == "malignant"
+    omi.opinion("BIOPSYWIDE", "L", "1", "B2")
+    omi.side_opinion("BIOPSYWIDE", "L", "Malignant")
+    assert rows(omi).rows[path]["cancer"] == 1
+
+
+def test_opinion_in_unlisted_words_is_none_and_counted(omi, rows):
+    path = omi.image()
+    omi.side_opinion("SURGERY", "L", "Perhaps")
+    made = rows(omi)
+    assert made.rows[path]["pathology"] is None
+    assert made.warnings()["opinions_unknown"] == 1
+
+
+def test_lesion_of_one_number_on_both_sides_names_no_box(omi, rows):
+    left, right = (omi.image(side=side, marks=[mark(*BOX)]) for side in "LR")
+    omi.opinion("SURGERY", "L", "1", "H5")
+    omi.opinion("SURGERY", "R", "1", "H2")
+    made = rows(omi)
+    told = [made.rows[path] for path in (left, right)]
+    assert [row["pathology"] for row in told] == ["malignant", "benign"]
+    assert [row["annotations"][0]["pathology"] for row in told] == [None, None]
+    assert made.warnings()["lesions_ambiguous"] == 2
+
+
+def test_opinion_of_the_lesion_itself_is_no_pathology(omi, rows):
+    path = omi.image()
+    omi.opinion("LESION", "L", "1", "B5")
+    assert rows(omi).rows[path]["pathology"] is None
 
 
 def test_lesion_numbers_with_zeros_and_commas_are_found(omi, rows):
@@ -156,6 +195,7 @@ def test_wrong_folder_and_damaged_json_are_one_line(omi):
         OmiDbSource().catalog(omi.root)
     omi.image()
     omi.write()
-    (omi.root / "data" / "optm1" / "imagedb_optm1.json").write_text("{")
-    with pytest.raises(ConfigError, match="an imagedb file of data/ is not JSON of OMI-DB"):
-        OmiDbSource().catalog(omi.root)
+    for text in ("{", "[" * 100_000):
+        (omi.root / "data" / "optm1" / "imagedb_optm1.json").write_text(text)
+        with pytest.raises(ConfigError, match="an imagedb file of data/ is not JSON of OMI-DB"):
+            OmiDbSource().catalog(omi.root)

@@ -34,3 +34,11 @@ def test_comparison_shows_expected_found_and_difference():
 
 def test_whole_release_is_called_so():
     assert comparison("d", [Count("images", 2, 2)]).endswith("the pinned release, whole")
+
+
+def test_verdict_needs_published_numbers():
+    assert comparison("x", [Count("a", None, 3)]).endswith(
+        "no numbers of a release are published to compare with"
+    )
+    assert comparison("x", [Count("a", 3, 3), Count("b", None, 1)]).endswith("release, whole")
+    assert "not the whole" in comparison("x", [Count("a", 3, 2)])

@@ -38,6 +38,19 @@ def test_nothing_is_decided_where_nothing_tells():
     assert groups(taken("ffdm"), taken("ffdm"), taken("synthetic_2d")) == {}
 
 
+def test_equal_times_decide_nothing():
+    same = (taken("ffdm", 9.0), taken("ffdm", 9.0), taken("synthetic_2d", 12.0))
+    assert groups(*same) == {}
+    assert groups(taken("ffdm", 9.0), taken("ffdm", 15.0), taken("synthetic_2d", 12.0)) == {}
+
+
+def test_numbers_of_the_series_part_equal_times():
+    found = groups(
+        taken("ffdm", 9.0, 1.0), taken("ffdm", 9.0, 4.0), taken("synthetic_2d", 12.0, 5.0)
+    )
+    assert found[1] == found[2] != found[0]
+
+
 def test_other_views_and_images_without_key_do_not_matter():
     others = (taken("ffdm", 1.0, key="x"), taken("ffdm", 1.0, key=None), taken("film", 1.0))
     assert groups(taken("ffdm", 1.0), taken("synthetic_2d", 2.0), *others) == {}

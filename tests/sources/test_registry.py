@@ -1,10 +1,11 @@
 import pytest
 
 from mgray.config import build
-from mgray.errors import ConfigError
+from mgray.errors import ConfigError, DataError
 from mgray.ingest.config import IngestConfig
 from mgray.licence import TERMS
 from mgray.schema import QC_FLAGS
+from mgray.sources.embed import EmbedSource
 from mgray.sources.registry import SOURCES, known
 from mgray.sources.source import Source
 
@@ -42,3 +43,13 @@ def test_known_name_is_given_back():
 
 def test_flags_are_unique():
     assert len(set(QC_FLAGS)) == len(QC_FLAGS)
+
+
+def test_fault_in_a_catalog_tells_no_value(ingest_source, tmp_path, monkeypatch):
+    def catalog(self, archive):
+        raise KeyError("Jane Doe")
+
+    monkeypatch.setattr(EmbedSource, "catalog", catalog)
+    with pytest.raises(DataError, match=r"unexpected KeyError at test_registry\.py") as error:
+        ingest_source("embed", tmp_path, tmp_path / "table")
+    assert "Doe" not in str(error.value)

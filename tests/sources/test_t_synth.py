@@ -53,6 +53,41 @@ def test_phantom_without_a_lesion_is_healthy_by_simulation(synth, rows):
     assert (row["cancer"], row["pathology"], row["annotations"]) == (0, "negative", [])
 
 
+@pytest.mark.parametrize("name", ["reconstruction", "projection_DM"])
+def test_odd_phantom_without_its_loc_is_not_healthy(synth, name):
+    path = synth.image(1, name, box=BOX)
+    (synth.root / path).with_suffix(".loc").unlink()
+    catalog = TSynthSource().catalog(synth.root)
+    assert not {"cancer", "pathology", "label_source"} & catalog.rows[0].labels.keys()
+    assert {one.code: one.count for one in catalog.notices}["loc_not_here"] == 1
+
+
+def test_even_phantom_with_a_loc_is_a_lesion_and_counted(synth):
+    synth.image(2, box=BOX)
+    catalog = TSynthSource().catalog(synth.root)
+    assert catalog.rows[0].labels["cancer"] == 1
+    assert {one.code: one.count for one in catalog.notices}["loc_of_even"] == 1
+
+
+@pytest.mark.parametrize("order", ["ElementByteOrderMSB", "BinaryDataByteOrderMSB"])
+def test_order_of_bytes_goes_by_either_name(synth, order):
+    path = synth.image(2)
+    head = (synth.root / path).with_suffix(".mhd")
+    head.write_text(head.read_text().replace(f"{order} = False", f"{order} = True"))
+    assert TSynthSource().catalog(synth.root).rows[0].labels["raster"]["dtype"] == ">f4"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("0.085 0.085", "a b"), ("64 96", "\u00b2 96"), ("64 96", "9999999 96")]
+)
+def test_numbers_of_a_header_that_are_none_are_one_line(synth, old, new):
+    path = synth.image(2)
+    head = (synth.root / path).with_suffix(".mhd")
+    head.write_text(head.read_text().replace(old, new), encoding="latin-1")
+    with pytest.raises(ConfigError, match=r"a header \(\.mhd\)"):
+        TSynthSource().catalog(synth.root)
+
+
 def test_digital_mammogram_and_its_phantom_are_not_paired(synth, rows):
     paths = [synth.image(4), synth.image(4, "projection_DM")]
     made = rows()

@@ -62,6 +62,15 @@ def test_boxes_beyond_the_image_are_clipped_and_counted(vindr, rows):
     assert made.warnings()["box_clipped"] == 2
 
 
+def test_boxes_of_an_image_of_another_size_are_dropped_and_said(vindr, rows):
+    path = vindr.image("a", "L", height=192, width=128)
+    vindr.finding(BOX)
+    made = rows()
+    assert made.rows[path]["annotations"] == []
+    assert "size_contradicted" in made.rows[path]["qc_flags"]
+    assert made.warnings()["size_contradicted"] == 1
+
+
 def test_box_without_birads_has_none(vindr, labels):
     path = vindr.image("a", "L")
     vindr.finding(BOX, "['Suspicious Lymph Node']", "")

@@ -46,6 +46,8 @@ class MaskBox:
 def read_mask(candidates: Sequence[Path], rows: int, columns: int, limits: Limits) -> MaskBox:
     """Find the mask among files and bound it.
 
+    A lone candidate is tried like any other: of a partial download the cut-out may be all there is.
+
     Args:
         candidates: The one that should be the mask first.
         rows: Height of the mammogram, pixels.
@@ -57,7 +59,7 @@ def read_mask(candidates: Sequence[Path], rows: int, columns: int, limits: Limit
             pixels = _read(path, limits)
         except Rejected:
             continue
-        if len(candidates) == 1 or _is_mask(pixels, rows, columns):
+        if _is_mask(pixels, rows, columns):
             flags = ["crop_mask_swapped"] * (number > 0)
             flags += ["mask_resized"] * (pixels.shape != (rows, columns))
             box = bound(_resized(pixels, rows, columns))
@@ -77,23 +79,25 @@ def _read(path: Path, limits: Limits) -> Integer[np.ndarray, "height width"]:
     with opened(path, limits) as data:
         whole = data[0 : len(data)]
     if whole.startswith(HDF5):
-        return _lesion_voxels(whole)
+        return _lesion_voxels(whole, limits)
     if whole[128:132] != b"DICM":
         return read_picture(whole, limits)
     return next(iter_frames(whole, limits))
 
 
-def _lesion_voxels(data: bytes) -> UInt8[np.ndarray, "height width"]:
+def _lesion_voxels(data: bytes, limits: Limits) -> UInt8[np.ndarray, "height width"]:
     """Look through a volume of tissue (T-SYNTH): set where any slice holds a lesion."""
     import h5py
 
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
             volume = file[VOLUME]
+            if volume.ndim != 3 or volume.shape[1] * volume.shape[2] > limits.max_pixels:
+                raise Rejected("corrupt_pixels", "the voxels of a mask are no volume")
             found = np.zeros(volume.shape[1:], bool)
             for at in range(volume.shape[0]):
                 found |= volume[at] == LESION
-    except MemoryError:
+    except (MemoryError, Rejected):
         raise
     except Exception as error:  # whatever a damaged file raises
         raise Rejected("corrupt_pixels", type(error).__name__) from None
@@ -101,11 +105,12 @@ def _lesion_voxels(data: bytes) -> UInt8[np.ndarray, "height width"]:
 
 
 def _is_mask(pixels: Integer[np.ndarray, "height width"], rows: int, columns: int) -> bool:
-    """Tell a mask from a cut-out: nearly of the image's size, and of two grey values."""
+    """Tell a mask from a cut-out: nearly of the image's size, of two grey values, both there."""
     high = float(pixels.max())
     between = (pixels > BETWEEN[0] * high) & (pixels < BETWEEN[1] * high)
     large = pixels.shape[0] >= LEAST_SIDE * rows and pixels.shape[1] >= LEAST_SIDE * columns
-    return bool(large and high > 0 and between.mean() < MOST_BETWEEN)
+    two = float(pixels.min()) < BETWEEN[0] * high and between.mean() < MOST_BETWEEN
+    return bool(large and high > 0 and two)
 
 
 def _resized(

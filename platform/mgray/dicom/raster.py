@@ -86,7 +86,8 @@ def read_picture(data: bytes, limits: Limits) -> Integer[np.ndarray, "height wid
         with quiet(), Image.open(io.BytesIO(data), formats=PICTURES) as picture:
             if picture.width * picture.height > limits.max_pixels:
                 raise Rejected("too_large", f"{picture.height} x {picture.width} pixels")
-            pixels = np.asarray(picture)
+            indexed = picture.mode in ("P", "PA")  # numbers of colours, not greys
+            pixels = np.asarray(picture.convert("RGB") if indexed else picture)
     except (Rejected, MemoryError):
         raise
     except Image.DecompressionBombError:
@@ -95,9 +96,8 @@ def read_picture(data: bytes, limits: Limits) -> Integer[np.ndarray, "height wid
         raise Rejected("corrupt_pixels", type(error).__name__) from None
     if pixels.ndim == 3:
         grey = pixels[..., 0]
-        if any(
-            not np.array_equal(grey, pixels[..., at]) for at in range(1, min(3, pixels.shape[2]))
-        ):
+        colours = pixels.shape[2] // 3 * 3  # what is beyond is transparency
+        if any(not np.array_equal(grey, pixels[..., at]) for at in range(1, colours)):
             raise Rejected("unsupported_kind", "a colour image")
         pixels = grey
     if pixels.dtype == bool:

@@ -30,7 +30,7 @@ PAIRED: Final = ("ffdm", "synthetic_2d")
 CONTRADICTED: Final = ("laterality", "view", "image_kind")
 NOTED: Final = frozenset({
     "frame_hypothesis_mirrored", "frame_against_rule", "frame_undecided", "orient_rotated",
-    "mask_resized", "crop_mask_swapped", "mask_unreadable",
+    "mask_resized", "crop_mask_swapped", "mask_unreadable", "size_contradicted",
 })  # fmt: skip
 """Flags of annotations that the manifest counts."""
 
@@ -129,12 +129,17 @@ class RowMaker:
     ) -> tuple[list[Mapping[str, Any]], set[str], dict[str, int]]:
         """Put the boxes of masks in their place, and all boxes into the dicom frame.
 
-        A mask that cannot be read is flagged and drops its finding; so is one before pixels are.
+        A mask that cannot be read is flagged and drops its finding; so is one before pixels are,
+        and so is a box that was drawn on an image of another size.
         """
         read = iter(record.columns.get("masks") or ())
         found: list[Mapping[str, Any]] = []
         flags: set[str] = set()
+        size = [record.columns["rows"], record.columns["columns"]]
         for annotation in given:
+            if annotation.get("of_size") not in (None, size):
+                flags.add("size_contradicted")
+                continue
             if annotation.get("mask_files"):
                 mask: Mapping[str, Any] = next(read, {"box": None, "flags": []})
                 flags.update(mask["flags"])

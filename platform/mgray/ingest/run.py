@@ -62,7 +62,7 @@ def without_paths() -> Iterator[None]:
 
 @contextmanager
 def without_values() -> Iterator[None]:
-    """As ``without_paths``, for a Ray task: a fault of ours tells its type and line alone.
+    """As ``without_paths``, for what reads an archive: a fault of ours tells type and line alone.
 
     The text of an exception may hold a label or a tag's value; Ray shows it to all who see its
     dashboard and keeps it in its logs.
@@ -84,7 +84,8 @@ def _ingest(
     source = CsvSource(config.csv) if config.source == "csv" else SOURCES[config.source]
     if config.dry_run and config.source == "samples" and not config.archive.is_dir():
         raise NotFoundError("a dry run writes nothing, so it copies no samples: ingest them first")
-    catalog = source.catalog(config.archive)
+    with without_values():
+        catalog = source.catalog(config.archive)
     if not catalog.rows:
         raise NotFoundError(f"{str(config.archive)!r} lists no file: is it the archive's folder?")
     if config.dry_run:

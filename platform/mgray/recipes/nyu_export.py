@@ -13,15 +13,17 @@ import numpy as np
 from jaxtyping import UInt16
 
 from mgray.data.table import ImageTable
-from mgray.dicom.grey import is_inverted, stored_range
+from mgray.dicom.grey import is_inverted, is_padding, stored_range
 from mgray.dicom.pixels import read_stored
 from mgray.errors import ConfigError, DataError
 from mgray.licence import check_sharing
-from mgray.sources.nyu_exam_list import VIEWS
+from mgray.sources.nyu_exam_list import LICENCES, VIEWS
 from mgray.sources.plain_pickle import write_pickle
 
 LIST: Final = "exam_list_before_cropping.pkl"
 STORED_FACES: Final = {"L": "right", "R": "left"}
+UNPROVEN: Final = frozenset({None, "birads_proxy", "assumed_normal"})
+"""Sources of a label that a list of NYU's, whose labels are pathology, cannot say."""
 COLUMNS: Final = (
     "exam_id",
     "laterality",
@@ -29,6 +31,7 @@ COLUMNS: Final = (
     "image_kind",
     "cancer",
     "pathology",
+    "label_source",
     "licence_tag",
 )
 
@@ -37,7 +40,8 @@ def export_exam_list(table: Path, out: Path, allow: Collection[str] = ()) -> int
     """Write the FFDM of all exams that have the four standard views.
 
     Pixels keep their order but no window: stored values, rising with brightness, over 16 bits. Left
-    breasts face right and right ones left, which the list calls ``horizontal_flip`` NO.
+    breasts face right and right ones left, which the list calls ``horizontal_flip`` NO. It names
+    the licence of each image.
 
     Args:
         table: Image table, stored at full size.
@@ -81,6 +85,10 @@ def _exam(
     from PIL import Image
 
     told: dict[str, Any] = {"horizontal_flip": "NO", "cancer_label": _labels(rows, exam)}
+    told[LICENCES] = {
+        view: [rows[at]["licence_tag"] or "unknown" for at in numbers]
+        for view, numbers in exam.items()
+    }
     for view, numbers in exam.items():
         told[view] = []
         for record in images.records(numbers):
@@ -93,6 +101,8 @@ def _exam(
 def sixteen_bits(record: Mapping[str, Any]) -> UInt16[np.ndarray, "height width"]:
     """Stretch the range of the stored bits over 16, bright rising, the breast facing inwards.
 
+    Padding is 0.
+
     Args:
         record: A row of the image table with pixels.
 
@@ -102,23 +112,28 @@ def sixteen_bits(record: Mapping[str, Any]) -> UInt16[np.ndarray, "height width"
     if record["pixel_reduce"]:
         raise DataError("the table holds smaller images only: ingest again without resolution=")
     low, high = stored_range(record)
-    values = read_stored(record).astype(np.float64)
-    share = np.clip((values - low) / (high - low), 0.0, 1.0)
-    share = 1.0 - share if is_inverted(record) else share
+    stored = read_stored(record)
+    share = np.clip((stored.astype(np.float64) - low) / (high - low), 0.0, 1.0)
+    falling = is_inverted(record) != ((record["rescale_slope"] or 1.0) < 0)
+    share = np.where(is_padding(stored, record), 0.0, 1.0 - share if falling else share)
     turned = record["pixels_face"] not in ("unknown", STORED_FACES[record["laterality"]])
     share = share[:, ::-1] if turned else share
     return np.rint(share * 65535).astype(np.uint16)
 
 
 def _labels(rows: list[Mapping[str, Any]], exam: Mapping[str, list[int]]) -> dict[str, int]:
-    """Say of each side and of the exam whether it is benign, malignant or unknown."""
+    """Say of each side and of the exam whether it is benign, malignant or unknown.
+
+    A proxy or an assumption is unknown, and so is a side with an image that nothing is told of.
+    """
     told: dict[str, int] = {}
     known = True
     for side, word in (("L", "left"), ("R", "right")):
         own = [rows[at] for view, numbers in exam.items() if view[0] == side for at in numbers]
-        known &= any(row["cancer"] is not None for row in own)
-        told[f"{word}_malignant"] = int(any(row["cancer"] == 1 for row in own))
-        told[f"{word}_benign"] = int(any(row["pathology"] == "benign" for row in own))
+        proven = [row for row in own if row["label_source"] not in UNPROVEN]
+        known &= len(proven) == len(own) and all(row["cancer"] is not None for row in own)
+        told[f"{word}_malignant"] = int(any(row["cancer"] == 1 for row in proven))
+        told[f"{word}_benign"] = int(any(row["pathology"] == "benign" for row in proven))
     for kind in ("malignant", "benign"):
         told[kind] = int(told[f"left_{kind}"] or told[f"right_{kind}"])
     return {**told, "unknown": int(not known)}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mgray.collector import paused_collector
+from mgray.errors import ConfigError
 from mgray.sources.cells import Cells
 from mgray.sources.layout import files_below, find_files
 from mgray.sources.pairing import flag_repeated
@@ -32,6 +33,10 @@ TAIL: Final = 4
 """Parts of a path that the tables and the disk share: patient, study, series, file."""
 TEXTS: Final = {
     "files_not_here": "volumes of the tables whose file is not here: a partial download",
+    "labels_missing": "volumes that the tables of labels lack: no class",
+    "class_unclear": "volumes whose class is none or several of normal, actionable, benign, "
+    "cancer: no label",
+    "boxes_unclassed": "boxes whose Class is empty: kept without pathology",
     "files_not_named": "files that the tables lack: kept without labels",
     "boxes_without_volume": "boxes on volumes that the tables of paths lack: dropped",
     "dup_view": "volumes of a side and view that the exam has several of: kept and flagged",
@@ -74,7 +79,7 @@ class BcsDbtSource:
 
     name: str = "bcs_dbt"
     licence_tag: str = "CC-BY-NC-4.0"
-    adapter_version: str = "1"
+    adapter_version: str = "2"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -86,13 +91,14 @@ class BcsDbtSource:
 
         Raises:
             NotFoundError: No table of paths or labels.
-            ConfigError: A column or cell that cannot be understood.
+            ConfigError: A column or cell that cannot be understood, or tables of two releases.
         """
         counts = Counter[str]()
         classes = {_key(cells): cells for _, cells in _rows(archive, "labels", (*KEY, *CLASSES))}
         boxes: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
         for _, cells in _rows(archive, "boxes", BOX_COLUMNS, optional=True):
             boxes[_key(cells)].append(_annotation(cells))
+            counts["boxes_unclassed"] += cells.text("Class") is None
         here = {_tail(path): path for path in files_below(archive)}
         labels: dict[str, dict[str, Any]] = {}
         for split, cells in _rows(archive, "file-paths", (*KEY, *PATHS)):
@@ -101,7 +107,8 @@ class BcsDbtSource:
             if path is None:
                 counts["files_not_here"] += 1
             else:
-                labels[path] = _labels(cells, split, classes.get(_key(cells)), found)
+                held = _classes(classes.get(_key(cells)), counts)
+                labels[path] = _labels(cells, split, held, found)
         counts["boxes_without_volume"] = sum(map(len, boxes.values()))
         counts["files_not_named"] = len(here) - len(labels)
         counts["dup_view"] = flag_repeated(labels.values())
@@ -140,11 +147,18 @@ def _rows(
     patterns = [f"{folder}BCS-DBT[- ]{what}-*.csv" for folder in ("", "*/")]
     if optional and not any(any(archive.glob(pattern)) for pattern in patterns):
         return
+    tables: dict[str, list[Path]] = defaultdict(list)
     for path in find_files(archive, patterns, LAYOUT):
-        named = SPLIT.search(path.name)
-        if named:
-            for cells in open_table(path, columns, release="BCS-DBT"):
-                yield SPLITS[named[1]], cells
+        if named := SPLIT.search(path.name):
+            tables[SPLITS[named[1]]].append(path)
+    for split, paths in tables.items():
+        if len(paths) > 1:
+            raise ConfigError(
+                f"{len(paths)} tables of {what} for the split {split}, expected one: releases do "
+                "not mix, keep one and move the others out of the archive"
+            )
+        for cells in open_table(paths[0], columns, release="BCS-DBT"):
+            yield split, cells
 
 
 def _key(cells: Cells) -> tuple[str, ...]:
@@ -160,15 +174,23 @@ def _find(cells: Cells, here: dict[str, str]) -> str | None:
     return next((here[tail] for path in told if path and (tail := _tail(path)) in here), None)
 
 
+def _classes(cells: Cells | None, counts: Counter[str]) -> list[str]:
+    """Tell the class of a volume as the table has it; anything but one is counted."""
+    held = [name for name in CLASSES if cells is not None and cells.flag(name)]
+    counts["labels_missing"] += cells is None
+    counts["class_unclear"] += cells is not None and len(held) != 1
+    return held
+
+
 def _labels(
-    cells: Cells, split: str, classes: Cells | None, boxes: list[dict[str, Any]]
+    cells: Cells, split: str, held: list[str], boxes: list[dict[str, Any]]
 ) -> dict[str, Any]:
     view = VIEW.fullmatch(cells.text("View") or "")
     if view is None:
         raise cells.fault("View", "lcc, lmlo, rcc or rmlo")
-    held = [name for name in CLASSES if classes is not None and classes.flag(name)]
-    cancer = None if held in ([], ["Actionable"]) else int("Cancer" in held)
-    pathology = next((PATHOLOGY[name.lower()] for name in held[::-1] if name in CLASSES[2:]), None)
+    told = held[0] if len(held) == 1 else ""
+    cancer = None if told in ("", "Actionable") else int(told == "Cancer")
+    pathology = PATHOLOGY.get(told.lower())
     extra = extra_json(cells, {*KEY, *PATHS}) | {"classes": held}
     return without_nones(
         {
@@ -179,7 +201,7 @@ def _labels(
             "image_kind": "dbt",
             "pathology": pathology,
             "cancer": cancer,
-            "label_source": None if not held else "pathology" if pathology else "registry",
+            "label_source": None if not told else "pathology" if pathology else "registry",
             "label_level": "image",
             "split_official": split,
             "annotations": boxes,
@@ -198,7 +220,7 @@ def _annotation(cells: Cells) -> dict[str, Any]:
         "coords": [x, y, x + width, y + height],
         "source_frame": "duke_upright",
         "frame_index": None if at is None else int(at),
-        "pathology": PATHOLOGY[cells.word("Class", tuple(PATHOLOGY)) or "benign"],
+        "pathology": cells.word("Class", PATHOLOGY),
         "source": "bcs_dbt",
         "extra": extra_json(cells, {*KEY, *BOX, "Slice", "Class"}),
     }

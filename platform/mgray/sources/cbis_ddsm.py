@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mgray.collector import paused_collector
+from mgray.errors import ConfigError
 from mgray.sources.cbis_files import Files, find_archive_files
 from mgray.sources.cells import Cells
 from mgray.sources.csv_table import WORST_FIRST
@@ -94,7 +95,7 @@ class CbisDdsmSource:
 
     name: str = "cbis_ddsm"
     licence_tag: str = "CC-BY-3.0"
-    adapter_version: str = "1"
+    adapter_version: str = "2"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -204,9 +205,14 @@ def _findings(archive: Path) -> Iterator[Finding]:
     patterns = [f"{folder}*_case_description_*_set.csv" for folder in ("", "csv/", "*/")]
     for path in find_files(archive, patterns, LAYOUT):
         kind, _, rest = path.name.partition("_case_description_")
+        if (split := rest.removesuffix("_set.csv")) not in SPLITS:
+            raise ConfigError(
+                f"a table *_case_description_*_set.csv is of none of {', '.join(SPLITS)}: "
+                "move it out of the archive"
+            )
         table = open_table(path, COLUMNS, release="CBIS-DDSM's case descriptions")
         for cells in table:
-            yield _finding(cells, kind, rest.removesuffix("_set.csv"))
+            yield _finding(cells, kind, SPLITS[split])
 
 
 def _finding(cells: Cells, kind: str, split: str) -> Finding:
@@ -221,7 +227,7 @@ def _finding(cells: Cells, kind: str, split: str) -> Finding:
         raise cells.fault("patient_id", "P_ and five digits")
     return Finding(
         kind,
-        SPLITS[split],
+        split,
         patient,
         cells.word("left or right breast", SIDES),
         cells.word("image view", ("CC", "MLO")),

@@ -59,7 +59,7 @@ class CmmdSource:
 
     name: str = "cmmd"
     licence_tag: str = "CC-BY-4.0"
-    adapter_version: str = "1"
+    adapter_version: str = "2"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -117,12 +117,17 @@ def _patient(patient: str, rows: list[Cells]) -> dict[str, Any]:
     age = next((found for cells in rows if (found := cells.number("Age")) is not None), None)
     told = {"patient_id": patient, "exam_id": patient, "image_kind": "ffdm", "age": age}
     told |= {"pixel_padding_value": AIR}
-    sides = {side: _side(by_side[side]) for side in SIDES}
+    sides = {side: _side(by_side[side], unsided=bool(by_side[""])) for side in SIDES}
     return without_nones({**told, "label_level": "breast", "by_side": sides})
 
 
-def _side(rows: list[Cells]) -> dict[str, Any]:
-    """Make the labels of one breast: of its worst row, or assumed where it has none."""
+def _side(rows: list[Cells], unsided: bool) -> dict[str, Any]:
+    """Make the labels of one breast: of its worst row, or assumed where it has none.
+
+    Where a row names no side, which may be this one, nothing is assumed.
+    """
+    if not rows and unsided:
+        return {}
     if not rows:
         return {"cancer": 0, "label_source": "assumed_normal", "qc_flags": ["assumed_normal"]}
     found = {cells.word("classification", PATHOLOGY) for cells in rows}

@@ -39,6 +39,7 @@ TEXTS: Final = {
     "dup_view": "images of a side and view that the exam has several of: kept and flagged",
     "outcome_later": "images of a breast whose cancer was found at a later screen, or whose side "
     "is not told: cancer unknown",
+    "masks_without_cancer": "masks on images whose cancer is not told or none: no pathology",
     "masks_without_image": "masks whose image is not here: left out",
 }
 DESCRIPTION: Final = Description(
@@ -74,7 +75,7 @@ class CsawCcSource:
 
     name: str = "csaw_cc"
     licence_tag: str = "CSAW-CC"
-    adapter_version: str = "1"
+    adapter_version: str = "2"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -141,6 +142,7 @@ def _labels(cells: Cells, mask: str | None, counts: Counter[str]) -> dict[str, A
     side = cells.word("imagelaterality", SIDES)
     cancer = _cancer(cells, side)
     counts["outcome_later"] += cancer is None
+    counts["masks_without_cancer"] += mask is not None and cancer != 1
     return without_nones(
         {
             "patient_id": woman,
@@ -150,7 +152,7 @@ def _labels(cells: Cells, mask: str | None, counts: Counter[str]) -> dict[str, A
             "cancer": cancer,
             "label_source": None if cancer is None else "registry",
             "label_level": "breast",
-            "annotations": [] if mask is None else [_annotation(mask)],
+            "annotations": [] if mask is None else [_annotation(mask, cancer)],
             "extra_json": dumps(extra_json(cells, MAPPED)),
         }
     )
@@ -163,17 +165,19 @@ def _cancer(cells: Cells, side: str | None) -> int | None:
     what was there.
     """
     case, affected = cells.flag("x_case"), cells.word("x_cancer_laterality", SIDES)
+    if case and side is None:
+        return None
     if case and affected in (side, None):
         return 1 if affected and as_id(cells.text("rad_timing")) in SEEN else None
     return None if case is None else 0
 
 
-def _annotation(mask: str) -> dict[str, Any]:
+def _annotation(mask: str, cancer: int | None) -> dict[str, Any]:
     return {
         "shape": "box",
         "coords": None,
         "mask_files": [mask],
         "categories": [],
-        "pathology": "malignant",
+        "pathology": "malignant" if cancer == 1 else None,
         "source": "csaw_cc mask",
     }

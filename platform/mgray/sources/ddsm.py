@@ -45,6 +45,7 @@ TEXTS: Final = {
     "images_not_here": "images of the cases whose file is not here: a partial download",
     "not_decoded": "images that the Stanford decoder has not decoded: refused",
     "no_biopsy": "images whose benign findings were not called back: no biopsy proves them",
+    "digitiser_unknown": "images whose digitiser is not told: raw grey levels, no density",
     "overlays_unreadable": "overlays that cannot be understood: no findings, no labels",
 }
 DESCRIPTION: Final = Description(
@@ -62,7 +63,8 @@ DESCRIPTION: Final = Description(
         "are in the .ics",
         "grey level is not optical density: linear digitisers (Lumisys, Howtek) get rescale to "
         "density, DBA's logarithm keeps raw grey levels; optical_density() maps all",
-        "the digitiser is told by the first letter of the case, MGH's two by the .ics",
+        "the digitiser is told by the first letter of the case, MGH's two by the .ics; where these "
+        "do not tell, grey levels stay raw",
         "chain codes run x, y = column, row, in eight directions; only the boundary is read, cores "
         "are within it",
         "BENIGN_WITHOUT_CALLBACK is benign without a biopsy: no_biopsy",
@@ -83,7 +85,7 @@ class DdsmSource:
 
     name: str = "ddsm"
     licence_tag: str = "DDSM"
-    adapter_version: str = "1"
+    adapter_version: str = "2"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -132,14 +134,15 @@ def optical_density(
     return np.clip(density, *OD_RANGE)
 
 
-def digitiser_of(case: str, words: str) -> str:
-    """Tell the digitiser: by the case's first letter, for MGH's (A) by the .ics."""
+def digitiser_of(case: str, words: str) -> str | None:
+    """Tell the digitiser: by the case's first letter, for MGH's (A) by the .ics; else ``None``."""
     letter = case[:1].upper()
     if letter in ("B", "C"):
         return "lumisys"
     if letter == "D":
         return "howtek_ismd"
-    return DBA if "DBA" in words.upper() else "howtek_mgh"
+    named = {"DBA": DBA, "HOWTEK": "howtek_mgh"} if letter == "A" else {}
+    return next((found for word, found in named.items() if word in words.upper()), None)
 
 
 def _cases(archive: Path) -> list[str]:
@@ -176,7 +179,9 @@ def _images(archive: Path, path: str, counts: Counter[str]) -> Iterator[CatalogR
         normal = bool(NORMAL.search(path))
         labels = _labels(case, image, facts, found, normal)
         counts.update(labels.get("qc_flags", ()))
-        labels["raster"] = _raster(case, here, image, " ".join(facts.get("DIGITIZER", ())))
+        digitiser = digitiser_of(case, " ".join(facts.get("DIGITIZER", ())))
+        counts["digitiser_unknown"] += digitiser is None
+        labels["raster"] = _raster(case, here, image, digitiser)
         yield CatalogRow(here, labels)
 
 
@@ -241,8 +246,7 @@ def _annotation(one: Abnormality, view: str) -> dict[str, Any]:
     }
 
 
-def _raster(case: str, path: str, image: re.Match[str], words: str) -> dict[str, Any]:
-    digitiser = digitiser_of(case, words)
+def _raster(case: str, path: str, image: re.Match[str], digitiser: str | None) -> dict[str, Any]:
     told: dict[str, Any] = {
         "format": "numbers" if path.endswith(".1") else "ljpeg",
         "uid": f"DDSM {case} {image[1]} {image[2]}",
@@ -253,6 +257,8 @@ def _raster(case: str, path: str, image: re.Match[str], words: str) -> dict[str,
         "spacing_mm": float(image[6]) / 1000,
         "laterality": image[1][0],
     }
-    if digitiser in LINEAR:  # density falls with the grey level, and is dark where it is high
+    if (
+        digitiser is not None and digitiser in LINEAR
+    ):  # density falls with the grey level, and is dark where it is high
         told |= {"rescale": list(LINEAR[digitiser]), "photometric": "MONOCHROME1"}
     return told

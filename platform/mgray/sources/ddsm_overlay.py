@@ -4,6 +4,7 @@ References:
     eng.usf.edu/cvprg/Mammography/DDSM/case_description.html
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,9 @@ PATHOLOGY: Final = {
 }
 UNPROVEN: Final = "BENIGN_WITHOUT_CALLBACK"
 TITLES: Final = frozenset({"SHAPE", "MARGINS", "TYPE", "DISTRIBUTION"})
+
+
+TOTAL: Final = re.compile(r"TOTAL_ABNORMALITIES[ \t]+([0-9]{1,4})\b")
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,9 @@ def read_overlay(text: str) -> list[Abnormality]:
         IndexError: It ends in the middle.
     """
     parts = text.split("ABNORMALITY ")[1:]
+    told = TOTAL.search(text)
+    if told is None or int(told[1]) != len(parts):
+        raise ValueError("not as many abnormalities as told")
     return [_abnormality(part) for part in parts]
 
 
@@ -66,6 +73,8 @@ def trace(words: Sequence[str]) -> list[tuple[int, int]]:
     for word in words[2:]:
         if word == END:
             return visited
+        if len(word) != 1 or word not in "01234567":
+            raise ValueError("a direction is one digit from 0 to 7")
         dx, dy = STEPS[int(word)]
         x, y = x + dx, y + dy
         visited.append((x, y))

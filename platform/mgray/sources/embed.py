@@ -51,6 +51,10 @@ TEXTS: Final = {
     "screen_saves": "screen saves with burned-in drawings: left out",
     "assumed_normal": "images of a breast that its exam's findings do not name: assumed normal",
     "clinical_missing": "images whose exam the clinical table lacks: no labels",
+    "dates_unread": "findings whose study_date_anon is no date (YYYY-MM-DD): nothing of a later "
+    "exam is taken over to or from them",
+    "biopsy_unsided": "images whose pathology is of a finding of both breasts, or of no side, "
+    "with an empty bside: it counts for both breasts",
     "boxes_miscounted": "images whose number of boxes is not num_roi, doubles not counted",
 }
 RELEASE: Final = "EMBED Open Data on AWS, cohorts 1-2"
@@ -70,13 +74,14 @@ DESCRIPTION: Final = Description(
         "one exam has several findings: merged into one row for each image, none counted twice",
         "a finding of side B, or of no side, belongs to both breasts",
         "a bilateral exam lists only the breast with a finding: the other one is assumed normal, "
-        "said in label_source and flagged assumed_normal",
+        "said in label_source and flagged assumed_normal, unless a later exam proves cancer there",
         "BI-RADS 0 is incomplete, not the lowest risk: the worst of a breast is "
         "6, 5, 4, 0, 3, 2, 1 in this order; X is none",
         "no biopsy is not benign: pathology and cancer stay empty",
         "the biopsy of a recalled screen hangs on a later exam: taken over from exams up to 180 "
         "days later (cancers after a negative screen: 365), label_source followup, flagged "
-        "pathology_on_other_exam",
+        "pathology_on_other_exam; it is of the breast, so boxes keep what their own finding says",
+        "a biopsy is of the breast that bside names; a finding of both may be biopsied on one",
         "tissueden 5 is male, no density",
         "spot_mag is empty for normal views: spot views never pair",
         "several images of one breast and view: paired by the closest series time, flagged "
@@ -101,7 +106,7 @@ class EmbedSource:
 
     name: str = "embed"
     licence_tag: str = "EMBED"
-    adapter_version: str = "1"
+    adapter_version: str = "2"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -125,6 +130,7 @@ class EmbedSource:
             images[number].labels.update(changes, qc_flags=flags)
         rows = [CatalogRow(image.path, image.labels) for image in images]
         unlisted = sorted(here - seen.paths)
+        seen.counts["dates_unread"] = known.undated
         notices = count_notices(seen.counts, TEXTS)
         return Catalog([*rows, *map(CatalogRow, unlisted)], notices=notices, described=True)
 
@@ -206,6 +212,7 @@ def _labels(cells: Cells, known: Clinical, seen: Seen) -> dict[str, Any]:
     if breast.labels.get("label_source") == "assumed_normal":
         seen.counts["assumed_normal"] += 1
     seen.counts["clinical_missing"] += not known.holds(exam)
+    seen.counts["biopsy_unsided"] += breast.unsided
     view = cells.text("ViewPosition")
     return without_nones(
         {

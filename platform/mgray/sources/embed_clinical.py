@@ -4,6 +4,7 @@
 asses          A 0 (incomplete), N 1, B 2, P 3, S 4, M 5, K 6; X none
 path_severity  0 invasive and 1 in situ: malignant; 2 high-risk and 3 borderline: high_risk;
                4 benign; 5 negative; 6 not of the breast: other_cancer; empty: no biopsy
+bside          breast of the biopsy, which a finding of both breasts does not tell; empty: side
 =============  ====================================================================================
 """
 
@@ -43,19 +44,22 @@ SEVERITY: Final = {
 DENSITY: Final = {"1": "a", "2": "b", "3": "c", "4": "d"}
 MASS, ASYMMETRY, DISTORTION = frozenset("GROXNYDL"), frozenset("TBSFV"), frozenset("QA")
 MARGINS, DENSE = frozenset("DUMIS"), frozenset("+-=")
+SIDES: Final = ("L", "R", "B")
 BOTH: Final = ("B", None)
+NEGATIVE: Final = 1
 FOLLOWUP_DAYS: Final = {0: 180, 1: 365, 2: 365}
 """BI-RADS of an exam to how many days later a biopsy still speaks of it."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One row of the table."""
+    """One row of the table; ``biopsied`` is the side that its pathology is of."""
 
     exam: str
     patient: str | None
     number: str | None
     side: str | None
+    biopsied: str | None
     birads: int | None
     pathology: str | None
     categories: list[str]
@@ -64,6 +68,10 @@ class Finding:
     day: date | None
     bilateral: bool
     extra: dict[str, str]
+
+    def proof(self, side: str) -> str | None:
+        """Pathology of one breast."""
+        return self.pathology if self.biopsied in (side, *BOTH) else None
 
 
 @dataclass(frozen=True)
@@ -75,12 +83,14 @@ class Breast:
         flags: Of ``schema.QC_FLAGS``.
         finding: Labels of an annotation, if the breast has just one finding.
         extra: Unmapped columns of each finding.
+        unsided: Its pathology is of a finding of both breasts whose biopsy names no side.
     """
 
     labels: dict[str, Any] = field(default_factory=dict)
     flags: list[str] = field(default_factory=list)
     finding: dict[str, Any] | None = None
     extra: list[dict[str, str]] = field(default_factory=list)
+    unsided: bool = False
 
 
 class Clinical:
@@ -88,10 +98,12 @@ class Clinical:
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.by_exam: dict[str, list[Finding]] = defaultdict(list)
-        self.by_patient: dict[str | None, list[Finding]] = defaultdict(list)
+        self.by_patient: dict[str, list[Finding]] = defaultdict(list)
+        self.undated = 0
         for finding in findings:
             self.by_exam[finding.exam].append(finding)
-            if finding.pathology is not None and finding.day is not None:
+            self.undated += finding.day is None
+            if finding.patient and finding.pathology is not None and finding.day is not None:
                 self.by_patient[finding.patient].append(finding)
 
     def holds(self, exam: str | None) -> bool:
@@ -107,46 +119,61 @@ class Clinical:
         shared = without_nones(
             {"density": _first(findings, "density"), "age": _first(findings, "age")}
         )
-        if not own:
-            return _unnamed(findings, shared)
-        return self._named(own, side, shared)
+        proofs = [one for one in findings if one.proof(side)]
+        if own or proofs:
+            return self._named(own, proofs, side, shared)
+        return self._unnamed(findings, side, shared)
 
-    def _named(self, own: Sequence[Finding], side: str, shared: dict[str, Any]) -> Breast:
+    def _named(
+        self,
+        own: Sequence[Finding],
+        proofs: Sequence[Finding],
+        side: str,
+        shared: dict[str, Any],
+    ) -> Breast:
+        """A breast that findings or their biopsies name."""
         birads = worst(BIRADS_WORST_FIRST, (one.birads for one in own))
-        pathology = worst(WORST_FIRST, (one.pathology for one in own))
-        later = None if pathology else self._later(own, side, birads)
-        pathology = pathology or later
-        labels = {
-            **shared,
-            "birads": birads,
-            "pathology": pathology,
-            "cancer": cancer_of(pathology),
-            "label_source": None if pathology is None else "followup" if later else "pathology",
-            "label_level": "breast",
-        }
+        pathology = worst(WORST_FIRST, (one.pathology for one in proofs))
+        later = None if pathology else self._later(own[0], side, birads)
+        source = "pathology" if pathology else "followup"
+        labels = {**shared, "birads": birads, **_outcome(pathology or later, source)}
         single = own[0] if len(own) == 1 else None
-        finding = None if single is None else _linked(single, pathology)
-        flags = ["pathology_on_other_exam"] * (later is not None)
         return Breast(
-            without_nones(labels), flags, finding, [one.extra for one in own if one.extra]
+            without_nones(labels),
+            ["pathology_on_other_exam"] * (later is not None),
+            None if single is None else _linked(single, side),
+            [one.extra for one in own if one.extra],
+            any(one.biopsied is None for one in proofs),
         )
 
-    def _later(self, own: Sequence[Finding], side: str, birads: int | None) -> str | None:
+    def _unnamed(self, findings: Sequence[Finding], side: str, shared: dict[str, Any]) -> Breast:
+        """A breast that no finding names: assumed normal if the exam is of both breasts.
+
+        As after any negative exam, a cancer within a year tells otherwise.
+        """
+        if not any(one.bilateral for one in findings):
+            return Breast(shared)
+        if later := self._later(findings[0], side, NEGATIVE):
+            return Breast({**shared, **_outcome(later, "followup")}, ["pathology_on_other_exam"])
+        told = {"cancer": 0, "label_source": "assumed_normal", "label_level": "breast"}
+        return Breast({**shared, **told}, ["assumed_normal"])
+
+    def _later(self, first: Finding, side: str, birads: int | None) -> str | None:
         """Find the pathology of a later exam that answers this one.
 
         After an incomplete assessment any pathology does; after a negative one cancer alone.
         """
-        first, days = own[0], FOLLOWUP_DAYS.get(birads if birads is not None else -1)
-        if first.day is None or days is None:
+        days = FOLLOWUP_DAYS.get(birads if birads is not None else -1)
+        if first.day is None or days is None or first.patient is None:
             return None
         found = [
-            one.pathology
+            proof
             for one in self.by_patient[first.patient]
             if one.exam != first.exam
-            and (one.side == side or one.side in BOTH)
+            and (proof := one.proof(side))
             and one.day is not None
             and 0 <= (one.day - first.day).days <= days
-            and (birads == 0 or one.pathology == "malignant")
+            and (birads == 0 or proof == "malignant")
         ]
         answer: str | None = worst(WORST_FIRST, found)
         return answer
@@ -180,11 +207,13 @@ def _finding(cells: Cells) -> Finding | None:
     severity = as_id(cells.text("path_severity"))
     if severity is not None and severity not in SEVERITY:
         raise cells.fault("path_severity", "0 to 6")
+    side = cells.word("side", SIDES)
     return Finding(
         exam,
         as_id(cells.text("empi_anon")),
         as_id(cells.text("numfind")),
-        cells.word("side", ("L", "R", "B")),
+        side,
+        cells.word("bside", SIDES) or (None if side in BOTH else side),
         BIRADS.get((asses or "").lower()),
         SEVERITY.get(severity or ""),
         categories(cells),
@@ -212,22 +241,25 @@ def categories(cells: Cells) -> list[str]:
     return [name for name, holds in held.items() if holds]
 
 
-def _linked(finding: Finding, pathology: str | None) -> dict[str, Any]:
-    """Say of a box what its finding says."""
+def _linked(finding: Finding, side: str) -> dict[str, Any]:
+    """Say of a box what its finding says; what a later exam says is of the breast, not of it."""
     return {
         "finding_id": finding.number,
         "categories": finding.categories,
-        "pathology": pathology,
+        "pathology": finding.proof(side),
         "birads": finding.birads,
     }
 
 
-def _unnamed(findings: Sequence[Finding], shared: dict[str, Any]) -> Breast:
-    """A breast that no finding names: assumed normal if the exam is of both breasts."""
-    if not any(one.bilateral for one in findings):
-        return Breast(shared)
-    told = {"cancer": 0, "label_source": "assumed_normal", "label_level": "breast"}
-    return Breast({**shared, **told}, ["assumed_normal"])
+def _outcome(pathology: str | None, source: str) -> dict[str, Any]:
+    told = None if pathology is None else source
+    cancer = cancer_of(pathology)
+    return {
+        "pathology": pathology,
+        "cancer": cancer,
+        "label_source": told,
+        "label_level": "breast",
+    }
 
 
 def _first(findings: Sequence[Finding], name: str) -> Any:

@@ -75,7 +75,7 @@ class InbreastSource:
 
     name: str = "inbreast"
     licence_tag: str = "INbreast"
-    adapter_version: str = "1"
+    adapter_version: str = "2"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -163,8 +163,8 @@ def _labels(cells: Cells, path: str, annotations: list[dict[str, Any]]) -> dict[
             "laterality": cells.word("Laterality", ("L", "R")),
             "view": cells.text("View"),
             "birads": birads,
-            "cancer": None if birads is None else int(birads >= SUSPICIOUS),
-            "label_source": None if birads is None else "birads_proxy",
+            "cancer": int(birads >= SUSPICIOUS) if birads else None,  # 0 is incomplete
+            "label_source": "birads_proxy" if birads else None,
             "label_level": "image",
             "density": DENSITIES.get(as_id(cells.text("ACR")) or ""),
             "annotations": annotations,
@@ -177,8 +177,9 @@ def _annotations(path: Path | None, counts: Counter[str]) -> Iterator[dict[str, 
     """Read the regions of one image."""
     for region in _regions(path, counts):
         texts = region.get("Point_px") or []
-        points = [float(number) for text in texts for number in POINT.findall(str(text))]
-        if len(points) < 2 or len(points) % 2:
+        pairs = [POINT.findall(str(text)) for text in texts]
+        points = [float(number) for pair in pairs for number in pair]
+        if not pairs or any(len(pair) != 2 for pair in pairs):
             counts["rois_without_points"] += 1
             continue
         name = str(region.get("Name") or "").strip().lower()

@@ -27,6 +27,8 @@ CATEGORIES: Final = {
     "ASYM": ["asymmetry"],
 }
 PATHOLOGY: Final = {"B": "benign", "M": "malignant"}
+SIDE: Final = 1024
+"""Pixels of a picture's sides; coordinates are of no other size."""
 SPACING_MM: Final = 0.2
 TEXTS: Final = {
     "files_not_here": "images of Info.txt whose file is not here: a partial download",
@@ -63,7 +65,7 @@ class MiniMiasSource:
 
     name: str = "mini_mias"
     licence_tag: str = "mini-MIAS"
-    adapter_version: str = "1"
+    adapter_version: str = "2"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -166,6 +168,7 @@ def _annotation(row: dict[str, Any]) -> dict[str, Any]:
         "shape": "box",
         "coords": [x - radius, y - radius, x + radius, y + radius],
         "source_frame": "bottom_left",
+        "of_size": [SIDE, SIDE],
         "categories": CATEGORIES[row["kind"]],
         "pathology": PATHOLOGY.get(row["severity"] or ""),
         "source": "mini_mias",

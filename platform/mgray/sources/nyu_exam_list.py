@@ -9,11 +9,13 @@ from typing import Any, Final
 
 from mgray.errors import ConfigError
 from mgray.sources.layout import files_below, find_file
-from mgray.sources.plain_pickle import read_pickle
+from mgray.sources.plain_pickle import MOST_BYTES, read_pickle
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
 from mgray.sources.tables import dumps, without_nones
 
 VIEWS: Final = ("L-CC", "R-CC", "L-MLO", "R-MLO")
+LICENCES: Final = "licence_tags"
+"""Key of an exam, of our own: view to the licence tag of each image."""
 SIDES: Final = {"L": "left", "R": "right"}
 LAYOUT: Final = (
     "exam_list_before_cropping.pkl (or any exam_list*.pkl, also below data/)",
@@ -25,6 +27,8 @@ LISTS: Final = tuple(
     for name in ("exam_list_before_cropping.pkl", "exam_list*.pkl", "*.pkl")
     for folder in ("", "data/", "*/")
 )
+MOST_VALUES, DEEPEST = 20_000_000, 32
+"""Values of a list, one that is named twice counted twice, and how deep they may lie."""
 PATHOLOGIES: Final = ("malignant", "benign")
 TEXTS: Final = {
     "files_not_here": "images of the list whose file is not here: a partial download",
@@ -35,7 +39,8 @@ DESCRIPTION: Final = Description(
     title="NYU's exam lists (breast_cancer_classifier, GMIC)",
     kind="FFDM as PNG of 16 bits; a convention of files, no dataset",
     size="any",
-    labels="benign and malignant of each breast, by pathology, where the list has them",
+    labels="benign and malignant of each breast, by pathology, where the list has them; neither is "
+    "assumed normal",
     boxes="masks of benign and malignant findings where the list has them (GMIC), brought to boxes",
     pairs="none",
     obtain="made by NYU's tools; also written here: python -m jobs.export TABLE out=DIR",
@@ -45,6 +50,7 @@ DESCRIPTION: Final = Description(
         "horizontal_flip YES means that all images are stored mirrored: the pixels' side is then "
         "the other one, which is no fault",
         "unknown is a label of its own: pathology stays empty",
+        "neither benign nor malignant is no biopsy: cancer 0, label_source assumed_normal, flagged",
         "window_location is in the frame before cropping: kept in extra_json",
         "stems without suffix, several to a view",
     ),
@@ -57,7 +63,7 @@ class NyuExamListSource:
 
     name: str = "nyu_exam_list"
     licence_tag: str = "unknown"
-    adapter_version: str = "1"
+    adapter_version: str = "2"
 
     def describe(self) -> Description:
         """Tell what the format is."""
@@ -100,15 +106,41 @@ class NyuExamListSource:
 
 def _images(archive: Path) -> Iterator[tuple[int, Mapping[str, Any], str, str]]:
     """Yield number of the exam, the exam, view and stem of each image."""
-    exams = read_pickle(find_file(archive, LISTS, LAYOUT).read_bytes())
+    path = find_file(archive, LISTS, LAYOUT)
+    if (size := path.stat().st_size) > MOST_BYTES:
+        raise ConfigError(f"the pickle has {size} bytes, expected {MOST_BYTES} at most")
+    exams = read_pickle(path.read_bytes())
+    _check_plain(exams)
     if not isinstance(exams, list) or not all(isinstance(exam, dict) for exam in exams):
         raise ConfigError("the pickle holds no list of exams: is it an exam list of NYU's tools?")
     for number, exam in enumerate(exams):
         if exam.get("horizontal_flip") not in ("YES", "NO"):
             raise ConfigError(f"exam {number} of the list: horizontal_flip must be YES or NO")
+        if not isinstance(exam.get("cancer_label") or {}, dict):
+            raise ConfigError(f"exam {number} of the list: cancer_label must be a dict")
         for view in VIEWS:
+            if not isinstance(exam.get(view) or [], list):
+                raise ConfigError(f"exam {number} of the list: {view} must be a list of stems")
             for stem in exam.get(view) or ():
                 yield number, exam, view, str(stem)
+
+
+def _check_plain(exams: Any) -> None:
+    """Refuse what JSON cannot hold, and lists that a few bytes name again and again."""
+    rest, seen = [(exams, 0)], 0
+    while rest:
+        value, depth = rest.pop()
+        seen += 1
+        inner = list(value.values()) if isinstance(value, dict) else value
+        if isinstance(inner, list | tuple):
+            rest += [(one, depth + 1) for one in inner]
+        plain = isinstance(inner, list | tuple | str | int | float | None)
+        keys = all(isinstance(key, str) for key in value) if isinstance(value, dict) else True
+        if seen + len(rest) > MOST_VALUES or depth > DEEPEST or not plain or not keys:
+            raise ConfigError(
+                "the pickle holds more than texts and numbers in lists and dicts, or too many: "
+                "is it an exam list of NYU's tools?"
+            )
 
 
 def _stem(path: str) -> str:
@@ -128,7 +160,7 @@ def _labels(
     flags = {word: told.get(f"{SIDES[side]}_{word}") for word in PATHOLOGIES}
     known = all(flag is not None for flag in flags.values()) and not told.get("unknown")
     pathology = next((word for word in PATHOLOGIES if known and flags[word]), None)
-    extra = {name: value for name, value in exam.items() if name not in VIEWS}
+    extra = {name: value for name, value in exam.items() if name not in (*VIEWS, LICENCES)}
     return without_nones(
         {
             "patient_id": f"exam {number}",
@@ -138,13 +170,23 @@ def _labels(
             "image_kind": "ffdm",
             "pathology": pathology,
             "cancer": int(pathology == "malignant") if known else None,
-            "label_source": "pathology" if known else None,
+            "label_source": None if not known else "pathology" if pathology else "assumed_normal",
             "label_level": "breast",
+            "qc_flags": ["assumed_normal"] if known and pathology is None else [],
+            "licence_tag": _licence(exam, view, stem),
             "annotations": _annotations(exam, view, stem, seen),
             "extra_json": dumps(extra),
             "raster": {"format": "picture", "uid": f"NYU {stem}"},
         }
     )
+
+
+def _licence(exam: Mapping[str, Any], view: str, stem: str) -> str | None:
+    """Find the tag of one image in lists that were written here; NYU's have none."""
+    told = exam.get(LICENCES)
+    tags = told.get(view) if isinstance(told, dict) else None
+    at = list(map(str, exam[view])).index(stem)
+    return str(tags[at]) if isinstance(tags, list) and at < len(tags) else None
 
 
 def _annotations(

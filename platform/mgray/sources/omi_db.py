@@ -10,7 +10,7 @@ References:
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -29,12 +29,23 @@ LAYOUT: Final = (
 UID: Final = re.compile(r"[\d.]+")
 PROOFS: Final = ("SURGERY", "BIOPSYWIDE", "BIOPSYFINE")
 OPINIONS: Final = {
-    "OM": "malignant", "B5": "malignant", "C5": "malignant", "H5": "malignant",
-    "OB": "benign", "B2": "benign", "C2": "benign", "H2": "benign",
-    "B3": "high_risk",
-    "ON": "negative", "H1": "negative",
+    "malignant": (
+        "OM", "O Malignant", "B5", "Malignant", "C5", "Cyt malig", "H5", "Hist malignant",
+    ),
+    "benign": ("OB", "O Benign", "B2", "Benign", "C2", "Cyt benign", "H2", "Histol benign"),
+    "high_risk": ("B3", "Benign unc mal"),
+    "negative": ("ON", "O Normal", "Normal", "H1", "Histol normal"),
+    None: (
+        "OS", "O Suspicious", "Suspicious", "OU", "O Uncertain", "Uncertain", "B1",
+        "Unsatis/Normal", "B4", "Susp of malig", "BA", "Clinical", "C1", "Cyt unsatis", "C3",
+        "Cyt atypia", "C4", "Cyt susp malig", "H0", "Hist unreported",
+    ),
 }  # fmt: skip
-"""Opinion of a biopsy or an operation to pathology; suspicions and unsatisfying ones are none."""
+"""Pathology to opinions of a biopsy or an operation that say so: codes of lesions, words of sides;
+suspicions and unsatisfying ones are none."""
+PATHOLOGY: Final = {said.lower(): found for found, some in OPINIONS.items() for said in some}
+MOST_OF_JSON: Final = 64 * 2**20
+"""Bytes of a file of one client."""
 SIDES: Final = {"L": "left_opinion", "R": "right_opinion"}
 FEATURES: Final = {
     "Mass": "mass",
@@ -43,11 +54,15 @@ FEATURES: Final = {
     "ArchitecturalDistortion": "architectural_distortion",
     "FocalAsymmetry": "asymmetry",
 }
+Lesions = dict[str, dict[str, str | None]]
+"""Number of a lesion to side to pathology."""
 CORNERS: Final = ("X1", "Y1", "X2", "Y2")
 TEXTS: Final = {
     "files_not_here": "images of the imagedb whose file is not here: a partial download",
     "files_not_named": "files that no imagedb names: kept without labels",
     "episodes_unknown": "studies whose episode the NBSS lacks: no pathology",
+    "opinions_unknown": "opinions of a biopsy or an operation in words that nobody listed: none",
+    "lesions_ambiguous": "marks linked to a lesion number that both sides have: no pathology",
     "marks_without_corners": "marks without four corners: dropped",
 }
 DESCRIPTION: Final = Description(
@@ -66,6 +81,7 @@ DESCRIPTION: Final = Description(
         "file names of the JSON are in lower or upper case",
         "labels are of a side, and the side is in the header alone: joined after reading",
         "lesion numbers are unique within an episode only; 1, 01 and a list with commas occur",
+        "opinions of a lesion are codes (B5), those of a side words (Malignant)",
         "opinions of screening and imaging are no pathology: biopsy and surgery alone count, of "
         "several the worst",
         "a side without any biopsy has no label, also where the screen was normal",
@@ -84,7 +100,7 @@ class OmiDbSource:
 
     name: str = "omi_db"
     licence_tag: str = "OMI-DB"
-    adapter_version: str = "1"
+    adapter_version: str = "2"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -157,8 +173,8 @@ def _read(archive: Path, client: str, what: str) -> dict[str, Any] | None:
     if path is None:
         return None
     try:
-        found = json.loads(path.read_text())
-    except ValueError:
+        found = json.loads(path.read_text()) if path.stat().st_size <= MOST_OF_JSON else None
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise ConfigError(f"an {what} file of data/ is not JSON of OMI-DB: get it again")
@@ -198,15 +214,15 @@ def _labels(
     if not isinstance(episode, dict):
         counts["episodes_unknown"] += 1
         episode = {}
-    lesions = _lesions(episode)
-    boxes = [made for mark in marks if (made := _annotation(mark, lesions)) is not None]
+    lesions = _lesions(episode, counts)
+    boxes = [made for mark in marks if (made := _annotation(mark, lesions, counts)) is not None]
     counts["marks_without_corners"] += len(marks) - len(boxes)
     flat = {name: value for name, value in episode.items() if not isinstance(value, dict)}
     return without_nones(
         {
             "patient_id": client,
             "exam_id": str(study["uid"]),
-            "by_side": {side: _side(episode, lesions, side) for side in SIDES},
+            "by_side": {side: _side(episode, lesions, side, counts) for side in SIDES},
             "label_level": "breast",
             "annotations": boxes,
             "extra_json": dumps({"study": study, "episode": flat, "marks": marks}),
@@ -214,38 +230,44 @@ def _labels(
     )
 
 
-def _lesions(episode: Mapping[str, Any]) -> dict[str, tuple[str, str | None]]:
-    """Tell side and pathology of each lesion of an episode, by number."""
-    found: dict[str, tuple[str, str | None]] = {}
+def _lesions(episode: Mapping[str, Any], counts: Counter[str]) -> Lesions:
+    """Tell the pathology of each lesion of an episode, by number and side."""
+    found: Lesions = {}
     for event in (*PROOFS, "LESION"):
         for side, lesions in _objects(episode.get(event)):
             for number, lesion in _objects(lesions):
-                said = OPINIONS.get(str(lesion.get("Opinion")))
-                _, before = found.get(_number(number), (side, None))
-                found[_number(number)] = (side, _worst([before, said]))
+                sides = found.setdefault(_number(number), {})
+                said = _opinion(lesion.get("Opinion"), counts) if event in PROOFS else None
+                sides[side] = _worst([sides.get(side), said])
     return found
 
 
+def _opinion(said: Any, counts: Counter[str]) -> str | None:
+    """Read an opinion as pathology; a word that nobody listed is counted."""
+    word = str(said or "").strip().lower()
+    counts["opinions_unknown"] += bool(word) and word not in PATHOLOGY
+    return PATHOLOGY.get(word)
+
+
 def _side(
-    episode: Mapping[str, Any], lesions: Mapping[str, tuple[str, str | None]], side: str
+    episode: Mapping[str, Any], lesions: Lesions, side: str, counts: Counter[str]
 ) -> dict[str, Any]:
     events = (episode.get(event) for event in PROOFS)
-    said = [
-        OPINIONS.get(str(event.get(SIDES[side]))) for event in events if isinstance(event, dict)
-    ]
-    pathology = _worst([*said, *(found for where, found in lesions.values() if where == side)])
+    said = [_opinion(event.get(SIDES[side]), counts) for event in events if isinstance(event, dict)]
+    pathology = _worst([*said, *(sides.get(side) for sides in lesions.values())])
     if pathology is None:
         return {}
     cancer = int(pathology == "malignant")
     return {"pathology": pathology, "cancer": cancer, "label_source": "pathology"}
 
 
-def _worst(found: list[str | None]) -> str | None:
-    return next((word for word in WORST_FIRST if word in found), None)
+def _worst(found: Iterable[str | None]) -> str | None:
+    met = set(found)
+    return next((word for word in WORST_FIRST if word in met), None)
 
 
 def _annotation(
-    mark: Mapping[str, Any], lesions: Mapping[str, tuple[str, str | None]]
+    mark: Mapping[str, Any], lesions: Lesions, counts: Counter[str]
 ) -> dict[str, Any] | None:
     """Read a mark; ``None`` without its corners, which come in any order."""
     try:
@@ -254,6 +276,8 @@ def _annotation(
         return None
     linked = [_number(text) for text in str(mark.get("LinkedNBSSLesionNumber") or "").split(",")]
     linked = [number for number in linked if number]
+    sides = [lesions.get(number, {}) for number in linked]
+    counts["lesions_ambiguous"] += any(len(found) > 1 for found in sides)
     words = [word for name, word in FEATURES.items() if mark.get(name)]
     return {
         "finding_id": f"lesion {linked[0]}" if len(linked) == 1 else None,
@@ -261,7 +285,7 @@ def _annotation(
         "coords": [min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)],
         "source_frame": "omi_db",
         "categories": list(dict.fromkeys(words)),
-        "pathology": _worst([lesions[number][1] for number in linked if number in lesions]),
+        "pathology": _worst(next(iter(found.values())) for found in sides if len(found) == 1),
         "source": "omi_db",
     }
 

@@ -59,7 +59,7 @@ def page(source: Source) -> str:
     lines += [f"| {key} | {text} |" for key, text in facts.items()]
     lines += ["", "Layout of the archive folder:", "", *(f"    {line}" for line in told.layout)]
     lines += _listed("What goes wrong without care, and is taken care of:", told.pitfalls)
-    lines += _listed("Not settled by anybody; tested on your data and flagged:", told.unsettled)
+    lines += _listed("Not settled by anybody; what is done about it:", told.unsettled)
     return "\n".join(lines)
 
 
@@ -80,10 +80,12 @@ def comparison(name: str, counts: Sequence[Count]) -> str:
         )
         for count in counts
     ]
-    whole = all(count.expected in (None, count.found) for count in counts)
+    told = [count for count in counts if count.expected is not None]
     verdict = (
-        "the pinned release, whole"
-        if whole
+        "no numbers of a release are published to compare with"
+        if not told
+        else "the pinned release, whole"
+        if all(count.expected == count.found for count in told)
         else "not the whole pinned release: a partial download or another release, which is fine"
     )
     table = text_table(name, ("what", "expected", "found", "difference"), rows)

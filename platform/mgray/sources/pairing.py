@@ -29,8 +29,8 @@ def pair_by_time(images: Sequence[Candidate]) -> Mapping[int, dict[str, Any]]:
     """Part the images of a view that was taken more than once into pairs.
 
     FFDM and synthetic 2D of the closest series times belong together, one to one; where a time is
-    missing, of the closest series numbers; where that is missing too nothing is decided, and the
-    ingest flags all of them ambiguous.
+    missing or two are as close, of the closest series numbers; where these do not tell either,
+    nothing is decided, and the ingest flags all of them ambiguous.
 
     Returns:
         For images of such views, by number: labels ``pair_group`` and ``qc_flags`` to add.
@@ -64,27 +64,39 @@ def flag_repeated(labels: Iterable[dict[str, Any]]) -> int:
 def _parted(
     images: Sequence[Candidate], ffdm: Sequence[int], synthetic: Sequence[int]
 ) -> dict[int, dict[str, Any]]:
-    gaps = _gaps(images, ffdm, synthetic)
-    if gaps is None:
+    pairs = _matched(images, ffdm, synthetic)
+    if pairs is None:
         return {}
-    free = {*ffdm, *synthetic}
     changes: dict[int, dict[str, Any]] = {}
-    for _, one, other in gaps:
-        if {one, other} <= free:
-            free -= {one, other}
-            told = {"pair_group": f"pair{len(changes) // 2}", "qc_flags": ["paired_by_time"]}
-            changes |= {one: told, other: dict(told)}
-    for number, at in enumerate(sorted(free)):
+    for number, pair in enumerate(pairs):
+        for at in pair:
+            changes[at] = {"pair_group": f"pair{number}", "qc_flags": ["paired_by_time"]}
+    for number, at in enumerate(sorted({*ffdm, *synthetic} - changes.keys())):
         changes[at] = {"pair_group": f"alone{number}", "qc_flags": ["dup_view"]}
     return changes
 
 
-def _gaps(
+def _matched(
     images: Sequence[Candidate], ffdm: Sequence[int], synthetic: Sequence[int]
-) -> list[tuple[float, int, int]] | None:
-    """List all possible pairs, the closest first; ``None`` if nothing tells how close they are."""
+) -> list[tuple[int, int]] | None:
+    """List the pairs, the closest first; ``None`` if neither times nor numbers tell them."""
     for name in ("seconds", "number"):
         found = {at: getattr(images[at], name) for at in (*ffdm, *synthetic)}
         if None not in found.values():
-            return sorted((abs(found[a] - found[b]), a, b) for a in ffdm for b in synthetic)
+            gaps = [(round(abs(found[a] - found[b]), 3), a, b) for a in ffdm for b in synthetic]
+            if (pairs := _closest(sorted(gaps))) is not None:
+                return pairs
     return None
+
+
+def _closest(gaps: list[tuple[float, int, int]]) -> list[tuple[int, int]] | None:
+    """Take the closest pair as long as there is one; ``None`` if an image has two as close."""
+    pairs = []
+    while gaps:
+        gap, one, other = gaps[0]
+        rivals = [pair for pair in gaps if one in pair[1:] or other in pair[1:]]
+        if any(rival[0] == gap for rival in rivals[1:]):
+            return None
+        pairs.append((one, other))
+        gaps = [pair for pair in gaps if pair not in rivals]
+    return pairs

@@ -3,9 +3,10 @@
 A source reads tables and lists files; it never opens an image. Labels are keyed by path where the
 table names files, and by SOP instance UID where it names objects: the second kind is joined after
 decoding, so a copied or renamed file keeps its labels. What only pixels can settle is left to the
-ingest, by three joints:
+ingest, by four joints:
 
 * an annotation's ``source_frame`` names the frame of its coordinates, see ``sources.frames``;
+* an annotation's ``of_size``, rows and columns, is that of the image that it was drawn on;
 * an annotation's ``mask_files`` stand for a box: the candidates, one of which is its mask;
 * the label ``raster`` tells how to read a file that is no DICOM, see ``dicom.raster``.
 """

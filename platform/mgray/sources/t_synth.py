@@ -24,12 +24,19 @@ LAYOUT: Final = (
 )
 NAME: Final = re.compile(r"(reconstruction|projection_DM)_?(\d+)\.mhd$")
 BREASTS: Final = {"fatty": "a", "scattered": "b", "hetero": "c", "dense": "d"}
+DIGITS: Final = re.compile("[0-9]{1,6}")
+NUMBER: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{0,12})?")
+MOST_OF_HEADER: Final = 2**16
+"""Bytes of a ``.mhd`` that are read; those of the datasets have a few hundred."""
+BIG_ENDIAN: Final = ("ElementByteOrderMSB", "BinaryDataByteOrderMSB")
 TYPES: Final = {
     "MET_FLOAT": "f4", "MET_DOUBLE": "f8", "MET_USHORT": "u2", "MET_UCHAR": "u1",
 }  # fmt: skip
 TEXTS: Final = {
     "volumes_left_out": "tomosynthesis volumes: left out, only their 2D images are read",
     "raw_not_here": "headers whose numbers are not here: a partial download",
+    "loc_not_here": "images of an odd phantom (with a lesion) whose .loc is not here: no label",
+    "loc_of_even": "images of an even phantom, which should be healthy, with a .loc: a lesion",
     "masks_not_here": "images with a lesion whose mask is not here: no box",
 }
 DESCRIPTION: Final = Description(
@@ -45,7 +52,8 @@ DESCRIPTION: Final = Description(
         "sizes and types are in the .mhd, the .raw has no header: float32 in 2D, float64 in "
         "volumes",
         "real numbers are stored in 65,536 even steps; rescale brings them back",
-        "a lesion is there where .loc is (odd ids): its absence is a healthy breast by simulation",
+        "odd ids have a lesion and a .loc, even ones neither: without its .loc an odd one, of a "
+        "partial download, has no label",
         "one phantom is simulated with several lesions and doses: the phantom is the patient",
     ),
     unsettled=(
@@ -65,7 +73,7 @@ class TSynthSource:
 
     name: str = "t_synth"
     licence_tag: str = "CC0-1.0"
-    adapter_version: str = "1"
+    adapter_version: str = "2"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -122,26 +130,42 @@ def _headers(archive: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _read(path: Path) -> Mapping[str, str]:
-    pairs = (line.partition("=") for line in path.read_text(encoding="latin-1").splitlines())
+    with path.open("rb") as file:
+        text = file.read(MOST_OF_HEADER).decode("latin-1")
+    pairs = (line.partition("=") for line in text.splitlines())
     head = {name.strip(): value.strip() for name, _, value in pairs}
     size = head.get("DimSize", "").split()
-    if head.get("ElementType") not in TYPES or len(size) < 2 or not all(map(str.isdigit, size)):
+    if (
+        head.get("ElementType") not in TYPES
+        or len(size) < 2
+        or not all(map(DIGITS.fullmatch, size))
+    ):
         raise ConfigError(
             f"a header (.mhd) lacks DimSize or an ElementType of {', '.join(TYPES)}: get it again"
         )
     return head
 
 
+def _spacing(head: Mapping[str, str]) -> float | None:
+    """Read the first spacing; the pixels of these simulations are square."""
+    words = head.get("ElementSpacing", "").split()
+    if not words:
+        return None
+    if not NUMBER.fullmatch(words[0]):
+        raise ConfigError("a header (.mhd) has an ElementSpacing of no numbers: get it again")
+    return float(words[0])
+
+
 def _raster(raw: str, head: Mapping[str, str], size: list[str]) -> dict[str, Any]:
-    order = ">" if head.get("ElementByteOrderMSB", "").lower() == "true" else "<"
-    spacing = head.get("ElementSpacing", "").split()
+    order = ">" if "true" in {head.get(name, "").lower() for name in BIG_ENDIAN} else "<"
+    spacing = _spacing(head)
     return {
         "format": "numbers",
         "uid": raw,
         "rows": int(size[1]),
         "columns": int(size[0]),
         "dtype": order + TYPES[head["ElementType"]],
-        **({"spacing_mm": float(spacing[0])} if spacing else {}),
+        **({"spacing_mm": spacing} if spacing else {}),
     }
 
 
@@ -149,12 +173,12 @@ def _labels(
     path: str, kind: str, number: str, here: set[str], counts: Counter[str]
 ) -> dict[str, Any]:
     folders = path.split("/")[:-1]
-    lesion = f"{path.removesuffix('.mhd')}.loc" in here
+    lesion = _lesion(number, f"{path.removesuffix('.mhd')}.loc" in here, counts)
     breast = next((BREASTS[name] for name in folders if name in BREASTS), None)
     mask = f"{'/'.join(folders)}/reconstruction_mask{number}.h5".lstrip("/")
     synthetic = kind == "reconstruction"
-    boxed = lesion and synthetic and mask in here
-    counts["masks_not_here"] += lesion and not boxed
+    boxed = lesion is True and synthetic and mask in here
+    counts["masks_not_here"] += lesion is True and not boxed
     return without_nones(
         {
             "patient_id": f"phantom {number}",
@@ -162,15 +186,23 @@ def _labels(
             "laterality": "L",
             "view": "CC",
             "image_kind": "synthetic_2d" if synthetic else "ffdm_raw",
-            "pathology": "malignant" if lesion else "negative",
-            "cancer": int(lesion),
-            "label_source": "simulation",
+            "pathology": None if lesion is None else "malignant" if lesion else "negative",
+            "cancer": None if lesion is None else int(lesion),
+            "label_source": None if lesion is None else "simulation",
             "label_level": "image",
             "density": breast,
             "annotations": [_annotation(mask)] if boxed else [],
             "extra_json": dumps({"folders": folders}),
         }
     )
+
+
+def _lesion(number: str, located: bool, counts: Counter[str]) -> bool | None:
+    """Tell whether a phantom has a lesion; ``None`` where it should and its .loc is not here."""
+    odd = int(number[-1]) % 2 == 1
+    counts["loc_not_here"] += odd and not located
+    counts["loc_of_even"] += located and not odd
+    return None if odd and not located else located
 
 
 def _annotation(mask: str) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class VindrMammoSource:
 
     name: str = "vindr_mammo"
     licence_tag: str = "VinDr-Mammo"
-    adapter_version: str = "1"
+    adapter_version: str = "2"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -173,6 +173,7 @@ def _findings(table: Table, counts: Counter[str]) -> dict[str, list[dict[str, An
         coords = [cells.number(name) for name in BOX]
         if None in coords:
             continue
+        size = [cells.number(name) for name in ("height", "width")]
         birads = cells.word("finding_birads", BIRADS)
         counts["boxes_without_birads"] += birads is None
         names = QUOTED.findall(cells.text("finding_categories") or "")
@@ -180,6 +181,7 @@ def _findings(table: Table, counts: Counter[str]) -> dict[str, list[dict[str, An
             {
                 "shape": "box",
                 "coords": coords,
+                "of_size": None if None in size else size,
                 "categories": [name.lower().replace(" ", "_") for name in names],
                 "birads": None if birads is None else int(birads),
                 "source": "vindr_mammo",
