@@ -113,6 +113,7 @@ def test_what_a_worker_says_reaches_the_user_as_one_line(
     stage = stage_three(tiny, finished, tmp_path / "run")
     feed = change(stage.feed, table=tmp_path / "nowhere")
     train = replace(stage.loop.train, {"max_failures": 0, "workers": 1})
-    loop = change(stage.loop, train=train)
+    loop, handler = change(stage.loop, train=train), signal.getsignal(signal.SIGINT)
     with pytest.raises(MgrayError, match=r"^no image table in [^\n]*$"):
         train_on_ray(change(stage, feed=feed, loop=loop))
+    assert signal.getsignal(signal.SIGINT) is handler, "Ctrl-C belongs to whoever called"

@@ -1,7 +1,10 @@
 """The loop inside Ray Train: the only module of training that knows Ray."""
 
 import math
+import signal
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -80,9 +83,21 @@ def train_on_ray(stage: Stage) -> None:
         ),
     )
     try:
-        trainer.fit()
+        with _handler_of_interrupts():
+            trainer.fit()
     except ray.train.TrainingFailedError as error:
         raise _one_line(stage, error) from error
+
+
+@contextmanager
+def _handler_of_interrupts() -> Iterator[None]:
+    """Put back what handles Ctrl-C: Ray Train leaves a handler that ends a run already over."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():  # others may not set handlers
+            signal.signal(signal.SIGINT, before)
 
 
 def cpus_of(train: TrainConfig) -> int:
