@@ -136,6 +136,14 @@ def test_close_leaves_no_process_and_the_child_can_start_again():
         assert child.read(GOOD) == read_record(GOOD)
 
 
+@pytest.fixture
+def interruptible():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_the_child(tmp_path):
     with DecodeChild() as child:
         child.read(GOOD)
