@@ -81,7 +81,7 @@ def simulated_nodes(cpus: Sequence[int]) -> Iterator[str]:
                 cluster.add_node(**told)
             yield cluster.address
         finally:
-            cluster.shutdown()  # type: ignore[no-untyped-call]  # Ray's
+            cluster.shutdown()  # type: ignore[no-untyped-call]  # Ray declares no types here
 
 
 def _join() -> None:

@@ -179,7 +179,9 @@ def _scalar(text: str) -> Any:
         if text.startswith(("[", "{", "'", '"')):
             return yaml.load(text, _Core)
         loader = _Core("")
-        tag = loader.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+        tag = loader.resolve(  # type: ignore[no-untyped-call]  # PyYAML's stubs have no types here
+            yaml.ScalarNode, text, (True, False)
+        )
         return loader.construct_object(yaml.ScalarNode(tag, text))
     except (yaml.YAMLError, ValueError, RecursionError):
         return text

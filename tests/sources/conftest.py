@@ -17,6 +17,7 @@ from mgray.ingest.manifest import Manifest
 from mgray.ingest.pseudonym import KEY_VARIABLE, Pseudonyms
 from mgray.ingest.run import ingest_with
 from mgray.ingest.worker import ChunkWorker, Job, apply_verdict
+from tests.sources.mini_embed import Embed
 
 KEY = "a key for tests"
 
@@ -27,6 +28,12 @@ def key() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(KEY_VARIABLE, KEY)
         yield
+
+
+@pytest.fixture
+def embed(tmp_path: Path) -> Embed:
+    """An empty EMBED."""
+    return Embed(tmp_path / "embed")
 
 
 class Here:

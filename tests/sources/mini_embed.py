@@ -1,9 +1,14 @@
 """EMBED as AWS delivers it, very small: both tables and the folder of images."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mgray.sources.embed import EmbedSource
 from tests.sources.kit import breast, put_image, put_table
+
+EXAM, LATER = "1000000000000001", "1000000000000002"
+LEFT, RIGHT = (8, 40, 18, 52), (44, 40, 56, 50)
 
 METADATA = [
     "", "empi_anon", "acc_anon", "study_date_anon", "StudyDescription", "SeriesDescription",
@@ -79,6 +84,10 @@ class Embed:
         put_table(self.root / "tables/EMBED_OpenData_metadata.csv", self.metadata, METADATA)
         put_table(self.root / "tables/EMBED_OpenData_clinical.csv", self.clinical, CLINICAL)
         return self.root
+
+    def labels(self) -> dict[str, Mapping[str, Any]]:
+        """Write the tables, catalog them, and give the labels by path."""
+        return {row.path: row.labels for row in EmbedSource().catalog(self.write()).rows}
 
 
 def roi(*boxes: tuple[int, int, int, int]) -> str:

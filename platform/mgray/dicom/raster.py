@@ -139,12 +139,12 @@ def _in_range(
 def _write(stored: Integer[np.ndarray, "height width"], raster: Mapping[str, Any]) -> bytes:
     from pydicom import Dataset, dcmwrite
     from pydicom.dataset import FileMetaDataset
-    from pydicom.uid import generate_uid
+    from pydicom.uid import UID, generate_uid
 
     uid = generate_uid(entropy_srcs=[str(raster["uid"])])
     dataset, meta = Dataset(), FileMetaDataset()
-    meta.TransferSyntaxUID = EXPLICIT  # type: ignore[assignment]
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = SECONDARY_CAPTURE, uid  # type: ignore[assignment]
+    meta.TransferSyntaxUID, meta.MediaStorageSOPInstanceUID = UID(EXPLICIT), uid
+    meta.MediaStorageSOPClassUID = UID(SECONDARY_CAPTURE)
     allocated = 8 * stored.dtype.itemsize
     bits = int(raster.get("bits") or allocated)
     attributes = {

@@ -75,7 +75,7 @@ def sha256_of(path: Path) -> str:
     Raises:
         OSError: It cannot be read, or is no plain file, which might never give an answer.
     """
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -120,7 +120,7 @@ class RayRunner:
             ) from error
 
     def _size(self, items: int) -> int:
-        resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray's
+        resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray declares no types here
         processors = int(resources.get("CPU", 1))
         return max(1, min(self.workers or processors, processors, items))
 

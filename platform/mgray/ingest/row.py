@@ -137,15 +137,15 @@ class RowMaker:
         flags: set[str] = set()
         size = [record.columns["rows"], record.columns["columns"]]
         for annotation in given:
-            if annotation.get("of_size") not in (None, size):
-                flags.add("size_contradicted")
-                continue
+            coords = annotation["coords"]
             if annotation.get("mask_files"):
                 mask: Mapping[str, Any] = next(read, {"box": None, "flags": []})
                 flags.update(mask["flags"])
-                annotation = {**annotation, "coords": mask["box"]}  # noqa: PLW2901
-            if annotation["coords"] is not None:
-                found.append(annotation)
+                coords = mask["box"]
+            if annotation.get("of_size") not in (None, size):
+                flags.add("size_contradicted")
+            elif coords is not None:
+                found.append({**annotation, "coords": coords})
         placed, framed = place(found, {**record.columns, **{n: row[n] for n in CONTRADICTED}})
         flags |= framed
         return placed, flags, dict.fromkeys(sorted(flags & NOTED), 1)

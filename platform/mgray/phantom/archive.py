@@ -9,7 +9,6 @@ import csv
 import json
 import logging
 import multiprocessing
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -176,10 +175,10 @@ def _write_table(path: Path, columns: Sequence[str], rows: Sequence[dict[str, An
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    os.replace(part, path)  # noqa: PTH105 - atomic on one file system
+    part.replace(path)
 
 
 def _write_text(path: Path, text: str) -> None:
     part = path.with_suffix(".part")
     part.write_text(text)
-    os.replace(part, path)  # noqa: PTH105 - atomic on one file system
+    part.replace(path)
