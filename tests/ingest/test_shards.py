@@ -3,7 +3,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mgray.ingest.ledger import Entry
-from mgray.ingest.shards import open_shard, rewrite_shard, row_group, write_quarantine
+from mgray.ingest.shards import open_shard, rewrite_shard, write_quarantine
 from mgray.schema import IMAGE, QUARANTINE, check_version
 
 PIXELS = bytes(range(256)) * 100
@@ -17,10 +17,10 @@ def row(path, **changes):
 
 @pytest.fixture
 def shard(tmp_path):
-    path = tmp_path / "part-0.parquet"
-    with open_shard(path) as writer:
+    path = tmp_path / "images" / "part-0.parquet"
+    with open_shard(path) as write:
         for name in "ab":
-            writer.write_table(row_group(row(name)))
+            write(row(name))
     return path
 
 

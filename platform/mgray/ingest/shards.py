@@ -22,7 +22,7 @@ only from memory, at the price of random reads. The footers are read once, to ma
 The columns but ``pixels`` are zstd.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -31,7 +31,9 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mgray.data.table import INDEX_COLUMNS
 from mgray.ingest.files import whole
+from mgray.ingest.index import write_piece
 from mgray.ingest.ledger import Entry
 from mgray.schema import IMAGE, QUARANTINE
 
@@ -39,19 +41,14 @@ CROSS_ROW_FLAGS: Final = frozenset({"missing_partner", "ambiguous_pair"})
 
 
 @contextmanager
-def open_shard(path: Path) -> Iterator[pq.ParquetWriter]:
-    """Write a shard under a temporary name, make it durable, rename it.
+def open_shard(path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Write a shard under a temporary name, make it durable, rename it; write its piece, too.
 
-    Every table written is one row group and goes to storage at once, so that a task holds one image
-    at a time. A shard may have no rows.
+    Gives what writes a row of ``schema.IMAGE``. It becomes a row group and goes to storage at once,
+    so that a task holds one image at a time. A shard may have no rows.
     """
-    with whole(path) as draft, pq.ParquetWriter(draft, IMAGE, **_options()) as writer:
-        yield writer
-
-
-def row_group(row: Mapping[str, Any]) -> pa.Table:
-    """Make the row group of one image from a row of ``schema.IMAGE``."""
-    return pa.Table.from_pylist([dict(row)], schema=IMAGE)
+    with _open(path) as write:
+        yield lambda row: write(pa.Table.from_pylist([dict(row)], schema=IMAGE))
 
 
 def rewrite_shard(path: Path, entries: Iterable[Entry]) -> None:
@@ -60,12 +57,12 @@ def rewrite_shard(path: Path, entries: Iterable[Entry]) -> None:
     Pixels are copied as they are. Doing it twice does no harm.
     """
     keep = {entry.file_id: entry for entry in entries if entry.reason is None}
-    with pq.ParquetFile(path, page_checksum_verification=True) as old, open_shard(path) as new:
+    with pq.ParquetFile(path, page_checksum_verification=True) as old, _open(path) as write:
         for group in range(old.num_row_groups):
             table = old.read_row_group(group)
             entry = keep.get(table["file_id"][0].as_py())
             if entry is not None:
-                new.write_table(_with_partner_flag(table, entry.partner))
+                write(_with_partner_flag(table, entry.partner))
 
 
 def write_quarantine(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
@@ -82,6 +79,19 @@ def holds_quarantine(path: Path, records: Sequence[Mapping[str, Any]]) -> bool:
     except (pa.ArrowException, OSError):
         return False
     return bool(table.to_pylist() == [dict(record) for record in records])
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Callable[[pa.Table], None]]:
+    told: list[pa.Table] = []
+    with whole(path) as draft, pq.ParquetWriter(draft, IMAGE, **_options()) as writer:
+
+        def write(row: pa.Table) -> None:
+            writer.write_table(row)
+            told.append(row.select(INDEX_COLUMNS))
+
+        yield write
+    write_piece(path, told)
 
 
 def _with_partner_flag(table: pa.Table, flag: str | None) -> pa.Table:
