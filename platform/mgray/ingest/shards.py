@@ -17,14 +17,13 @@ footer, kB per image   4.3    1.1    0.3    0.1
 =====================  =====  =====  =====  =====
 
 Ranges of the cold rates overlap: 168 to 460 for 1, 95 to 339 for 64. Larger groups stream faster
-only from memory, at the price of random reads. The footers are read once, to make the index.
+only from memory, at the price of random reads. Nobody but the index's writer reads the footers.
 
-The columns but ``pixels`` are zstd.
+Nothing is compressed: pages of one value would grow by it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +36,13 @@ from mgray.ingest.index import write_piece
 from mgray.ingest.ledger import Entry
 from mgray.schema import IMAGE, QUARANTINE
 
+OPTIONS: Final[Mapping[str, Any]] = {
+    "compression": "none",
+    "use_dictionary": False,  # a dictionary of one value is waste
+    "write_statistics": False,  # 67 minima and maxima per image would double the footer
+    "write_page_checksum": True,
+}
+"""Of the Parquet writer."""
 CROSS_ROW_FLAGS: Final = frozenset({"missing_partner", "ambiguous_pair"})
 
 
@@ -48,7 +54,7 @@ def open_shard(path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
     so that a task holds one image at a time. A shard may have no rows.
     """
     with _open(path) as write:
-        yield lambda row: write(pa.Table.from_pylist([dict(row)], schema=IMAGE))
+        yield lambda row: write(_row_group(row))
 
 
 def rewrite_shard(path: Path, entries: Iterable[Entry]) -> None:
@@ -84,7 +90,7 @@ def holds_quarantine(path: Path, records: Sequence[Mapping[str, Any]]) -> bool:
 @contextmanager
 def _open(path: Path) -> Iterator[Callable[[pa.Table], None]]:
     told: list[pa.Table] = []
-    with whole(path) as draft, pq.ParquetWriter(draft, IMAGE, **_options()) as writer:
+    with whole(path) as draft, pq.ParquetWriter(draft, IMAGE, **OPTIONS) as writer:
 
         def write(row: pa.Table) -> None:
             writer.write_table(row)
@@ -94,23 +100,18 @@ def _open(path: Path) -> Iterator[Callable[[pa.Table], None]]:
     write_piece(path, told)
 
 
+def _row_group(row: Mapping[str, Any]) -> pa.Table:
+    """Make a table of one row; its pixels are taken as they lie: a copy costs milliseconds."""
+    pixels = pa.py_buffer(row["pixels"])
+    ends = pa.array([0, pixels.size], pa.int64()).buffers()[1]
+    column = pa.Array.from_buffers(pa.large_binary(), 1, [None, ends, pixels])
+    table = pa.Table.from_pylist([{**row, "pixels": b""}], schema=IMAGE)
+    at = IMAGE.get_field_index("pixels")
+    return table.set_column(at, IMAGE.field(at), column)
+
+
 def _with_partner_flag(table: pa.Table, flag: str | None) -> pa.Table:
     flags = set(table["qc_flags"][0].as_py()) - CROSS_ROW_FLAGS | ({flag} if flag else set())
     at = table.schema.get_field_index("qc_flags")
     column = pa.array([sorted(flags)], IMAGE.field("qc_flags").type)
     return table.set_column(at, IMAGE.field("qc_flags"), column).cast(IMAGE)
-
-
-@cache
-def _options() -> dict[str, Any]:
-    """Options of the Parquet writer; compression is set by leaf, and a leaf left out gets none."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(IMAGE.empty_table(), sink)
-    leaves = pq.ParquetFile(pa.BufferReader(sink.getvalue())).schema
-    paths = [leaves.column(at).path for at in range(len(leaves))]
-    return {
-        "compression": {path: "none" if path == "pixels" else "zstd" for path in paths},
-        "use_dictionary": False,  # a dictionary of one value is waste
-        "write_statistics": False,  # 67 minima and maxima per image would double the footer
-        "write_page_checksum": True,
-    }
