@@ -110,7 +110,7 @@ def steady_rate(table: Path, workers: int) -> float:
         raise DataError(f"{len(shards)} shards for {workers} workers: give more exams")
     images = sum(pq.read_metadata(shard).num_rows for shard in shards[workers:])
     ends = [shard.stat().st_mtime_ns for shard in shards]
-    return images * workers / (sum(ends[-workers:]) - sum(ends[:workers])) * 1e9
+    return float(images * workers / (sum(ends[-workers:]) - sum(ends[:workers])) * 1e9)
 
 
 def codec_seconds(files: Sequence[Path], syntax: str, processes: int) -> float:
