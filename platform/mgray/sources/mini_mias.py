@@ -13,7 +13,7 @@ from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_
 from mgray.sources.tables import dumps, without_nones
 
 LAYOUT: Final = ("Info.txt", "mdb001.pgm ... mdb322.pgm")
-NAMED: Final = re.compile(r"mdb\d")
+NAMED: Final = re.compile(r"mdb\d{3}(\s|$)")
 ROW: Final = re.compile(
     r"(mdb(\d{3}))\s+([FGD])\s+(CALC|CIRC|SPIC|MISC|ARCH|ASYM|NORM)(?:\s+([BM]))?(?:\s+(.*))?"
 )
