@@ -10,6 +10,8 @@ format                 picture (JPEG, PNG, PGM), numbers (no header), or ljpeg (
 uid                    names the image within its dataset, e.g. mdb001
 rows, columns          of numbers and ljpeg
 dtype                  of numbers and ljpeg, as NumPy writes it, e.g. ``>u2``, ``<f4``
+planes                 of numbers, that follow one another; the first is the image; 1 if not given
+turns                  quarter turns, counter-clockwise, that bring numbers upright; optional
 decoder                path of the program that decodes ljpeg, optional
 spacing_mm             of a pixel: row, column; or one number for both; optional
 laterality             L or R, to be compared with the pixels, optional
@@ -70,7 +72,8 @@ def decode_raster(
         case "picture":
             return read_picture(data, limits), {}
         case "numbers":
-            return _in_range(_read_numbers(data, raster, limits))
+            values = np.rot90(_read_numbers(data, raster, limits), raster.get("turns", 0))
+            return _in_range(values)
     decoded = decode_ljpeg(data, raster.get("decoder"), _bytes_of(raster, limits), limits)
     return _in_range(_read_numbers(decoded, raster, limits))
 
@@ -116,15 +119,16 @@ def _read_numbers(
     shape, kind = (int(raster["rows"]), int(raster["columns"])), np.dtype(raster["dtype"])
     if len(data) != _bytes_of(raster, limits):
         raise Rejected("header_mismatch", f"{len(data)} bytes for {shape[0]} x {shape[1]} pixels")
-    return np.frombuffer(data, kind).reshape(shape)
+    return np.frombuffer(data, kind, shape[0] * shape[1]).reshape(shape)
 
 
 def _bytes_of(raster: Mapping[str, Any], limits: Limits) -> int:
-    """Tell how many bytes the numbers of an image take."""
+    """Tell how many bytes a file of numbers has."""
     rows, columns = int(raster["rows"]), int(raster["columns"])
     if min(rows, columns) < 1 or rows * columns > limits.max_pixels:
         raise Rejected("too_large", f"{rows} x {columns} pixels")
-    return rows * columns * int(np.dtype(raster["dtype"]).itemsize)
+    planes = int(raster.get("planes", 1))
+    return planes * rows * columns * int(np.dtype(raster["dtype"]).itemsize)
 
 
 def _in_range(
