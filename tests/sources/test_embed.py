@@ -243,6 +243,7 @@ def test_raw_cells_of_findings_survive(embed):
     for path in (left, right):
         (one,) = json.loads(told[path]["extra_json"])["clinical"]
         assert (one["side"], one["tissueden"], one["path_group"]) == ("L", "5.0", "1")
+        assert one["path_severity"] == "0"  # under its column's name: releases number otherwise
     embed.clinical[0]["bside"] = "L"
     assert json.loads(embed.labels()[right]["extra_json"])["clinical"][0]["side"] == "L"
 
