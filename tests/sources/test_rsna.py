@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 
 from mgray.data.table import INDEX_COLUMNS
 from mgray.dicom.pixels import read_display, read_stored
@@ -14,6 +15,10 @@ from tests.sources.mini_rsna import Rsna
 @pytest.fixture
 def rsna(tmp_path):
     return Rsna(tmp_path / "rsna")
+
+
+def read_raw(path):
+    return dcmread(path).pixel_array
 
 
 @pytest.fixture
@@ -101,6 +106,17 @@ def test_implant_is_a_flag(rsna, labels):
 def test_odd_views_are_kept(rsna, rows):
     path = rsna.image(1, "L", "AT")
     assert rows().rows[path]["view"] == "AT"
+
+
+def test_inverted_images_are_shown_the_right_way_round(rsna, rows):
+    """9,337 images store air as high: shown, they are as the others, to the grey level."""
+    path = rsna.image(1, "L", PhotometricInterpretation="MONOCHROME1")
+    plain = rsna.image(2, "L")
+    put_image(rsna.root / plain, np.uint16(4095) - read_raw(rsna.root / path), SOPInstanceUID="1.4")
+    made = rows().rows
+    assert np.array_equal(read_display(made[path]), read_display(made[plain]))
+    assert made[path]["breast_box"] == made[plain]["breast_box"]
+    assert made[path]["pixels_face"] == "right"
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
