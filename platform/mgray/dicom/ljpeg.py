@@ -20,8 +20,8 @@ from mgray.dicom.limits import Limits
 from mgray.errors import Rejected
 
 HOW: Final = (
-    "build the Stanford lossless JPEG decoder (jpegdir of github.com/aaalgo/ljpeg, make) and name "
-    "it with ljpeg_decoder=PATH"
+    "build the Stanford lossless JPEG decoder (src/ljpeg/jpegdir of github.com/aaalgo/ljpeg: make, "
+    "which needs flex) and name it with ljpeg_decoder=PATH"
 )
 SHARE: Final = 0.5
 """Of the time that one file may take; the rest is for what follows."""
