@@ -151,7 +151,6 @@ def build_manifest(
     ledgers: Sequence[Ledger],
     source: Mapping[str, str],
     notices: Iterable[Notice],
-    pairs: pa.Table | None = None,
 ) -> Manifest:
     """Count a settled table.
 
@@ -159,7 +158,6 @@ def build_manifest(
         ledgers: All of them.
         source: Name, licence and adapter version.
         notices: Those of the catalog; those of the entries are added.
-        pairs: Of ``schema.PAIR``; none where only headers were read.
     """
     entries = [entry for ledger in ledgers for entry in ledger.entries]
     rows = [entry for entry in entries if entry.reason is None]
@@ -176,16 +174,29 @@ def build_manifest(
         patients=len(patients),
         exams=len({entry.exam_id for entry in rows}),
         pairs=sum(entry.pair_role == "ffdm" and entry.partner is None for entry in rows),
-        alignment=Alignment() if pairs is None else _alignment(pairs),
+        alignment=Alignment(),
         findings=sum(entry.findings for entry in rows),
         rows_by_kind=_count(entry.image_kind for entry in rows),
         rows_by_split=_count(entry.split for entry in rows),
         patients_by_split=_count(patients.values()),
         quarantined_by_reason=_count(entry.reason for entry in refused),
-        warnings=_warnings(rows, refused, [*notices, *_pair_notices(pairs)]),
+        warnings=_warnings(rows, refused, notices),
         content_sha256=_content(entries),
         shards=[_shard(ledger) for ledger in ledgers],
     )
+
+
+def with_pairs(manifest: Manifest, pairs: pa.Table) -> Manifest:
+    """Tell of the pairs' alignment too.
+
+    Args:
+        manifest: Without it.
+        pairs: Of ``schema.PAIR``, of the manifest's rows.
+    """
+    keys = pairs.filter(pc.less(pairs["dice"], MISALIGNED))["pair_key"].to_pylist()
+    warned = _warned([_notice("misaligned_pair", len(keys), keys)])
+    told = {"alignment": _alignment(pairs), "warnings": [*manifest.warnings, *warned]}
+    return manifest.model_copy(update=told)
 
 
 def label_notices(
@@ -253,13 +264,6 @@ def _alignment(pairs: pa.Table) -> Alignment:
     )
 
 
-def _pair_notices(pairs: pa.Table | None) -> list[Notice]:
-    if pairs is None:
-        return []
-    keys = pairs.filter(pc.less(pairs["dice"], MISALIGNED))["pair_key"].to_pylist()
-    return [_notice("misaligned_pair", len(keys), keys)]
-
-
 def _warnings(
     rows: Sequence[Entry], refused: Sequence[Entry], notices: Iterable[Notice]
 ) -> list[Warned]:
@@ -272,9 +276,13 @@ def _warnings(
         for code in codes:
             images.setdefault(code, []).append(entry.image_id or "")
     found += [_notice(code, count, sorted(images[code])) for code, count in sorted(counts.items())]
+    return _warned(found)
+
+
+def _warned(notices: Iterable[Notice]) -> list[Warned]:
     return [
         Warned(code=one.code, count=one.count, text=one.text, ids=list(one.ids))
-        for one in found
+        for one in notices
         if one.count
     ]
 
