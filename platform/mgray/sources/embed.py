@@ -223,8 +223,8 @@ def _named(path: str) -> dict[str, Any]:
 
 
 def _labels(cells: Cells, known: Clinical, seen: Seen) -> dict[str, Any]:
-    exam, side = as_id(cells.text("acc_anon")), cells.text("ImageLateralityFinal")
-    side = side if side in ("L", "R") else None
+    exam, word = as_id(cells.text("acc_anon")), (cells.text("ImageLateralityFinal") or "").upper()
+    side = word if word in ("L", "R") else None
     seen.counts["side_not_told"] += side is None
     breast = known.breast(exam, side)
     spot = (cells.text("spot_mag") or "0").lower() not in FALSE
