@@ -14,6 +14,7 @@ from mgray.ingest.allowed import allowed
 from mgray.ingest.pseudonym import Pseudonyms
 from mgray.schema import ANNOTATION_FIELDS, IMAGE
 from mgray.sources.frames import centre_inside, place
+from mgray.sources.source import NAMING
 
 COPIED: Final = (
     "split_official",
@@ -87,7 +88,7 @@ class RowMaker:
         row |= _pairing(row, labels.get("pair_group"))
         notes = {**notes, **cuts}
         holds = {
-            "images_without_labels": self.described and not labels,
+            "images_without_labels": self.described and not labels.keys() - NAMING,
             "patient_unknown": not (labels.get("patient_id") or record.identity.patient_id),
             **_contradictions({**seen, "image_kind": record.header_kind}, labels),
         }

@@ -46,6 +46,8 @@ LABELS: Final = frozenset(
 one leaks; ``by_side`` maps L and R to further labels, for tables that know a file's patient but not
 its side; ``pixel_padding_value`` is used where the header gives none; ``pair_group`` parts images
 of one breast and view that are pairs among themselves."""
+NAMING: Final = frozenset({"patient_id", "exam_id", "image_kind"})
+"""Labels that a path alone may tell; an image that has no others is one that the tables lack."""
 
 
 @dataclass(frozen=True)
