@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mgray.errors import SchemaError
 
-TABLE_VERSION: Final = "5"
+TABLE_VERSION: Final = "6"
 VERSION_KEY: Final = b"mgray_table_version"
 
 IMAGE_KINDS: Final = (
@@ -30,6 +30,7 @@ QC_FLAGS: Final = (
     "laterality_tag_vs_pixels",
     "box_clipped",
     "box_outside_image",
+    "box_empty",
     "box_outside_breast",
     "voi_missing",
     "monochrome1",
@@ -46,6 +47,7 @@ QC_FLAGS: Final = (
     "frame_hypothesis_mirrored",
     "frame_against_rule",
     "frame_undecided",
+    "frame_by_vote",
     "orient_rotated",
     "mask_resized",
     "crop_mask_swapped",

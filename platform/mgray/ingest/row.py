@@ -13,7 +13,8 @@ from mgray.errors import Rejected
 from mgray.ingest.allowed import allowed
 from mgray.ingest.pseudonym import Pseudonyms
 from mgray.schema import ANNOTATION_FIELDS, IMAGE
-from mgray.sources.frames import centre_inside, place
+from mgray.sources.boxes import centre_inside, clip
+from mgray.sources.frames import place
 
 COPIED: Final = (
     "split_official",
@@ -162,14 +163,14 @@ class RowMaker:
         flags: set[str] = set()
         notes: Counter[str] = Counter()
         for number, annotation in enumerate(annotations):
-            coords = clip(annotation["coords"], width, height)
-            clipped = coords != list(annotation["coords"])
+            drawn = _drawn(annotation)
+            coords = clip(drawn, width, height)
             if coords is None:
-                flags.add("box_outside_image")
-                notes["box_empty" if _is_empty(annotation["coords"]) else "box_outside_image"] += 1
+                fault = "box_empty" if _is_empty(drawn) else "box_outside_image"
+                flags.add(fault)
+                notes[fault] += 1
             else:
-                breast_box = record.columns.get("breast_box")
-                inside = not breast_box or centre_inside(coords, breast_box)
+                clipped, inside = coords != drawn, centre_inside(coords, record.columns)
                 faults = {"box_clipped": clipped, "box_outside_breast": not inside}
                 found = [code for code, holds in faults.items() if holds]
                 flags.update(found)
@@ -181,22 +182,6 @@ class RowMaker:
                 told = {name: annotation.get(name) for name in ANNOTATION_FIELDS}
                 kept.append({**told, **changes})
         return kept, flags, dict(notes)
-
-
-def clip(coords: Sequence[float], width: int, height: int) -> list[float] | None:
-    """Cut a box at the image's edge.
-
-    Args:
-        coords: ``x0, y0, x1, y1``, dicom frame, half-open.
-        width: Of the image, pixels.
-        height: Of the image, pixels.
-
-    Returns:
-        The part inside the image; ``None`` if nothing is.
-    """
-    x0, y0, x1, y1 = coords
-    cut = [max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height))]
-    return cut if cut[0] < cut[2] and cut[1] < cut[3] else None
 
 
 def hash_row(row: Mapping[str, Any]) -> str:
@@ -228,6 +213,14 @@ def _contradictions(seen: Mapping[str, Any], labels: Mapping[str, Any]) -> dict[
         and labels[name] != seen[name]
         for name in CONTRADICTED
     }
+
+
+def _drawn(annotation: Mapping[str, Any]) -> list[float]:
+    """The box of an annotation; of a contour that is a line, one pixel wide."""
+    x0, y0, x1, y1 = annotation["coords"]
+    if annotation.get("outline"):
+        x1, y1 = x1 + (x0 == x1), y1 + (y0 == y1)
+    return [x0, y0, x1, y1]
 
 
 def _is_empty(coords: Sequence[float]) -> bool:

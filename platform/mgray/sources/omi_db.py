@@ -89,7 +89,8 @@ DESCRIPTION: Final = Description(
     ),
     unsettled=(
         "whether corners count from the top or the bottom: sorted, and the hypothesis whose boxes "
-        "lie in the breast is used; where both do, the top, flagged frame_undecided",
+        "lie in the breast is used; where both do, that of most other images (frame_by_vote), "
+        "without any the top (frame_undecided); the manifest has the votes",
     ),
 )
 
