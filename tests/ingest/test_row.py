@@ -232,6 +232,44 @@ def test_boxes_of_another_frame_are_brought_back_and_counted(maker):
     assert notes["orient_rotated"] == 1
 
 
+def side_flagged(maker, face, header="L", turned=False, **labels):
+    flags = ["laterality_tag_vs_pixels"] if header == "L" and face == "left" else []
+    seen = record(pixels_face=face, laterality=header, qc_flags=flags)
+    frame = {"source_frame": "duke_upright"} if turned else {}
+    row, notes = maker.row("a.dcm", seen, {**labels, **frame})
+    assert notes.get("laterality_tag_vs_pixels", 0) == row["qc_flags"].count(
+        "laterality_tag_vs_pixels"
+    )
+    return "laterality_tag_vs_pixels" in row["qc_flags"]
+
+
+def test_side_of_the_table_is_what_the_pixels_are_held_against(maker):
+    assert not side_flagged(maker, "left", laterality="R")
+    assert side_flagged(maker, "right", laterality="R")
+    assert side_flagged(maker, "right", header=None, laterality="R")
+    assert side_flagged(maker, "left")
+    assert not side_flagged(maker, "unknown", laterality="R")
+
+
+def test_side_of_images_that_are_stored_mirrored_is_the_other_edge(maker):
+    assert not side_flagged(maker, "right", laterality="R", mirrored=True)
+    assert side_flagged(maker, "left", laterality="R", mirrored=True)
+
+
+def test_volume_that_is_turned_is_said_to_be_and_not_of_a_wrong_side(maker):
+    assert not side_flagged(maker, "right", laterality="R", turned=True)
+    row, notes = maker.row(
+        "a.dcm", record(pixels_face="right"), {"laterality": "R", "source_frame": "duke_upright"}
+    )
+    assert "orient_rotated" in row["qc_flags"]
+    assert notes["orient_rotated"] == 1
+
+
+def test_air_on_the_bright_side_is_counted(maker):
+    row, notes = maker.row("a.dcm", record(qc_flags=["polarity_suspect"]), {})
+    assert (row["qc_flags"], notes) == (["polarity_suspect"], {"polarity_suspect": 1})
+
+
 def test_mask_stands_for_a_box_and_an_unread_one_drops_its_finding(maker):
     told = {"shape": "box", "coords": None, "mask_files": ["m"], "finding_id": None}
     masks = [{"box": [1.0, 2.0, 3.0, 4.0], "flags": ["mask_resized"]},

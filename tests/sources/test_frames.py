@@ -27,6 +27,13 @@ def test_boxes_of_an_open_frame_go_where_the_pixels_say():
     assert flags == {"frame_against_rule"}
 
 
+def test_image_without_boxes_is_told_to_be_turned():
+    columns = {**SIZE, "laterality": "L", "pixels_face": "left"}
+    assert place([], columns, "duke_upright") == ([], {"orient_rotated"})
+    assert place([], columns | {"pixels_face": "unknown"}, "duke_upright") == ([], set())
+    assert place([], columns) == ([], set())
+
+
 @pytest.mark.parametrize(
     ("side", "face", "coords", "flags"),
     [

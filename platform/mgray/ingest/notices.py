@@ -19,6 +19,10 @@ TEXTS: Final = {
     "frame_suspect": "boxes whose centre is outside the breast, more than "
     f"{MOST_OUTSIDE:.0%} of all: were they drawn in another frame? look at a gallery",
     "laterality_contradicted": "images whose table and header name different sides: table wins",
+    "laterality_tag_vs_pixels": "images whose breast faces another way than their orientation, or "
+    "else their side, says: kept and flagged",
+    "polarity_suspect": "images whose air is on the bright side after all LUTs, as if "
+    "shown as negatives: kept and flagged",
     "view_contradicted": "images whose table and header name different views: table wins",
     "image_kind_contradicted": "images whose table and header name different kinds: table wins",
     "misaligned_pair": "pairs whose breasts' masks overlap by a Dice below "

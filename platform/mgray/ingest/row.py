@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from mgray.data.splits import assign_split
 from mgray.dicom.record import FileRecord
+from mgray.dicom.view import side_contradicted
 from mgray.errors import Rejected
 from mgray.ingest.allowed import allowed
 from mgray.ingest.pseudonym import Pseudonyms
@@ -34,6 +35,10 @@ NOTED: Final = frozenset({
     "mask_resized", "crop_mask_swapped", "mask_unreadable", "size_contradicted",
 })  # fmt: skip
 """Flags of annotations that the manifest counts."""
+SIDE_FLAG: Final = "laterality_tag_vs_pixels"
+SUSPECT: Final = frozenset({SIDE_FLAG, "polarity_suspect"})
+"""Flags of images that the manifest counts."""
+OTHER_SIDE: Final = {"L": "R", "R": "L"}
 
 
 @dataclass(frozen=True)
@@ -79,12 +84,12 @@ class RowMaker:
             row["pixel_padding_value"] = labels.get("pixel_padding_value")
         row |= self._what_is_seen(seen, labels)
         row |= self._identity(path, record, labels)
-        found, flags, notes = self._annotations(row, record, labels.get("annotations") or ())
+        found, flags, notes = self._annotations(row, record, labels)
         breast = f"{row['exam_id']} {row['laterality']}"
         boxes, more, cuts = self._findings(breast, record, found)
         row["annotations"] = boxes
-        told = (seen.get("qc_flags") or (), labels.get("qc_flags") or (), flags, more)
-        row["qc_flags"] = sorted({flag for some in told for flag in some})
+        told = {*(seen.get("qc_flags") or ()), *(labels.get("qc_flags") or ()), *flags, *more}
+        row["qc_flags"] = sorted(_with_side(told, row, mirrored=bool(labels.get("mirrored"))))
         row |= _pairing(row, labels.get("pair_group"))
         notes = {**notes, **cuts}
         holds = {
@@ -94,7 +99,8 @@ class RowMaker:
         }
         if holds["images_without_labels"]:
             row["pair_role"] = "none"
-        return row, notes | {code: 1 for code, held in holds.items() if held}
+        seen_flags = dict.fromkeys(SUSPECT.intersection(row["qc_flags"]), 1)
+        return row, {**notes, **seen_flags, **{code: 1 for code, held in holds.items() if held}}
 
     def _what_is_seen(self, seen: Mapping[str, Any], labels: Mapping[str, Any]) -> dict[str, Any]:
         told = {name: labels.get(name) or seen.get(name) for name in CONTRADICTED}
@@ -126,7 +132,7 @@ class RowMaker:
         }
 
     def _annotations(
-        self, row: Mapping[str, Any], record: FileRecord, given: Sequence[Mapping[str, Any]]
+        self, row: Mapping[str, Any], record: FileRecord, labels: Mapping[str, Any]
     ) -> tuple[list[Mapping[str, Any]], set[str], dict[str, int]]:
         """Put the boxes of masks in their place, and all boxes into the dicom frame.
 
@@ -137,7 +143,7 @@ class RowMaker:
         found: list[Mapping[str, Any]] = []
         flags: set[str] = set()
         size = [record.columns["rows"], record.columns["columns"]]
-        for annotation in given:
+        for annotation in labels.get("annotations") or ():
             coords = annotation["coords"]
             if annotation.get("mask_files"):
                 mask: Mapping[str, Any] = next(read, {"box": None, "flags": []})
@@ -147,7 +153,8 @@ class RowMaker:
                 flags.add("size_contradicted")
             elif coords is not None:
                 found.append({**annotation, "coords": coords})
-        placed, framed = place(found, {**record.columns, **{n: row[n] for n in CONTRADICTED}})
+        columns = {**record.columns, **{name: row[name] for name in CONTRADICTED}}
+        placed, framed = place(found, columns, labels.get("source_frame"))
         flags |= framed
         return placed, flags, dict.fromkeys(sorted(flags & NOTED), 1)
 
@@ -194,6 +201,19 @@ def _of_side(labels: Mapping[str, Any], seen: Mapping[str, Any]) -> Mapping[str,
     """Add the labels of the side that the image shows, where the table knows sides alone."""
     sides = labels.get("by_side")
     return labels if not sides else {**labels, **sides.get(seen.get("laterality"), {})}
+
+
+def _with_side(flags: set[str], row: Mapping[str, Any], *, mirrored: bool) -> set[str]:
+    """Hold the row's side, which may be the table's, against the pixels; a turned image's says it.
+
+    Args:
+        flags: Of the row; the header's own side has been held against the pixels already.
+        row: With its side.
+        mirrored: The image is stored mirrored.
+    """
+    side = OTHER_SIDE.get(row["laterality"]) if mirrored else row["laterality"]
+    against = side_contradicted({**row, "laterality": side}) and "orient_rotated" not in flags
+    return flags - {SIDE_FLAG} | ({SIDE_FLAG} if against else set())
 
 
 def _pairing(row: Mapping[str, Any], group: str | None) -> dict[str, Any]:

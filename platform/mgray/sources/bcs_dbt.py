@@ -203,6 +203,7 @@ def _labels(
             "cancer": cancer,
             "label_source": None if not told else "pathology" if pathology else "registry",
             "label_level": "image",
+            "source_frame": "duke_upright",
             "split_official": split,
             "annotations": boxes,
             "extra_json": dumps({**extra, "boxes": [one.pop("extra") for one in boxes]}),

@@ -13,19 +13,23 @@ from mgray.sources.boxes import Columns, Flips, flip_annotation
 Annotation = Mapping[str, Any]
 
 
-def place(annotations: Sequence[Annotation], columns: Columns) -> tuple[list[Annotation], set[str]]:
+def place(
+    annotations: Sequence[Annotation], columns: Columns, frame_of_image: str | None = None
+) -> tuple[list[Annotation], set[str]]:
     """Bring all annotations of one image into its ``dicom`` frame.
 
     Args:
         annotations: With ``coords`` and perhaps ``outline`` in ``source_frame``; none is ``dicom``.
         columns: Of the image: size, orientation, and where the breast is, if known.
+        frame_of_image: Whose flags are told without annotations too.
 
     Returns:
         Annotations in the dicom frame, and flags of ``schema.QC_FLAGS``.
     """
     placed: list[Annotation] = []
     flags: set[str] = set()
-    for frame in sorted({one.get("source_frame") or "dicom" for one in annotations}):
+    frames = {one.get("source_frame") or "dicom" for one in annotations}
+    for frame in sorted(frames | {frame_of_image or "dicom"}):
         group = [one for one in annotations if (one.get("source_frame") or "dicom") == frame]
         if frame in OPEN:
             ballot = cast(frame, [one["coords"] for one in group], columns)
@@ -33,7 +37,7 @@ def place(annotations: Sequence[Annotation], columns: Columns) -> tuple[list[Ann
         else:
             flips, found = FRAMES[frame](columns)
         placed += [flip_annotation(one, flips, columns) for one in group]
-        flags |= found
+        flags |= found if group else found - {"frame_undecided"}
     return placed, flags
 
 
