@@ -36,7 +36,7 @@ NOTED: Final = frozenset({
 })  # fmt: skip
 """Flags of annotations that the manifest counts."""
 SIDE_FLAG: Final = "laterality_tag_vs_pixels"
-SUSPECT: Final = frozenset({SIDE_FLAG, "polarity_suspect"})
+SUSPECT: Final = (SIDE_FLAG, "polarity_suspect")
 """Flags of images that the manifest counts."""
 OTHER_SIDE: Final = {"L": "R", "R": "L"}
 
@@ -89,18 +89,19 @@ class RowMaker:
         boxes, more, cuts = self._findings(breast, record, found)
         row["annotations"] = boxes
         told = {*(seen.get("qc_flags") or ()), *(labels.get("qc_flags") or ()), *flags, *more}
-        row["qc_flags"] = sorted(_with_side(told, row, mirrored=bool(labels.get("mirrored"))))
+        told = _with_side(told, row, mirrored=bool(labels.get("mirrored")))
+        row["qc_flags"] = sorted(told)
         row |= _pairing(row, labels.get("pair_group"))
         notes = {**notes, **cuts}
         holds = {
             "images_without_labels": self.described and not labels,
             "patient_unknown": not (labels.get("patient_id") or record.identity.patient_id),
+            **{flag: flag in told for flag in SUSPECT},
             **_contradictions({**seen, "image_kind": record.header_kind}, labels),
         }
         if holds["images_without_labels"]:
             row["pair_role"] = "none"
-        seen_flags = dict.fromkeys(SUSPECT.intersection(row["qc_flags"]), 1)
-        return row, {**notes, **seen_flags, **{code: 1 for code, held in holds.items() if held}}
+        return row, notes | {code: 1 for code, held in holds.items() if held}
 
     def _what_is_seen(self, seen: Mapping[str, Any], labels: Mapping[str, Any]) -> dict[str, Any]:
         told = {name: labels.get(name) or seen.get(name) for name in CONTRADICTED}
