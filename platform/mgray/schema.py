@@ -207,6 +207,12 @@ IMAGE: Final = pa.schema(
             "pathology, registry, birads_proxy, assumed_normal, followup, simulation",
         ),
         _field("label_level", S, "finding, image, breast, exam or patient"),
+        _field(
+            "outcome_time_days",
+            I32,
+            "from the exam to the biopsy or exam that cancer and pathology are of; 0: this exam",
+        ),
+        _field("exam_order", I32, "of the patient's exams by date, from 0; equal days share one"),
         _field("density", S, "BI-RADS density a, b, c or d"),
         _field("age", pa.float32(), "years at the exam"),
         _field("annotations", pa.list_(ANNOTATION), "findings on this image", nullable=False),

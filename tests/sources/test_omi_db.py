@@ -139,6 +139,35 @@ def test_lesion_of_one_number_on_both_sides_names_no_box(omi, rows):
     assert made.warnings()["lesions_ambiguous"] == 2
 
 
+def test_days_to_the_outcome_are_those_to_the_first_event_that_proves_it(omi, rows):
+    left, right = (omi.image(side=side) for side in "LR")
+    for event, side, lesion, opinion, day in (
+        ("BIOPSYFINE", "L", "1", "C2", "2012-01-06"),
+        ("BIOPSYWIDE", "L", "1", "B5", "2012-01-25"),
+        ("SURGERY", "L", "1", "H5", "2012-02-25"),
+        ("SURGERY", "R", "2", "H2", None),
+    ):
+        omi.opinion(event, side, lesion, opinion, day=day)
+    made = rows(omi).rows
+    assert [made[path]["outcome_time_days"] for path in (left, right)] == [20, None]
+
+
+def test_opinion_of_a_side_is_dated_by_its_event(omi, rows):
+    path = omi.image()
+    omi.side_opinion("SURGERY", "L", "Malignant")
+    omi.nbss["optm1"]["7"]["SURGERY"]["dateperformed"] = "2012-01-15"
+    assert rows(omi).rows[path]["outcome_time_days"] == 10
+
+
+def test_exams_of_a_client_are_ordered_by_date(omi, rows):
+    late, early = (omi.image(episode=name, day=day) for name, day in
+                   (("7", "2012-01-05"), ("8", "2009-01-05")))  # fmt: skip
+    omi.image(episode="9", day=None)
+    made = rows(omi).rows
+    assert [made[path]["exam_order"] for path in (late, early)] == [1, 0]
+    assert sorted(row["exam_order"] is None for row in made.values()) == [False, False, True]
+
+
 def test_opinion_of_the_lesion_itself_is_no_pathology(omi, rows):
     path = omi.image()
     omi.opinion("LESION", "L", "1", "B5")

@@ -24,6 +24,8 @@ COPIED: Final = (
     "cancer",
     "label_source",
     "label_level",
+    "outcome_time_days",
+    "exam_order",
     "density",
     "age",
     "extra_json",

@@ -79,7 +79,7 @@ class BcsDbtSource:
 
     name: str = "bcs_dbt"
     licence_tag: str = "CC-BY-NC-4.0"
-    adapter_version: str = "2"
+    adapter_version: str = "3"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""

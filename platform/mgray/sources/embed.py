@@ -107,7 +107,7 @@ class EmbedSource:
 
     name: str = "embed"
     licence_tag: str = "EMBED"
-    adapter_version: str = "2"
+    adapter_version: str = "3"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""

@@ -63,7 +63,7 @@ class NyuExamListSource:
 
     name: str = "nyu_exam_list"
     licence_tag: str = "unknown"
-    adapter_version: str = "2"
+    adapter_version: str = "3"
 
     def describe(self) -> Description:
         """Tell what the format is."""
