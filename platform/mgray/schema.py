@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mgray.errors import SchemaError
 
-TABLE_VERSION: Final = "6"
+TABLE_VERSION: Final = "7"
 VERSION_KEY: Final = b"mgray_table_version"
 
 IMAGE_KINDS: Final = (
@@ -179,9 +179,9 @@ IMAGE: Final = pa.schema(
             nullable=False,
         ),
         _field(
-            "pixel_sha256",
+            "pixel_blake3",
             S,
-            "of the stored values at full size, row-major little-endian",
+            "BLAKE3 of the stored values at full size: 16 bits, row-major, little-endian",
             nullable=False,
         ),
         _field("pixels_face", S, "right if the breast touches the left edge, left, or unknown"),

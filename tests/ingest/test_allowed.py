@@ -5,7 +5,7 @@ from mgray.ingest.allowed import RULES, allowed
 from mgray.schema import IMAGE
 
 COMPUTED = {
-    "image_id", "patient_id", "exam_id", "file_id", "source_sha256", "pixel_sha256", "pair_key",
+    "image_id", "patient_id", "exam_id", "file_id", "source_sha256", "pixel_blake3", "pair_key",
     "dataset", "adapter_version", "split", "image_kind", "kind_evidence", "laterality",
     "laterality_source", "view", "view_modifiers", "pair_role", "transfer_syntax_uid",
     "pixel_codec", "pixels_face", "breast_mask", "cropper", "qc_flags",

@@ -279,3 +279,12 @@ def test_mask_stands_for_a_box_and_an_unread_one_drops_its_finding(maker):
     assert {"mask_resized", "mask_unreadable"} <= set(row["qc_flags"])
     assert notes["mask_unreadable"] == 1
     assert "mask_files" not in row["annotations"][0]
+
+
+def test_finding_drawn_on_another_size_leaves_the_masks_of_the_others_in_place(maker):
+    told = {"shape": "box", "coords": None, "mask_files": ["m"], "finding_id": None}
+    masks = [{"box": [1.0, 2.0, 3.0, 4.0], "flags": []}, {"box": [5.0, 6.0, 7.0, 8.0], "flags": []}]
+    given = [{**told, "of_size": [1, 1]}, told]
+    row, _ = maker.row("a.dcm", record(masks=masks), {"annotations": given})
+    assert [one["coords"] for one in row["annotations"]] == [[5.0, 6.0, 7.0, 8.0]]
+    assert "size_contradicted" in row["qc_flags"]

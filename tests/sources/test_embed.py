@@ -1,5 +1,6 @@
 import json
 
+import pyarrow.parquet as pq
 import pytest
 
 from mgray.errors import ConfigError, NotFoundError
@@ -116,6 +117,10 @@ def test_vote_depends_on_the_archive_alone_and_a_rerun_decodes_nothing(
     assert made.manifest.content_sha256 == at_once.manifest.content_sha256
     assert made.manifest.warnings == at_once.manifest.warnings
     assert made.rows == at_once.rows
+    index = pq.read_table(grown / "index.parquet").to_pylist()
+    assert {row["image_id"]: row["annotations"] for row in index} == {
+        row["image_id"]: row["annotations"] for row in made.rows.values()
+    }
     monkeypatch.setattr(ChunkWorker, "ingest", None)
     monkeypatch.setattr("tests.sources.conftest.apply_verdict", None)
     assert ingest_source("embed", embed.root, grown).manifest == made.manifest

@@ -4,13 +4,13 @@ Size caps, parse, modality, kind, promise of the header, codestream against prom
 checks, columns: in this order, so that every step is cheap and safe because of the one before.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from blake3 import blake3
 from jaxtyping import Float, Integer
 
 from mgray.dicom.breast import pack_mask, small_copy
@@ -310,7 +310,7 @@ def _pixel_columns(
         "pixel_codec": "htj2k",
         "pixel_reduce": 0,
         "pixel_offset": 0,
-        "pixel_sha256": hash_pixels(stored),
+        "pixel_blake3": hash_pixels(stored),
         "pixels_face": "unknown" if breast is None else breast.face,
         "breast_box": None if breast is None else breast.box(*stored.shape),
         "breast_mask": None if breast is None else pack_mask(breast.mask),
@@ -319,9 +319,12 @@ def _pixel_columns(
 
 
 def hash_pixels(stored: Integer[np.ndarray, "height width"]) -> str:
-    """Hash stored values of 16 bits: sha256 of them row-major, little-endian."""
-    little = stored.dtype.newbyteorder("<")
-    return hashlib.sha256(np.ascontiguousarray(stored, little).data).hexdigest()
+    """Hash stored values of 16 bits: BLAKE3 of them, row-major, little-endian.
+
+    It costs a third of SHA-256, which alone would be a sixth of the decoding of an HTJ2K image.
+    """
+    little = np.ascontiguousarray(stored, stored.dtype.newbyteorder("<"))
+    return blake3(little.data.cast("B")).hexdigest()
 
 
 def bright_copy(

@@ -48,7 +48,7 @@ class Entry:
     Args:
         file_id: Pseudonym of the path; the folder of a table holds no path.
         label_hash: Of all labels that went into the row.
-        row_hash: Of the row without its pixels; ``pixel_sha256`` stands for them.
+        row_hash: Of the row without its pixels; ``pixel_blake3`` stands for them.
         partner: The flag that depends on other rows: ``missing_partner``, ``ambiguous_pair``.
         breast_mask: Of the row, if it can be paired.
         mirrored: Whether training mirrors the image.
@@ -161,15 +161,16 @@ def load_ledgers(out: Path, stamp: str) -> list[Ledger]:
 def sweep(out: Path, keep: Iterable[Ledger]) -> None:
     """Delete shards and ledgers that do not count, and drafts of a run that was killed."""
     keys = {ledger.key for ledger in keep}
-    for folder in (out / "images", out / "ledger", out):
+    for folder in (out / "images", out / "index", out / "ledger", out):
         for draft in folder.glob(f".*{TEMPORARY}"):
             draft.unlink()
     for path in (out / "ledger").glob("*.json"):  # first, so that no ledger names a lost shard
         if path.stem not in keys:
             path.unlink()
-    for path in (out / "images").glob(SHARD_PATTERN):
-        if path.stem.removeprefix("part-") not in keys:
-            path.unlink()
+    for folder in (out / "images", out / "index"):
+        for path in folder.glob(SHARD_PATTERN):
+            if path.stem.removeprefix("part-") not in keys:
+                path.unlink()
 
 
 def state_of(archive: Path, path: str, labels: Mapping[str, Any]) -> FileState:

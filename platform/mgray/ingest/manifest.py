@@ -126,7 +126,6 @@ def build_manifest(
     ledgers: Sequence[Ledger],
     source: Mapping[str, str],
     notices: Iterable[Notice],
-    pairs: pa.Table | None = None,
 ) -> Manifest:
     """Count a settled table.
 
@@ -134,7 +133,6 @@ def build_manifest(
         ledgers: All of them.
         source: Name, licence and adapter version.
         notices: Those of the catalog; those of the entries are added.
-        pairs: Of ``schema.PAIR``; none where only headers were read.
     """
     entries = [entry for ledger in ledgers for entry in ledger.entries]
     rows = [entry for entry in entries if entry.reason is None]
@@ -154,7 +152,7 @@ def build_manifest(
         patients=len(patients),
         exams=len({entry.exam_id for entry in rows}),
         pairs=sum(entry.pair_role == "ffdm" and entry.partner is None for entry in rows),
-        alignment=Alignment() if pairs is None else _alignment(pairs),
+        alignment=Alignment(),
         findings=findings,
         outside_breast=outside / findings if findings else None,
         frames=tell_votes(rows),
@@ -162,10 +160,23 @@ def build_manifest(
         rows_by_split=_count(entry.split for entry in rows),
         patients_by_split=_count(patients.values()),
         quarantined_by_reason=_count(entry.reason for entry in refused),
-        warnings=_warnings(rows, refused, [*notices, *suspect, *_pair_notices(pairs)]),
+        warnings=_warnings(rows, refused, [*notices, *suspect]),
         content_sha256=_content(entries),
         shards=[_shard(ledger) for ledger in ledgers],
     )
+
+
+def with_pairs(manifest: Manifest, pairs: pa.Table) -> Manifest:
+    """Tell of the pairs' alignment too.
+
+    Args:
+        manifest: Without it.
+        pairs: Of ``schema.PAIR``, of the manifest's rows.
+    """
+    keys = pairs.filter(pc.less(pairs["dice"], MISALIGNED))["pair_key"].to_pylist()
+    warned = _warned([notice("misaligned_pair", len(keys), keys)])
+    told = {"alignment": _alignment(pairs), "warnings": [*manifest.warnings, *warned]}
+    return manifest.model_copy(update=told)
 
 
 def label_notices(
@@ -233,13 +244,6 @@ def _alignment(pairs: pa.Table) -> Alignment:
     )
 
 
-def _pair_notices(pairs: pa.Table | None) -> list[Notice]:
-    if pairs is None:
-        return []
-    keys = pairs.filter(pc.less(pairs["dice"], MISALIGNED))["pair_key"].to_pylist()
-    return [notice("misaligned_pair", len(keys), keys)]
-
-
 def _warnings(
     rows: Sequence[Entry], refused: Sequence[Entry], notices: Iterable[Notice]
 ) -> list[Warned]:
@@ -252,9 +256,13 @@ def _warnings(
         for code in codes:
             images.setdefault(code, []).append(entry.image_id or "")
     found += [notice(code, count, sorted(images[code])) for code, count in sorted(counts.items())]
+    return _warned(found)
+
+
+def _warned(notices: Iterable[Notice]) -> list[Warned]:
     return [
         Warned(code=one.code, count=one.count, text=one.text, ids=list(one.ids))
-        for one in found
+        for one in notices
         if one.count
     ]
 

@@ -195,7 +195,7 @@ class RowMaker:
 
 
 def hash_row(row: Mapping[str, Any]) -> str:
-    """Hash a row; ``pixel_sha256`` stands for its pixels."""
+    """Hash a row; ``pixel_blake3`` stands for its pixels."""
     rest = {name: value for name, value in row.items() if name != "pixels"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True, default=str).encode()).hexdigest()
 
