@@ -24,7 +24,7 @@ PIECES: Final = "index"
 """Folder of the pieces, beside the folder of the shards."""
 OF_BYTES: Final = b"mgray_shard_bytes"
 """Size of the shard that a piece is of, in its schema."""
-AT_ONCE: Final = 64
+AT_ONCE: Final = 16
 """Shards of one row group of the index; held beside more, freed footers of 1 MB leave holes."""
 THREADS: Final = 8
 """Shards that are read at once: storage may be slow to answer."""

@@ -41,7 +41,7 @@ class FileState:
     labels: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What became of one file: a row if ``reason`` is ``None``, else a quarantine record.
 
