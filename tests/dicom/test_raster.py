@@ -122,7 +122,7 @@ NUMBERS = {"format": "numbers", "uid": "a", "rows": 2, "columns": 3, "dtype": "<
         (b"abc", NUMBERS, "header_mismatch"),
         (np.full(6, np.nan, "<f4").tobytes(), NUMBERS, "bad_pixels"),
         (b"abc", {**NUMBERS, "rows": 10**6, "columns": 10**6}, "too_large"),
-        (b"abc", {"format": "ljpeg", "uid": "a"}, "unsupported_syntax"),
+        (b"abc", {**NUMBERS, "format": "ljpeg"}, "unsupported_syntax"),
     ],
 )
 def test_other_files_are_refused_by_name(data, raster, reason):

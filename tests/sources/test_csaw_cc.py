@@ -114,6 +114,33 @@ def test_patient_number_keeps_its_zeros(csaw, labels):
     assert labels(csaw)[path]["patient_id"] == "00042"
 
 
+@pytest.mark.parametrize("cell", ["", "0", "1"])
+def test_recall_may_be_missing(csaw, labels, cell):
+    path = csaw.image(1, rad_recall=cell)
+    assert json.loads(labels(csaw)[path]["extra_json"]).get("rad_recall") == (cell or None)
+
+
+def test_file_that_the_table_lacks_keeps_its_woman(csaw, rows):
+    """Else she might be in two splits."""
+    listed, other = csaw.image(1, "L"), csaw.image(1, "R", PatientID="")
+    csaw.lines.pop()
+    made = rows(csaw)
+    assert made.rows[listed]["patient_id"] == made.rows[other]["patient_id"]
+    assert made.rows[other]["cancer"] is None
+    assert made.warnings()["images_without_labels"] == made.warnings()["files_not_named"] == 1
+
+
+def test_files_of_another_ones_name_are_left_out_and_counted(csaw):
+    path = csaw.image(1, "L", box=BOX, **case("Left", 1))
+    for one in (path, path.replace(".dcm", "_mask.png")):
+        again = csaw.root / "zcopy" / one.rpartition("/")[2]
+        again.parent.mkdir(exist_ok=True)
+        again.write_bytes((csaw.root / one).read_bytes())
+    catalog = CsawCcSource().catalog(csaw.write())
+    assert [row.path for row in catalog.rows] == [path]
+    assert {one.code: one.count for one in catalog.notices}["files_doubled"] == 2
+
+
 def test_partial_download_is_said(csaw):
     csaw.image(1)
     csaw.image(2, file=False, **case("Left", 1))

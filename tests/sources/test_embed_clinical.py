@@ -238,6 +238,10 @@ def test_exams_without_a_patient_do_not_answer_each_other(embed):
     ("cells", "found"),
     [
         ({"massshape": "O"}, ["mass"]),
+        ({"massshape": "D"}, ["mass"]),
+        ({"massshape": "L"}, ["mass"]),
+        ({"massmargin": "I"}, ["mass"]),
+        ({"calcdistri": "G"}, ["calcification"]),
         ({"massdens": "0"}, []),
         ({"massdens": "="}, ["mass"]),
         ({"massshape": "T"}, ["asymmetry"]),

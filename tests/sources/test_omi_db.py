@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from mgray.dicom.pixels import read_display
 from mgray.errors import ConfigError, NotFoundError
 from mgray.sources.omi_db import OmiDbSource
 from tests.sources.kit import MARK, TISSUE, marked, put_image
@@ -218,6 +219,54 @@ def test_what_is_not_mapped_survives(omi, rows):
     kept = json.loads(rows(omi).rows[path]["extra_json"])
     assert kept["marks"][0]["Conspicuity"] == "Subtle"
     assert (kept["episode"]["EpisodeType"], kept["study"]["StudyDate"]) == ("R", "2012-01-05")
+    assert kept["client"] == {"ClientID": "optm1"}
+
+
+@pytest.mark.parametrize("event", ["SCREENING", "ASSESSMENT", "BIOPSYWIDE", "SURGERY", "CLINICAL"])
+def test_events_of_the_episode_survive_whole(omi, rows, event):
+    path = omi.image()
+    omi.opinion(event, "L", "1", "B2")
+    omi.nbss["optm1"]["7"][event]["L"]["1"]["TumourSize"] = "12"
+    kept = json.loads(rows(omi).rows[path]["extra_json"])["episode"]
+    assert kept[event]["L"]["1"] == {"Opinion": "B2", "TumourSize": "12"}
+
+
+def test_interval_cancer_is_of_its_own_episode_not_of_the_screen_before(omi, rows):
+    screen, later = omi.image(episode="7"), omi.image(episode="8")
+    omi.opinion("SCREENING", "L", "1", "ON", episode="7")
+    omi.opinion("SURGERY", "L", "1", "H5", episode="8")
+    omi.nbss["optm1"]["8"]["EpisodeType"] = "CI"
+    made = rows(omi).rows
+    assert [made[path]["cancer"] for path in (screen, later)] == [None, 1]
+    assert json.loads(made[later]["extra_json"])["episode"]["EpisodeType"] == "CI"
+
+
+@pytest.mark.parametrize("status", ["M", "B", "N", "CI"])
+def test_status_of_the_client_is_no_label(omi, rows, status):
+    path = omi.image()
+    omi.opinion("CLINICAL", "L", "1", "P1")
+    omi.nbss["optm1"]["Classification"] = status
+    row = rows(omi).rows[path]
+    assert (row["cancer"], row["pathology"], row["label_source"]) == (None, None, None)
+    assert json.loads(row["extra_json"])["client"]["Classification"] == status
+
+
+def test_padding_of_the_header_is_black_under_a_window_that_would_show_it(omi, rows):
+    window = {"WindowCenter": 100, "WindowWidth": 2000, "VOILUTFunction": "SIGMOID"}
+    padded, plain = omi.image(**window), omi.image(side="R", PixelPaddingValue=None, **window)
+    made = rows(omi).rows
+    assert made[padded]["pixel_padding_value"] == 0
+    assert (read_display(made[padded])[0, 60], read_display(made[plain])[0, 3] > 0.1) == (0, True)
+
+
+def test_file_that_no_imagedb_names_keeps_its_client(omi, rows):
+    listed, other = omi.image(side="L"), omi.image(side="R", PatientID="")
+    series = omi.imagedb["optm1"]["STUDIES"]["1.2.7"]["1.2.3"]
+    series.pop(other.rpartition("/")[2].removesuffix(".dcm"))
+    made = rows(omi)
+    one, more = made.rows[listed], made.rows[other]
+    assert (one["patient_id"], one["exam_id"]) == (more["patient_id"], more["exam_id"])
+    assert made.warnings()["images_without_labels"] == made.warnings()["files_not_named"] == 1
 
 
 def test_partial_download_is_said(omi):

@@ -20,9 +20,9 @@ from mgray.dicom.source import opened
 from mgray.errors import Rejected
 
 HDF5: Final = b"\x89HDF\r\n\x1a\n"
-VOLUME: Final = "dbt"
+TISSUE: Final = "dbt"
 LESION: Final = 200
-"""Tissue code of a lesion in a volume of T-SYNTH."""
+"""Tissue code of a lesion in T-SYNTH."""
 BETWEEN: Final = (0.1, 0.9)
 """Shares of the maximum between which a mask has next to no pixel."""
 MOST_BETWEEN: Final = 0.01
@@ -77,29 +77,30 @@ def _read(path: Path, limits: Limits) -> Integer[np.ndarray, "height width"]:
     with opened(path, limits) as data:
         whole = data[0 : len(data)]
     if whole.startswith(HDF5):
-        return _lesion_voxels(whole, limits)
+        return _lesion_tissue(whole, limits)
     if whole[128:132] != b"DICM":
         return read_picture(whole, limits)
     return next(iter_frames(whole, limits))
 
 
-def _lesion_voxels(data: bytes, limits: Limits) -> UInt8[np.ndarray, "height width"]:
-    """Look through a volume of tissue (T-SYNTH): set where any slice holds a lesion."""
+def _lesion_tissue(data: bytes, limits: Limits) -> UInt8[np.ndarray, "height width"]:
+    """Look through the tissue of a 2D image (T-SYNTH): set where it is a lesion.
+
+    Beside a volume lies the tissue of each voxel, in another frame: refused.
+    """
     import h5py
 
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
-            volume = file[VOLUME]
-            if volume.ndim != 3 or volume.shape[1] * volume.shape[2] > limits.max_pixels:
-                raise Rejected("corrupt_pixels", "the voxels of a mask are no volume")
-            found = np.zeros(volume.shape[1:], bool)
-            for at in range(volume.shape[0]):
-                found |= volume[at] == LESION
+            tissue = file[TISSUE]
+            if tissue.ndim != 2 or tissue.shape[0] * tissue.shape[1] > limits.max_pixels:
+                raise Rejected("corrupt_pixels", "the tissue of a mask is not that of a 2D image")
+            found = np.asarray(tissue[()] == LESION)
     except (MemoryError, Rejected):
         raise
     except Exception as error:  # whatever a damaged file raises
         raise Rejected("corrupt_pixels", type(error).__name__) from None
-    return found.astype(np.uint8) * np.uint8(255)
+    return np.asarray(found, np.uint8) * np.uint8(255)
 
 
 def _is_mask(pixels: Integer[np.ndarray, "height width"], rows: int, columns: int) -> bool:

@@ -6,11 +6,14 @@ From there on they pass the same checks as any other file. What the file cannot 
 =====================  ==========================================================================
 key                    meaning
 =====================  ==========================================================================
-format                 picture (JPEG, PNG, PGM), numbers (no header), or ljpeg (not decoded here)
+format                 picture (JPEG, PNG, PGM), numbers (no header), or ljpeg (see dicom.ljpeg)
 uid                    names the image within its dataset, e.g. mdb001
-rows, columns          of numbers
-dtype                  of numbers, as NumPy writes it, e.g. ``>u2``, ``<f4``
-spacing_mm             of a pixel, optional
+rows, columns          of numbers and ljpeg
+dtype                  of numbers and ljpeg, as NumPy writes it, e.g. ``>u2``, ``<f4``
+planes                 of numbers, that follow one another; the first is the image; 1 if not given
+turns                  quarter turns, counter-clockwise, that bring numbers upright; optional
+decoder                path of the program that decodes ljpeg, optional
+spacing_mm             of a pixel: row, column; or one number for both; optional
 laterality             L or R, to be compared with the pixels, optional
 rescale                slope and intercept of the stored values, optional
 photometric            MONOCHROME2 if not given
@@ -20,7 +23,7 @@ bits                   stored bits; those of the file's values if not given
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -28,6 +31,7 @@ from jaxtyping import Integer, Shaped
 
 from mgray.dicom.header import quiet
 from mgray.dicom.limits import Limits
+from mgray.dicom.ljpeg import decode_ljpeg
 from mgray.errors import Rejected
 
 SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
@@ -75,10 +79,10 @@ def decode_raster(
             bits = {} if highest is None else {"bits": max(2, highest.bit_length())}
             return read_picture(data, limits), bits
         case "numbers":
-            return _in_range(_read_numbers(data, raster, limits))
-    raise Rejected(
-        "unsupported_syntax", "lossless JPEG of 1990: decode it with the Stanford decoder first"
-    )
+            values = np.rot90(_read_numbers(data, raster, limits), raster.get("turns", 0))
+            return _in_range(values)
+    decoded = decode_ljpeg(data, raster.get("decoder"), _bytes_of(raster, limits), limits)
+    return _in_range(_read_numbers(decoded, raster, limits))
 
 
 def read_picture(data: bytes, limits: Limits) -> Integer[np.ndarray, "height width"]:
@@ -138,11 +142,18 @@ def _read_numbers(
     data: bytes, raster: Mapping[str, Any], limits: Limits
 ) -> Shaped[np.ndarray, "height width"]:
     shape, kind = (int(raster["rows"]), int(raster["columns"])), np.dtype(raster["dtype"])
-    if min(shape) < 1 or shape[0] * shape[1] > limits.max_pixels:
-        raise Rejected("too_large", f"{shape[0]} x {shape[1]} pixels")
-    if len(data) != shape[0] * shape[1] * kind.itemsize:
+    if len(data) != _bytes_of(raster, limits):
         raise Rejected("header_mismatch", f"{len(data)} bytes for {shape[0]} x {shape[1]} pixels")
-    return np.frombuffer(data, kind).reshape(shape)
+    return np.frombuffer(data, kind, shape[0] * shape[1]).reshape(shape)
+
+
+def _bytes_of(raster: Mapping[str, Any], limits: Limits) -> int:
+    """Tell how many bytes a file of numbers has."""
+    rows, columns = int(raster["rows"]), int(raster["columns"])
+    if min(rows, columns) < 1 or rows * columns > limits.max_pixels:
+        raise Rejected("too_large", f"{rows} x {columns} pixels")
+    planes = int(raster.get("planes", 1))
+    return planes * rows * columns * int(np.dtype(raster["dtype"]).itemsize)
 
 
 def _in_range(
@@ -159,6 +170,13 @@ def _in_range(
     slope = (high - low) / FLOAT_STEPS or 1.0
     stored = np.rint((values.astype(np.float64) - low) / slope).astype(np.uint16)
     return stored, {"rescale": [slope, low]}
+
+
+def _spacing(told: float | Sequence[float] | None) -> list[float] | None:
+    """Give the spacing of rows and of columns."""
+    if not told:
+        return None
+    return [told] * 2 if isinstance(told, int | float) else list(told)
 
 
 def _write(stored: Integer[np.ndarray, "height width"], raster: Mapping[str, Any]) -> bytes:
@@ -186,7 +204,7 @@ def _write(stored: Integer[np.ndarray, "height width"], raster: Mapping[str, Any
         "BitsStored": bits,
         "HighBit": bits - 1,
         "PixelRepresentation": 0,
-        "ImagerPixelSpacing": [raster["spacing_mm"]] * 2 if raster.get("spacing_mm") else None,
+        "ImagerPixelSpacing": _spacing(raster.get("spacing_mm")),
     }
     if raster.get("rescale"):
         slope, intercept = raster["rescale"]

@@ -16,6 +16,7 @@ from mgray.ingest.pseudonym import Pseudonyms
 from mgray.schema import ANNOTATION_FIELDS, IMAGE
 from mgray.sources.boxes import centre_inside, clip
 from mgray.sources.frames import place
+from mgray.sources.source import NAMING
 
 COPIED: Final = (
     "split_official",
@@ -96,7 +97,7 @@ class RowMaker:
         row |= _pairing(row, labels.get("pair_group"))
         notes = {**notes, **cuts}
         holds = {
-            "images_without_labels": self.described and not labels,
+            "images_without_labels": self.described and not labels.keys() - NAMING,
             "patient_unknown": not (labels.get("patient_id") or record.identity.patient_id),
             **{flag: flag in told for flag in SUSPECT},
             **_contradictions({**seen, "image_kind": record.header_kind}, labels),

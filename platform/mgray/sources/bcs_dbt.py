@@ -10,7 +10,7 @@ from typing import Any, Final
 from mgray.collector import paused_collector
 from mgray.errors import ConfigError
 from mgray.sources.cells import Cells
-from mgray.sources.layout import files_below, find_files
+from mgray.sources.layout import by_name, files_below, find_files
 from mgray.sources.pairing import flag_repeated
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
 from mgray.sources.tables import dumps, extra_json, open_table, without_nones
@@ -28,6 +28,7 @@ BOX_COLUMNS: Final = (*KEY, "Slice", *BOX, "Class", "VolumeSlices")
 SPLIT: Final = re.compile(r"(?:file-paths|labels|boxes)-(train|validation|test)")
 SPLITS: Final = {"train": "train", "validation": "val", "test": "test"}
 VIEW: Final = re.compile(r"([lr])(cc|mlo)\d*", re.IGNORECASE)
+PATIENT: Final = re.compile(r"(?:^|/)(DBT-P\d+)/", re.IGNORECASE)
 PATHOLOGY: Final = {"benign": "benign", "cancer": "malignant"}
 TAIL: Final = 4
 """Parts of a path that the tables and the disk share: patient, study, series, file."""
@@ -37,7 +38,9 @@ TEXTS: Final = {
     "class_unclear": "volumes whose class is none or several of normal, actionable, benign, "
     "cancer: no label",
     "boxes_unclassed": "boxes whose Class is empty: kept without pathology",
-    "files_not_named": "files that the tables lack: kept without labels",
+    "files_not_named": "files that the tables lack: kept without labels, of the patient whose "
+    "folder holds them",
+    "files_doubled": "files of a name that another one has: left out",
     "boxes_without_volume": "boxes on volumes that the tables of paths lack: dropped",
     "dup_view": "volumes of a side and view that the exam has several of: kept and flagged",
     "split_leak": "volumes of patients who are in several official splits",
@@ -100,7 +103,7 @@ class BcsDbtSource:
         for _, cells in _rows(archive, "boxes", BOX_COLUMNS, optional=True):
             boxes[_key(cells)].append(_annotation(cells))
             counts["boxes_unclassed"] += cells.text("Class") is None
-        here = {_tail(path): path for path in files_below(archive)}
+        here, counts["files_doubled"] = by_name(files_below(archive), _tail)
         labels: dict[str, dict[str, Any]] = {}
         for split, cells in _rows(archive, "file-paths", (*KEY, *PATHS)):
             found = boxes.pop(_key(cells), [])
@@ -114,7 +117,7 @@ class BcsDbtSource:
         counts["files_not_named"] = len(here) - len(labels)
         counts["dup_view"] = flag_repeated(labels.values())
         counts["split_leak"] = _mend_leaks(labels)
-        rows = [CatalogRow(path, labels.get(path, {"image_kind": "dbt"})) for path in here.values()]
+        rows = [CatalogRow(path, labels.get(path) or _named(path)) for path in here.values()]
         return Catalog(rows, notices=count_notices(counts, TEXTS), described=True)
 
     def verify(self, archive: Path) -> list[Count]:
@@ -168,6 +171,12 @@ def _key(cells: Cells) -> tuple[str, ...]:
 
 def _tail(path: str) -> str:
     return "/".join(path.split("/")[-TAIL:])
+
+
+def _named(path: str) -> dict[str, Any]:
+    """Tell the patient by the folder of a file."""
+    found = PATIENT.search(path)
+    return {"image_kind": "dbt", **({"patient_id": found[1].upper()} if found else {})}
 
 
 def _find(cells: Cells, here: dict[str, str]) -> str | None:

@@ -1,5 +1,6 @@
 """CSAW-CC: screening exams of Karolinska with outcomes from the cancer registry."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any, Final
 
 from mgray.collector import paused_collector
 from mgray.sources.cells import Cells
-from mgray.sources.layout import files_below, find_file
+from mgray.sources.layout import by_name, files_below, find_file
 from mgray.sources.pairing import flag_repeated
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
 from mgray.sources.tables import Table, as_id, dumps, extra_json, open_table, without_nones
@@ -34,9 +35,12 @@ SIDES: Final = {"left": "L", "right": "R", "l": "L", "r": "R"}
 SEEN: Final = ("1", "2")
 """rad_timing of exams whose images the cancer counts for: screen-detected, interval."""
 MASK: Final = "_mask"
+WOMAN: Final = re.compile(r"(\d+)_\d{8}_[LR]_(?:CC|MLO)_", re.IGNORECASE)
 TEXTS: Final = {
     "files_not_here": "images of the table whose file is not here: a partial download",
-    "files_not_named": "files that the table lacks: kept without labels",
+    "files_not_named": "files that the table lacks: kept without labels, of the woman whom their "
+    "name tells",
+    "files_doubled": "files of a name that another one has: left out",
     "dup_view": "images of a side and view that the exam has several of: kept and flagged",
     "outcome_later": "images of a breast whose cancer was found at a later screen, or whose side "
     "is not told: cancer unknown",
@@ -92,8 +96,9 @@ class CsawCcSource:
             ConfigError: A column or cell that cannot be understood.
         """
         counts = Counter[str]()
-        here = {_stem(path): path for path in files_below(archive)}
-        masks = {_stem(path): path for path in files_below(archive, suffixes=(f"{MASK}.png",))}
+        here, counts["files_doubled"] = by_name(files_below(archive), _stem)
+        masks, doubled = by_name(files_below(archive, suffixes=(f"{MASK}.png",)), _stem)
+        counts["files_doubled"] += doubled
         labels: dict[str, dict[str, Any]] = {}
         years = Timeline(map(_when, _table(archive)))
         for cells in _table(archive):
@@ -107,7 +112,7 @@ class CsawCcSource:
         counts["files_not_named"] = len(here) - len(labels)
         counts["masks_without_image"] = len(masks)
         counts["dup_view"] = flag_repeated(labels.values())
-        rows = [CatalogRow(path, labels.get(path, {})) for path in sorted(here.values())]
+        rows = [CatalogRow(path, labels.get(path) or _named(path)) for path in here.values()]
         return Catalog(rows, notices=count_notices(counts, TEXTS), described=True)
 
     def verify(self, archive: Path) -> list[Count]:
@@ -146,6 +151,12 @@ def _when(cells: Cells) -> tuple[str | None, int | None]:
     """Woman and year of an image."""
     year = as_id(cells.text("exam_year")) or ""
     return as_id(cells.text("anon_patientid")), int(year) if year.isdecimal() else None
+
+
+def _named(path: str) -> dict[str, Any]:
+    """Tell the woman by the name of a file."""
+    found = WOMAN.match(_stem(path))
+    return {"patient_id": found[1]} if found else {}
 
 
 def _labels(cells: Cells, mask: str | None, counts: Counter[str]) -> dict[str, Any]:

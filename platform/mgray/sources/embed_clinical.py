@@ -83,7 +83,7 @@ class Breast:
         labels: Of ``source.LABELS``.
         flags: Of ``schema.QC_FLAGS``.
         finding: Labels of an annotation, if the breast has just one finding.
-        extra: Unmapped columns of each finding.
+        extra: Unmapped columns of each finding that tells of it; where none does, of the exam's.
         unsided: Its pathology is of a finding of both breasts whose biopsy names no side.
     """
 
@@ -151,7 +151,7 @@ class Clinical:
             without_nones(labels),
             ["pathology_on_other_exam"] * (later is not None),
             None if single is None else _linked(single, side),
-            [one.extra for one in own if one.extra],
+            [one.extra for one in [*own, *(one for one in proofs if one not in own)]],
             any(one.biopsied is None for one in proofs),
         )
 
@@ -160,12 +160,13 @@ class Clinical:
 
         As after any negative exam, a cancer within a year tells otherwise.
         """
+        rest = [one.extra for one in findings]
         if not any(one.bilateral for one in findings):
-            return Breast(shared)
+            return Breast(shared, extra=rest)
         if later := self._later(findings[0], side, NEGATIVE):
-            return Breast({**shared, **later}, ["pathology_on_other_exam"])
+            return Breast({**shared, **later}, ["pathology_on_other_exam"], extra=rest)
         told = {"cancer": 0, "label_source": "assumed_normal", "label_level": "breast"}
-        return Breast({**shared, **told}, ["assumed_normal"])
+        return Breast({**shared, **told}, ["assumed_normal"], extra=rest)
 
     def _later(self, first: Finding, side: str, birads: int | None) -> dict[str, Any] | None:
         """Make the labels of the pathology of a later exam that answers this one.
@@ -290,4 +291,4 @@ def _day(cells: Cells) -> date | None:
         return None
 
 
-MAPPED: Final = frozenset({"empi_anon", "acc_anon", "side", "tissueden", "age_at_study"})
+MAPPED: Final = frozenset({"empi_anon", "acc_anon", "age_at_study"})

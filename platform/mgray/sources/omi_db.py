@@ -57,10 +57,13 @@ FEATURES: Final = {
 }
 Lesions = dict[str, dict[str, str | None]]
 """Number of a lesion to side to pathology."""
+NAMED: Final = 4
+"""Parts of the path of an image: images, client, study, file."""
 CORNERS: Final = ("X1", "Y1", "X2", "Y2")
 TEXTS: Final = {
     "files_not_here": "images of the imagedb whose file is not here: a partial download",
-    "files_not_named": "files that no imagedb names: kept without labels",
+    "files_not_named": "files that no imagedb names: kept without labels, of the client and study "
+    "whose folders hold them",
     "episodes_unknown": "studies whose episode the NBSS lacks: no pathology",
     "opinions_unknown": "opinions of a biopsy or an operation in words that nobody listed: none",
     "lesions_ambiguous": "marks linked to a lesion number that both sides have: no pathology",
@@ -86,7 +89,9 @@ DESCRIPTION: Final = Description(
         "opinions of screening and imaging are no pathology: biopsy and surgery alone count, of "
         "several the worst",
         "a side without any biopsy has no label, also where the screen was normal",
-        "padding is 0",
+        "padding is told by the header (0 in the sample that was read): black under any window",
+        "an interval cancer has an episode of its own (CI), the client a status (M, B, N, CI): an "
+        "image has the labels of its own episode alone, the rest is in extra_json",
     ),
     unsettled=(
         "whether corners count from the top or the bottom: sorted, and the hypothesis whose boxes "
@@ -131,7 +136,7 @@ class OmiDbSource:
                     told = _labels(client, study, marks, nbss, counts)
                     labels[path] = told | ({} if order is None else {"exam_order": order})
         counts["files_not_named"] = len(here - labels.keys())
-        rows = [CatalogRow(path, labels.get(path, {})) for path in sorted(here)]
+        rows = [CatalogRow(path, labels.get(path) or _named(path)) for path in sorted(here)]
         return Catalog(rows, notices=count_notices(counts, TEXTS), described=True)
 
     def verify(self, archive: Path) -> list[Count]:
@@ -203,6 +208,12 @@ def _images(
                     yield path, told, [mark for _, mark in _objects(marks)]
 
 
+def _named(path: str) -> dict[str, Any]:
+    """Tell client and study by the folders of a file."""
+    parts = path.split("/")
+    return {"patient_id": parts[1], "exam_id": parts[2]} if len(parts) == NAMED else {}
+
+
 def _objects(found: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the members that are objects themselves."""
     for name, value in found.items() if isinstance(found, dict) else ():
@@ -224,7 +235,7 @@ def _labels(
     lesions, exam = _lesions(episode, counts), day_number(study.get("StudyDate"))
     boxes = [made for mark in marks if (made := _annotation(mark, lesions, counts)) is not None]
     counts["marks_without_corners"] += len(marks) - len(boxes)
-    flat = {name: value for name, value in episode.items() if not isinstance(value, dict)}
+    flat = {name: value for name, value in nbss.items() if not isinstance(value, dict)}
     return without_nones(
         {
             "patient_id": client,
@@ -232,7 +243,9 @@ def _labels(
             "by_side": {side: _side(episode, lesions, side, exam, counts) for side in SIDES},
             "label_level": "breast",
             "annotations": boxes,
-            "extra_json": dumps({"study": study, "episode": flat, "marks": marks}),
+            "extra_json": dumps(
+                {"study": study, "episode": episode, "client": flat, "marks": marks}
+            ),
         }
     )
 
