@@ -151,6 +151,31 @@ def test_flag_is_set(attributes, flag):
     assert flag in read_record(example_file(BREAST, **attributes)).columns["qc_flags"]
 
 
+NEGATIVE = 4095 - BREAST
+
+
+@pytest.mark.parametrize("attributes", [{}, {"PixelIntensityRelationshipSign": 1}])
+@pytest.mark.parametrize(
+    ("pixels", "photometric", "suspect"),
+    [
+        (BREAST, "MONOCHROME2", False),
+        (BREAST, "MONOCHROME1", True),
+        (NEGATIVE, "MONOCHROME2", True),
+        (NEGATIVE, "MONOCHROME1", False),
+    ],
+)
+def test_pixels_tell_the_polarity_whatever_the_header(pixels, photometric, suspect, attributes):
+    told = {"PhotometricInterpretation": photometric, **attributes}
+    assert (
+        "polarity_suspect" in read_record(example_file(pixels, **told)).columns["qc_flags"]
+    ) is (suspect)
+
+
+def test_polarity_of_a_spot_view_is_not_judged_since_it_may_show_no_air():
+    data = example_file(NEGATIVE, PaddleDescription="SPOT")
+    assert "polarity_suspect" not in read_record(data).columns["qc_flags"]
+
+
 def test_a_plain_image_has_no_flags():
     data = example_file(BREAST, WindowCenter=2000, WindowWidth=4000)
     assert read_record(data).columns["qc_flags"] == []

@@ -5,6 +5,7 @@ import pytest
 from mgray.ingest.ledger import Entry
 from mgray.ingest.shards import open_shard, rewrite_shard, write_quarantine
 from mgray.schema import IMAGE, QUARANTINE, check_version
+from mgray.sources.ballot import Ballot
 
 PIXELS = bytes(range(256)) * 100
 
@@ -79,6 +80,22 @@ def test_rewriting_sets_and_takes_away_the_partner_flag(shard):
     plain = pq.read_table(shard)["qc_flags"].to_pylist()
     assert flagged == [["missing_partner", "monochrome1"], ["monochrome1"]]
     assert plain == [["monochrome1"], ["monochrome1"]]
+
+
+def test_rewriting_brings_boxes_into_the_frame_of_the_archive(tmp_path):
+    path, ballot = tmp_path / "part-0.parquet", Ballot("embed_face_right", True, None)
+    box = {"coords": [44.0, 40.0, 54.0, 50.0], "source_frame": ballot.frame}
+    told = {"annotations": [box], "qc_flags": sorted(ballot.flags()), "rows": 96, "columns": 64}
+    with open_shard(path) as writer:
+        writer(row("a", **told))
+    before = pq.read_table(path)
+    rewrite_shard(path, entries(ballot=ballot, vote=False)[:1])
+    (found,) = pq.read_table(path).to_pylist()
+    assert found["annotations"][0]["coords"] == [10, 40, 20, 50]
+    assert found["qc_flags"] == ["frame_against_rule", "frame_by_vote"]
+    assert found["pixels"] == PIXELS
+    rewrite_shard(path, entries(ballot=ballot)[:1])
+    assert pq.read_table(path) == before
 
 
 def test_rewriting_twice_does_no_harm(shard):

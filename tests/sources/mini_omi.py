@@ -23,7 +23,8 @@ class Omi:
         self.count += 1
         study, series, sop = f"1.2.{episode}", "1.2.3", f"1.2.4.{self.count}"
         studies = self.imagedb.setdefault(client, {"Site": "adde", "STUDIES": {}})["STUDIES"]
-        told = studies.setdefault(study, {"EpisodeID": episode, "StudyDate": "2012-01-05"})
+        day = more.pop("day", "2012-01-05")
+        told = studies.setdefault(study, {"EpisodeID": episode, "StudyDate": day})
         marks = more.pop("marks", None)
         told.setdefault(series, {})[sop] = (
             {mark["MarkID"]: mark for mark in marks} if marks else "image without marks"
@@ -41,13 +42,14 @@ class Omi:
         return path
 
     def opinion(self, event: str, side: str, lesion: str, opinion: str, **more: Any) -> None:
-        """Say the opinion of an event of a lesion: client, episode."""
+        """Say the opinion of an event of a lesion: client, episode, day."""
         client, episode = more.get("client", "optm1"), more.get("episode", "7")
         found = self.nbss.setdefault(client, {"ClientID": client}).setdefault(
             episode, {"EpisodeType": "R", "EpisodeIsClosed": "Y"}
         )
         where = found.setdefault(event, {}).setdefault(side, {}).setdefault(lesion, {})
         where["Opinion"] = opinion
+        where |= {"DatePerformed": more["day"]} if "day" in more else {}
 
     def side_opinion(self, event: str, side: str, opinion: str) -> None:
         """Say the opinion of an event of a whole side, a word; the other side's is null."""

@@ -54,6 +54,14 @@ def test_side_of_the_view_wins_over_the_headers_l(dbt, rows):
     made = rows(dbt)
     assert (made.rows[path]["laterality"], made.rows[path]["view"]) == ("R", "CC")
     assert made.warnings()["laterality_contradicted"] == 1
+    assert "laterality_tag_vs_pixels" not in made.rows[path]["qc_flags"]
+
+
+def test_turned_volume_without_boxes_is_flagged_too(dbt, rows):
+    path, _ = dbt.volume("rcc", turned=True)
+    flags = set(rows(dbt).rows[path]["qc_flags"])
+    assert "orient_rotated" in flags
+    assert "laterality_tag_vs_pixels" not in flags
 
 
 @pytest.mark.parametrize(

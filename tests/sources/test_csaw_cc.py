@@ -88,10 +88,10 @@ def test_masks_are_no_images(csaw, rows):
 
 
 def test_exams_go_by_year_not_by_the_placeholder_date(csaw, rows):
-    for year in (2008, 2010, "2010.0"):
-        csaw.image(1, "L", exam_year=year)
+    paths = [csaw.image(1, "L", exam_year=year) for year in (2010, 2008, "2010.0", "?")]
     made = rows(csaw)
-    assert (made.manifest.exams, made.manifest.patients) == (2, 1)
+    assert (made.manifest.exams, made.manifest.patients) == (3, 1)
+    assert [made.rows[path]["exam_order"] for path in paths] == [1, 0, 1, None]
 
 
 def test_exam_with_a_view_twice_is_flagged(csaw, rows):

@@ -1,8 +1,10 @@
 import json
 
+import pyarrow.parquet as pq
 import pytest
 
 from mgray.errors import ConfigError, NotFoundError
+from mgray.ingest.worker import ChunkWorker
 from mgray.sources.embed import EmbedSource
 from mgray.sources.embed_boxes import read_boxes
 from tests.sources.kit import breast, marked, put_image, put_table
@@ -70,6 +72,59 @@ def test_boxes_that_either_hypothesis_allows_follow_the_rule_and_say_so(embed, r
     row = rows().rows[path]
     assert [one["coords"] for one in row["annotations"]] == [[44, 40, 54, 50]]
     assert {"frame_undecided", "frame_hypothesis_mirrored"} <= set(row["qc_flags"])
+
+
+def undecided(embed):
+    """A right breast as wide as its image, whose box could be on either side."""
+    return embed.image(EXAM, "R", radius=300, num_roi=1, ROI_coords=roi((10, 40, 20, 50)))
+
+
+def test_undecided_boxes_follow_the_images_of_the_archive_that_decide(embed, rows):
+    """All boxes of this archive are in the stored frame: those of left breasts do not tell."""
+    open_one = undecided(embed)
+    path = embed.image(EXAM, "R", boxes=[RIGHT], num_roi=1, ROI_coords=roi(RIGHT))
+    for _ in range(3):
+        embed.image(EXAM, "L", boxes=[LEFT], num_roi=1, ROI_coords=roi(LEFT))
+    made = rows()
+    row = made.rows[open_one]
+    assert [one["coords"] for one in row["annotations"]] == [[10, 40, 20, 50]]
+    flags = {flag for flag in row["qc_flags"] if flag.startswith("frame")}
+    assert flags == {"frame_by_vote", "frame_against_rule"}
+    assert made.rows[path]["annotations"][0]["coords"] == list(RIGHT)
+    assert made.warnings()["frame_against_rule"] == 2
+    straight, flipped = made.manifest.frames
+    assert (straight.by_rule, straight.straight, straight.followed) == (
+        "straight", 3, "straight",
+    )  # fmt: skip
+    assert (flipped.straight, flipped.undecided, flipped.followed, flipped.told_by) == (
+        1, 1, "straight", "archive",
+    )  # fmt: skip
+
+
+def test_vote_depends_on_the_archive_alone_and_a_rerun_decodes_nothing(
+    embed, ingest_source, tmp_path, monkeypatch
+):
+    """Piece by piece, as at once: a verdict that falls later moves boxes in finished shards."""
+    undecided(embed)
+    told = {"num_roi": 1, "boxes": [RIGHT]}
+    embed.image(EXAM, "R", ROI_coords=roi(mirrored(RIGHT)), **told)
+    grown = tmp_path / "grown"
+    before = ingest_source("embed", embed.write(), grown)
+    for _ in range(2):
+        embed.image(EXAM, "R", ROI_coords=roi(RIGHT), **told)
+    made = ingest_source("embed", embed.write(), grown, images_per_shard=1)
+    at_once = ingest_source("embed", embed.root, tmp_path / "fresh")
+    assert [one.manifest.frames[0].followed for one in (before, made)] == ["flipped", "straight"]
+    assert made.manifest.content_sha256 == at_once.manifest.content_sha256
+    assert made.manifest.warnings == at_once.manifest.warnings
+    assert made.rows == at_once.rows
+    index = pq.read_table(grown / "index.parquet").to_pylist()
+    assert {row["image_id"]: row["annotations"] for row in index} == {
+        row["image_id"]: row["annotations"] for row in made.rows.values()
+    }
+    monkeypatch.setattr(ChunkWorker, "ingest", None)
+    monkeypatch.setattr("tests.sources.conftest.apply_verdict", None)
+    assert ingest_source("embed", embed.root, grown).manifest == made.manifest
 
 
 @pytest.mark.parametrize(

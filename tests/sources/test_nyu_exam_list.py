@@ -84,8 +84,14 @@ def test_masks_become_boxes(nyu, rows):
 
 def test_mirrored_exams_are_kept_as_stored(nyu, rows):
     nyu.exam(flip="YES")
-    faces = {row["laterality"]: row["pixels_face"] for row in rows().rows.values()}
-    assert faces == {"L": "left", "R": "right"}
+    found = rows().rows.values()
+    assert {row["laterality"]: row["pixels_face"] for row in found} == {"L": "left", "R": "right"}
+    assert not any("laterality_tag_vs_pixels" in row["qc_flags"] for row in found)
+
+
+def test_exam_that_is_not_mirrored_as_its_list_says_is_flagged(nyu, rows):
+    nyu.exam(flip="YES")["horizontal_flip"] = "NO"
+    assert all("laterality_tag_vs_pixels" in row["qc_flags"] for row in rows().rows.values())
 
 
 def test_window_before_cropping_survives(nyu, rows):

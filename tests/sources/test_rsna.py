@@ -76,8 +76,30 @@ def test_side_of_the_table_wins_over_the_header(rsna, rows):
         "table",
         "left",
     )
-    assert "laterality_tag_vs_pixels" in row["qc_flags"]
+    assert "laterality_tag_vs_pixels" not in row["qc_flags"]
     assert made.warnings()["laterality_contradicted"] == 1
+
+
+@pytest.mark.parametrize("header", ["R", "L", None])
+def test_side_of_the_table_is_checked_against_the_pixels(rsna, rows, header):
+    path = rsna.image(1, "L", face="left", ImageLaterality=header)
+    made = rows()
+    assert "laterality_tag_vs_pixels" in made.rows[path]["qc_flags"]
+    assert made.warnings()["laterality_tag_vs_pixels"] == 1
+
+
+def test_sign_of_machine_21_proves_nothing_but_bright_air_does(rsna, rows):
+    """It writes +1, which says that air is bright, beside MONOCHROME2."""
+    told = {"PhotometricInterpretation": "MONOCHROME2", "PixelIntensityRelationshipSign": 1}
+    dark = rsna.image(1, "L", machine_id=21, **told)
+    bright = rsna.image(2, "L", machine_id=21, **told)
+    negative = 4095 - breast("right", seed=9)
+    put_image(rsna.root / bright, negative, SOPInstanceUID="1.2.9", **told)
+    made = rows()
+    assert {row["pixel_intensity_relationship_sign"] for row in made.rows.values()} == {1}
+    assert "polarity_suspect" not in made.rows[dark]["qc_flags"]
+    assert "polarity_suspect" in made.rows[bright]["qc_flags"]
+    assert made.warnings()["polarity_suspect"] == 1
 
 
 def test_repeated_views_are_flagged_not_indexed(rsna, rows):

@@ -1,7 +1,7 @@
 """A finding's mask image becomes its box in the frame of the mammogram.
 
 Archives name mask and cut-out crosswise and store masks of another size than their image: the mask
-is told from the cut-out by what it is, and is brought to the image's size.
+is told from the cut-out by what it is, and its box is brought to the image's size.
 """
 
 import io
@@ -35,7 +35,7 @@ class MaskBox:
     """Where a mask is set.
 
     Args:
-        box: ``x0, y0, x1, y1``, dicom frame of the image, half-open; ``None`` if it is nowhere.
+        box: ``x0, y0, x1, y1``, dicom frame of the image, half-open; ``None`` without a mask.
         flags: Of ``schema.QC_FLAGS``.
     """
 
@@ -62,16 +62,14 @@ def read_mask(candidates: Sequence[Path], rows: int, columns: int, limits: Limit
         if _is_mask(pixels, rows, columns):
             flags = ["crop_mask_swapped"] * (number > 0)
             flags += ["mask_resized"] * (pixels.shape != (rows, columns))
-            box = bound(_resized(pixels, rows, columns))
-            return MaskBox(box, flags + ["mask_unreadable"] * (box is None))
+            held = pixels > float(pixels.max()) / 2  # a JPEG's has a little noise around 0
+            return MaskBox(_scaled(bound(held), pixels.shape, (rows, columns)), flags)
     return MaskBox(None, ["mask_unreadable"])
 
 
-def bound(mask: Bool[np.ndarray, "height width"]) -> list[float] | None:
-    """Bound the pixels that are set, half-open; ``None`` if none is."""
+def bound(mask: Bool[np.ndarray, "height width"]) -> list[float]:
+    """Bound the pixels that are set, at least one, half-open."""
     ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(xs):
-        return None
     return [float(xs[0]), float(ys[0]), float(xs[-1] + 1), float(ys[-1] + 1)]
 
 
@@ -114,15 +112,7 @@ def _is_mask(pixels: Integer[np.ndarray, "height width"], rows: int, columns: in
     return bool(large and high > 0 and two)
 
 
-def _resized(
-    pixels: Integer[np.ndarray, "height width"], rows: int, columns: int
-) -> Bool[np.ndarray, "rows columns"]:
-    """Bring a mask to the image's size by nearest neighbour; set is above half of the maximum."""
-    import cv2
-
-    high = float(pixels.max())
-    held = (pixels > high / 2).astype(np.uint8)  # a JPEG's mask has a little noise around 0
-    if held.shape == (rows, columns):
-        return held.astype(bool)
-    resized = cv2.resize(held, (columns, rows), interpolation=cv2.INTER_NEAREST)
-    return np.asarray(resized, dtype=bool)
+def _scaled(box: Sequence[float], own: tuple[int, ...], full: tuple[int, int]) -> list[float]:
+    """Bring edges from a mask's size to its image's; resizing the mask would round them."""
+    sides = 2 * ((full[1], own[1]), (full[0], own[0]))
+    return [edge * side / masked for edge, (side, masked) in zip(box, sides, strict=True)]

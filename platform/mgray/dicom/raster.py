@@ -17,11 +17,12 @@ spacing_mm             of a pixel: row, column; or one number for both; optional
 laterality             L or R, to be compared with the pixels, optional
 rescale                slope and intercept of the stored values, optional
 photometric            MONOCHROME2 if not given
-bits                   stored bits; those of the file's type if not given
+bits                   stored bits; those of the file's values if not given
 =====================  ==========================================================================
 """
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -36,6 +37,10 @@ from mgray.errors import Rejected
 SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
 EXPLICIT: Final = "1.2.840.10008.1.2.1"
 PICTURES: Final = ("JPEG", "PNG", "PPM")
+PGM: Final = re.compile(
+    rb"P[2356]" + 2 * rb"(?:\s|#[^\r\n]*+)++\d++" + rb"(?:\s|#[^\r\n]*+)++(\d{1,5})"
+)
+"""Header of a PGM or PPM: sides, and the highest value, between blanks and comments."""
 FLOAT_STEPS: Final = 65535
 """Real numbers are stored in so many even steps over their range; rescale says which."""
 
@@ -70,7 +75,9 @@ def decode_raster(
         raise Rejected("empty")
     match raster["format"]:
         case "picture":
-            return read_picture(data, limits), {}
+            highest = _highest(data)
+            bits = {} if highest is None else {"bits": max(2, highest.bit_length())}
+            return read_picture(data, limits), bits
         case "numbers":
             values = np.rot90(_read_numbers(data, raster, limits), raster.get("turns", 0))
             return _in_range(values)
@@ -80,6 +87,8 @@ def decode_raster(
 
 def read_picture(data: bytes, limits: Limits) -> Integer[np.ndarray, "height width"]:
     """Decode a grey JPEG, PNG or PGM of 8 or 16 bits; colour that is grey is taken as grey.
+
+    Pillow stretches the values of a PGM to its whole range of 8 or 16 bits; they are brought back.
 
     Raises:
         Rejected: Not such a file, or too large.
@@ -98,12 +107,11 @@ def read_picture(data: bytes, limits: Limits) -> Integer[np.ndarray, "height wid
         raise Rejected("too_large", "pixels over the limit") from None
     except Exception as error:
         raise Rejected("corrupt_pixels", type(error).__name__) from None
-    if pixels.ndim == 3:
-        grey = pixels[..., 0]
-        colours = pixels.shape[2] // 3 * 3  # what is beyond is transparency
-        if any(not np.array_equal(grey, pixels[..., at]) for at in range(1, colours)):
-            raise Rejected("unsupported_kind", "a colour image")
-        pixels = grey
+    pixels = _grey(pixels)
+    if (highest := _highest(data)) is not None:
+        pixels = np.rint(pixels * (highest / (255 if highest < 256 else 65535))).astype(
+            pixels.dtype
+        )
     if pixels.dtype == bool:
         return pixels.astype(np.uint8) * np.uint8(255)
     if pixels.dtype == np.uint8:
@@ -111,6 +119,23 @@ def read_picture(data: bytes, limits: Limits) -> Integer[np.ndarray, "height wid
     if pixels.min() < 0 or pixels.max() > 65535:
         raise Rejected("bad_pixels", "values beyond 16 bits")
     return pixels.astype(np.uint16)
+
+
+def _grey(pixels: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "height width"]:
+    """Take one channel of those that are equal; what is beyond the colours is transparency."""
+    if pixels.ndim == 2:
+        return pixels
+    grey, colours = pixels[..., 0], pixels.shape[2] // 3 * 3
+    if any(not np.array_equal(grey, pixels[..., at]) for at in range(1, colours)):
+        raise Rejected("unsupported_kind", "a colour image")
+    return grey
+
+
+def _highest(data: bytes) -> int | None:
+    """Read the highest value that a PGM's header allows, if it is none of Pillow's own."""
+    header = PGM.match(data)
+    highest = int(header[1]) if header else 255
+    return None if highest in (255, 65535) else highest
 
 
 def _read_numbers(

@@ -34,6 +34,7 @@ from mgray.data.table import INDEX_COLUMNS
 from mgray.ingest.files import whole
 from mgray.ingest.index import write_piece
 from mgray.ingest.ledger import Entry
+from mgray.ingest.vote import settled_frame
 from mgray.schema import IMAGE, QUARANTINE
 
 OPTIONS: Final[Mapping[str, Any]] = {
@@ -58,9 +59,10 @@ def open_shard(path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
 
 
 def rewrite_shard(path: Path, entries: Iterable[Entry]) -> None:
-    """Make a shard say what its entries say: drop rows that became quarantine, set partner flags.
+    """Make a shard say what its entries say.
 
-    Pixels are copied as they are. Doing it twice does no harm.
+    Rows that became quarantine are dropped, flags of partners set, and boxes brought into the frame
+    that the archive voted for. Pixels are copied as they are. Doing it twice does no harm.
     """
     keep = {entry.file_id: entry for entry in entries if entry.reason is None}
     with pq.ParquetFile(path, page_checksum_verification=True) as old, _open(path) as write:
@@ -68,7 +70,7 @@ def rewrite_shard(path: Path, entries: Iterable[Entry]) -> None:
             table = old.read_row_group(group)
             entry = keep.get(table["file_id"][0].as_py())
             if entry is not None:
-                write(_with_partner_flag(table, entry.partner))
+                write(_settled(table, entry))
 
 
 def write_quarantine(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
@@ -110,8 +112,13 @@ def _row_group(row: Mapping[str, Any]) -> pa.Table:
     return table.set_column(at, IMAGE.field(at), column)
 
 
-def _with_partner_flag(table: pa.Table, flag: str | None) -> pa.Table:
-    flags = set(table["qc_flags"][0].as_py()) - CROSS_ROW_FLAGS | ({flag} if flag else set())
-    at = table.schema.get_field_index("qc_flags")
-    column = pa.array([sorted(flags)], IMAGE.field("qc_flags").type)
-    return table.set_column(at, IMAGE.field("qc_flags"), column).cast(IMAGE)
+def _settled(table: pa.Table, entry: Entry) -> pa.Table:
+    """A row group of one image as its entry says; columns but these stay as they are."""
+    (row,) = table.select(["annotations", "qc_flags", "rows", "columns"]).to_pylist()
+    changes = settled_frame(row, entry)
+    flags = {*changes.get("qc_flags", row["qc_flags"])} - CROSS_ROW_FLAGS
+    changes["qc_flags"] = sorted(flags | ({entry.partner} if entry.partner else set()))
+    for name, value in changes.items():
+        column = pa.array([value], IMAGE.field(name).type)
+        table = table.set_column(IMAGE.get_field_index(name), IMAGE.field(name), column)
+    return table.cast(IMAGE)

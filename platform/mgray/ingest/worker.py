@@ -30,6 +30,7 @@ from mgray.ingest.ledger import (
 )
 from mgray.ingest.row import PAIRED, RowMaker, hash_row
 from mgray.ingest.shards import open_shard, rewrite_shard
+from mgray.sources.ballot import ballot_of
 
 Reader = Callable[..., FileRecord]
 """Given a path, the source's word for its kind, and hints of ``read_file`` where there are any."""
@@ -165,6 +166,7 @@ class ChunkWorker:
             "findings": len(row["annotations"]),
             "breast_mask": row["breast_mask"] if row["pair_role"] in PAIRED else None,
             "mirrored": faces_left(row),
+            "ballot": ballot_of(row),
             "row_hash": hash_row(row),
             "notes": notes,
         }

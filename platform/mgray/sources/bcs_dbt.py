@@ -59,7 +59,8 @@ DESCRIPTION: Final = Description(
         "headers say L for every side: the table's is taken",
         "boxes hold for a volume that is turned by 180 degrees where its breast lies on the other "
         "side than the view's name: decided once for the volume, on its projection "
-        "(orient_rotated), boxes are mapped back",
+        "(orient_rotated), boxes are mapped back, "
+        "and volumes without boxes are flagged alike",
         "X, Y, Width, Height from the top left; Slice counts from 0 and is kept as frame_index",
         "actionable is a class of its own, recalled without biopsy: cancer stays empty",
         "normal and actionable rest on no biopsy: label_source registry, pathology empty",
@@ -212,6 +213,7 @@ def _labels(
             "cancer": cancer,
             "label_source": None if not told else "pathology" if pathology else "registry",
             "label_level": "image",
+            "source_frame": "duke_upright",
             "split_official": split,
             "annotations": boxes,
             "extra_json": dumps({**extra, "boxes": [one.pop("extra") for one in boxes]}),

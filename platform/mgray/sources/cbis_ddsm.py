@@ -73,7 +73,7 @@ DESCRIPTION: Final = Description(
         "path cells end in a newline inside their quotes: stripped",
         "mask and cut-out stand under each other's name: told by SeriesDescription, else by size "
         "and grey values (crop_mask_swapped)",
-        "masks of another size than their image: brought to it by nearest neighbour (mask_resized)",
+        "masks of another size than their image: their box is scaled to it (mask_resized)",
         "file numbers differ between the tables (from 000000) and the disk (from 1-1): never used "
         "to find a file",
         "masks of 8 and 16 bits: set is above half of the maximum",
@@ -87,7 +87,8 @@ DESCRIPTION: Final = Description(
         "here",
         "density 0 is unknown; assessment 0 is incomplete",
         "breast_density and breast density are one column",
-        "no row is normal; labels and scan edges remain in the pixels",
+        "no row is normal, and none is labelled so; labels and scan edges remain in the pixels "
+        "unless an ingest is told blank_outside_breast=true",
     ),
 )
 

@@ -12,6 +12,7 @@ from mgray.sources.layout import by_name, files_below, find_file
 from mgray.sources.pairing import flag_repeated
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
 from mgray.sources.tables import Table, as_id, dumps, extra_json, open_table, without_nones
+from mgray.sources.timing import Timeline
 
 LAYOUT: Final = (
     "CSAW-CC_breast_cancer_screening_data.csv (comma or semicolon)",
@@ -61,7 +62,8 @@ DESCRIPTION: Final = Description(
         "(rad_timing 1, 2)",
         "earlier screens of the same breast (rad_timing 3) are unknown, not negative",
         "x_* and rad_* columns stay in extra_json, which no reader loads",
-        "the date in file names is a placeholder: exams go by year",
+        "the date in file names is a placeholder: exams go by year, exam_order too; days to an "
+        "outcome are not told",
         "three exams hold eight images: flagged dup_view",
         "a table with semicolons exists",
         "rad_recall is missing in 2,001 exams: null",
@@ -98,12 +100,15 @@ class CsawCcSource:
         masks, doubled = by_name(files_below(archive, suffixes=(f"{MASK}.png",)), _stem)
         counts["files_doubled"] += doubled
         labels: dict[str, dict[str, Any]] = {}
+        years = Timeline(map(_when, _table(archive)))
         for cells in _table(archive):
             name = _stem(cells.text("anon_filename") or "")
             if name not in here:
                 counts["files_not_here"] += 1
             else:
-                labels[here[name]] = _labels(cells, masks.pop(f"{name}{MASK}", None), counts)
+                order = years.order(*_when(cells))
+                told = _labels(cells, masks.pop(f"{name}{MASK}", None), counts)
+                labels[here[name]] = told | ({} if order is None else {"exam_order": order})
         counts["files_not_named"] = len(here) - len(labels)
         counts["masks_without_image"] = len(masks)
         counts["dup_view"] = flag_repeated(labels.values())
@@ -140,6 +145,12 @@ def _table(archive: Path) -> Table:
 
 def _stem(path: str) -> str:
     return path.rpartition("/")[2].rpartition(".")[0] or path
+
+
+def _when(cells: Cells) -> tuple[str | None, int | None]:
+    """Woman and year of an image."""
+    year = as_id(cells.text("exam_year")) or ""
+    return as_id(cells.text("anon_patientid")), int(year) if year.isdecimal() else None
 
 
 def _named(path: str) -> dict[str, Any]:

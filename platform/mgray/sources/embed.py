@@ -104,8 +104,9 @@ DESCRIPTION: Final = Description(
     unsettled=(
         "whether boxes are in the frame of the PNGs, mirrored so that the breast faces right: the "
         "hypothesis whose boxes lie in the breast is used (frame_hypothesis_mirrored), its "
-        "conflict with the published flip rule is flagged (frame_against_rule), and so are images "
-        "that do not tell (frame_undecided: the rule)",
+        "conflict with the published flip rule is flagged (frame_against_rule); images that do not "
+        "tell follow most that do (frame_by_vote), without any the rule (frame_undecided); the "
+        "manifest has the votes",
     ),
 )
 

@@ -54,7 +54,8 @@ DESCRIPTION: Final = Description(
         "three rows hold *NOTE 3* for widespread calcification, one nothing at all: no box",
         "F, G, D are three tissues, no BI-RADS density: kept in extra_json",
         "the text begins with prose",
-        "coordinates of the full-size MIAS are others",
+        "coordinates of the full-size MIAS are others: boxes of a picture that is not 1024 x 1024 "
+        "are dropped, flagged size_contradicted",
         "a row that begins with mdb and cannot be read is an error, no prose",
         "normal is the readers' word: pathology stays empty",
     ),

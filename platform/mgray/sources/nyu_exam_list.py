@@ -187,6 +187,7 @@ def _labels(
             "patient_id": f"exam {number}",
             "exam_id": f"exam {number}",
             "laterality": side,
+            "mirrored": True if exam["horizontal_flip"] == "YES" else None,
             "view": view[2:],
             "image_kind": "ffdm",
             "pathology": pathology,

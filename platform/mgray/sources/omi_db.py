@@ -21,6 +21,7 @@ from mgray.sources.csv_table import WORST_FIRST
 from mgray.sources.layout import files_below, tell
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
 from mgray.sources.tables import dumps, without_nones
+from mgray.sources.timing import Timeline, day_number
 
 LAYOUT: Final = (
     "data/<client>/imagedb_<client>.json and nbss_<client>.json (or in capitals)",
@@ -94,7 +95,8 @@ DESCRIPTION: Final = Description(
     ),
     unsettled=(
         "whether corners count from the top or the bottom: sorted, and the hypothesis whose boxes "
-        "lie in the breast is used; where both do, the top, flagged frame_undecided",
+        "lie in the breast is used; where both do, that of most other images (frame_by_vote), "
+        "without any the top (frame_undecided); the manifest has the votes",
     ),
 )
 
@@ -123,11 +125,16 @@ class OmiDbSource:
         labels: dict[str, dict[str, Any]] = {}
         for client in _clients(archive):
             nbss = _read(archive, client, "nbss") or {}
-            for path, study, marks in _images(client, _read(archive, client, "imagedb") or {}):
+            imagedb = _read(archive, client, "imagedb") or {}
+            studies = (study for _, study in _objects(imagedb.get("STUDIES")))
+            days = Timeline((client, day_number(study.get("StudyDate"))) for study in studies)
+            for path, study, marks in _images(client, imagedb):
                 if path not in here:
                     counts["files_not_here"] += 1
                 else:
-                    labels[path] = _labels(client, study, marks, nbss, counts)
+                    order = days.order(client, day_number(study.get("StudyDate")))
+                    told = _labels(client, study, marks, nbss, counts)
+                    labels[path] = told | ({} if order is None else {"exam_order": order})
         counts["files_not_named"] = len(here - labels.keys())
         rows = [CatalogRow(path, labels.get(path) or _named(path)) for path in sorted(here)]
         return Catalog(rows, notices=count_notices(counts, TEXTS), described=True)
@@ -225,7 +232,7 @@ def _labels(
     if not isinstance(episode, dict):
         counts["episodes_unknown"] += 1
         episode = {}
-    lesions = _lesions(episode, counts)
+    lesions, exam = _lesions(episode, counts), day_number(study.get("StudyDate"))
     boxes = [made for mark in marks if (made := _annotation(mark, lesions, counts)) is not None]
     counts["marks_without_corners"] += len(marks) - len(boxes)
     flat = {name: value for name, value in nbss.items() if not isinstance(value, dict)}
@@ -233,7 +240,7 @@ def _labels(
         {
             "patient_id": client,
             "exam_id": str(study["uid"]),
-            "by_side": {side: _side(episode, lesions, side, counts) for side in SIDES},
+            "by_side": {side: _side(episode, lesions, side, exam, counts) for side in SIDES},
             "label_level": "breast",
             "annotations": boxes,
             "extra_json": dumps(
@@ -257,13 +264,21 @@ def _lesions(episode: Mapping[str, Any], counts: Counter[str]) -> Lesions:
 
 def _opinion(said: Any, counts: Counter[str]) -> str | None:
     """Read an opinion as pathology; a word that nobody listed is counted."""
-    word = str(said or "").strip().lower()
+    word = _word(said)
     counts["opinions_unknown"] += bool(word) and word not in PATHOLOGY
     return PATHOLOGY.get(word)
 
 
+def _word(said: Any) -> str:
+    return str(said or "").strip().lower()
+
+
 def _side(
-    episode: Mapping[str, Any], lesions: Lesions, side: str, counts: Counter[str]
+    episode: Mapping[str, Any],
+    lesions: Lesions,
+    side: str,
+    exam: int | None,
+    counts: Counter[str],
 ) -> dict[str, Any]:
     events = (episode.get(event) for event in PROOFS)
     said = [_opinion(event.get(SIDES[side]), counts) for event in events if isinstance(event, dict)]
@@ -271,7 +286,27 @@ def _side(
     if pathology is None:
         return {}
     cancer = int(pathology == "malignant")
-    return {"pathology": pathology, "cancer": cancer, "label_source": "pathology"}
+    told = {"pathology": pathology, "cancer": cancer, "label_source": "pathology"}
+    return told | _days_to(pathology, episode, side, exam)
+
+
+def _days_to(
+    pathology: str, episode: Mapping[str, Any], side: str, exam: int | None
+) -> dict[str, int]:
+    """Count the days from an exam to the first event that says a pathology; below 0: before."""
+    found = []
+    for event in (episode.get(name) for name in PROOFS):
+        if not isinstance(event, dict):
+            continue
+        of_event = event.get("dateperformed")
+        said = [(event.get(SIDES[side]), of_event)]
+        for _, lesion in _objects(event.get(side)):
+            said.append((lesion.get("Opinion"), lesion.get("DatePerformed") or of_event))
+        found += [
+            day_number(text) for opinion, text in said if PATHOLOGY.get(_word(opinion)) == pathology
+        ]
+    days = [day for day in found if day is not None]
+    return {} if exam is None or not days else {"outcome_time_days": min(days) - exam}
 
 
 def _worst(found: Iterable[str | None]) -> str | None:

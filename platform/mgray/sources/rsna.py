@@ -54,9 +54,12 @@ DESCRIPTION: Final = Description(
         "BI-RADS 0 is a call for follow-up, 1 negative, 2 normal: kept as numbers, no order made",
         "biopsy, invasive, difficult_negative_case, machine_id are known after the fact or leak "
         "the site: only in extra_json, which no reader loads",
-        "the header's side is unreliable: the table's is taken, a conflict is counted",
+        "the header's side is unreliable: the table's is taken, a conflict is counted; "
+        "that side is held against the pixels (laterality_tag_vs_pixels)",
         "a patient may have several images of a side and view: flagged dup_view",
         "no exam and no date: all images of a patient are one exam",
+        "polarity is checked in the pixels, not believed: air on the bright side after all LUTs is "
+        "flagged polarity_suspect, and the header's intensity sign is a column",
         "implant is of the patient and always 0 at site 2: a flag only where 1",
         "windows, VOI functions, and the sign of the pixels' intensity (+1 with MONOCHROME2 in "
         "8,221 images, all of machine 21) differ by machine: each file is shown by its own "

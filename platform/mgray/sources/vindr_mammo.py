@@ -59,7 +59,8 @@ DESCRIPTION: Final = Description(
     layout=LAYOUT,
     pitfalls=(
         "no pathology at all: cancer and pathology stay empty, BI-RADS is never turned into them",
-        "21 boxes exceed their image and 22 begin before it: clipped and flagged",
+        "21 boxes exceed their image and 22 begin before it: clipped and flagged; of an image of "
+        "another size than the table tells (a resized mirror) dropped, flagged size_contradicted",
         "125 boxes have no BI-RADS: null, not 0",
         "36 images of BI-RADS 4 and 5 breasts have no box: counted, not negative",
         "categories are a Python list in a cell",
