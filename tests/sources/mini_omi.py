@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.sources.kit import breast, put_image
+import numpy as np
+
+from tests.sources.kit import MARK, breast, put_image
 
 
 class Omi:
@@ -30,7 +32,8 @@ class Omi:
         path = f"images/{client}/{study}/{sop}.dcm"
         boxes, file = more.pop("boxes", ()), more.pop("file", True)
         if file:
-            pixels = breast({"L": "right", "R": "left"}[side], boxes, radius=more.pop("radius", 34))
+            face, radius = {"L": "right", "R": "left"}[side], more.pop("radius", 34)
+            pixels = shaded(breast(face, boxes, radius=radius))
             tags = {
                 "SOPInstanceUID": sop, "StudyInstanceUID": study, "ImageLaterality": side,
                 "ImageType": ["DERIVED", "PRIMARY"], "PixelPaddingValue": 0, **more,
@@ -46,7 +49,7 @@ class Omi:
         )
         where = found.setdefault(event, {}).setdefault(side, {}).setdefault(lesion, {})
         where["Opinion"] = opinion
-        where["DatePerformed"] = more.get("day")
+        where |= {"DatePerformed": more["day"]} if "day" in more else {}
 
     def side_opinion(self, event: str, side: str, opinion: str) -> None:
         """Say the opinion of an event of a whole side, a word; the other side's is null."""
@@ -64,6 +67,13 @@ class Omi:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(json.dumps(found))
         return self.root
+
+
+def shaded(pixels: np.ndarray) -> np.ndarray:
+    """Give the tissue a range of greys, as real breasts have: all of the air is padding here."""
+    tissue = (pixels > 0) & (pixels < MARK)
+    ramp = 20 * np.arange(pixels.shape[0], dtype=np.uint16)[:, None]
+    return np.where(tissue, pixels - np.uint16(900) + ramp, pixels)
 
 
 def mark(x1: int, y1: int, x2: int, y2: int, lesions: str = "1", **more: Any) -> dict[str, Any]:
