@@ -4,9 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from tests.sources.kit import MARK, breast, put_image
+from tests.sources.kit import breast, put_image
 
 
 class Omi:
@@ -32,8 +30,7 @@ class Omi:
         path = f"images/{client}/{study}/{sop}.dcm"
         boxes, file = more.pop("boxes", ()), more.pop("file", True)
         if file:
-            face, radius = {"L": "right", "R": "left"}[side], more.pop("radius", 34)
-            pixels = shaded(breast(face, boxes, radius=radius))
+            pixels = breast({"L": "right", "R": "left"}[side], boxes, radius=more.pop("radius", 34))
             tags = {
                 "SOPInstanceUID": sop, "StudyInstanceUID": study, "ImageLaterality": side,
                 "ImageType": ["DERIVED", "PRIMARY"], "PixelPaddingValue": 0, **more,
@@ -67,13 +64,6 @@ class Omi:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(json.dumps(found))
         return self.root
-
-
-def shaded(pixels: np.ndarray) -> np.ndarray:
-    """Give the tissue a range of greys, as real breasts have: all of the air is padding here."""
-    tissue = (pixels > 0) & (pixels < MARK)
-    ramp = 20 * np.arange(pixels.shape[0], dtype=np.uint16)[:, None]
-    return np.where(tissue, pixels - np.uint16(900) + ramp, pixels)
 
 
 def mark(x1: int, y1: int, x2: int, y2: int, lesions: str = "1", **more: Any) -> dict[str, Any]:
