@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap as scipy_bootstrap
 
+from mgray.metrics.area import Weights
 from mgray.metrics.bootstrap import (
     Patients,
     bca_interval,
@@ -13,7 +14,6 @@ from mgray.metrics.bootstrap import (
     resamples,
 )
 from mgray.metrics.config import BootstrapConfig
-from mgray.metrics.froc import Weights
 
 PATIENTS = group_patients(list("aabbccdd"), np.array([1, 0, 0, 0, 0, 0, 0, 1], bool))
 SHORT = BootstrapConfig(replicates=100)
@@ -137,3 +137,14 @@ def test_a_band_with_an_undefined_replicate_is_none() -> None:
 
     assert percentile_band(undefined, PATIENTS, SHORT) is None
     assert percentile_band(undefined, PATIENTS, BootstrapConfig(replicates=0)) is None
+
+
+@pytest.mark.parametrize("threads", [2, 5])
+def test_the_number_of_threads_changes_nothing(threads: int) -> None:
+    def spread_of(weights: Weights) -> np.ndarray:
+        return weights @ np.arange(8.0) / weights.sum(axis=1)
+
+    alone = replicate([spread_of], PATIENTS, SHORT, threads=1)
+    np.testing.assert_array_equal(replicate([spread_of], PATIENTS, SHORT, threads), alone)
+    left_out = jackknife([spread_of], PATIENTS, threads=1)
+    np.testing.assert_array_equal(jackknife([spread_of], PATIENTS, threads), left_out)

@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 from jaxtyping import Float
 
+from mgray.metrics.area import Statistic, fauc_statistic, on_positive
 from mgray.metrics.bootstrap import bca_interval, jackknife, percentile_interval, replicate
 from mgray.metrics.complementarity import (
     buckets,
@@ -14,14 +15,7 @@ from mgray.metrics.complementarity import (
     outcome_table,
     sensitivity_by,
 )
-from mgray.metrics.froc import (
-    Statistic,
-    fauc,
-    fauc_statistic,
-    froc,
-    on_positive,
-    operating_threshold,
-)
+from mgray.metrics.froc import fauc, froc, operating_threshold
 from mgray.metrics.outcomes import Outcomes, by_image, false_marks, images_hit, select
 from mgray.reports.cases import Cases, visibility
 from mgray.reports.config import EvaluateConfig
