@@ -21,7 +21,7 @@ def by_curve(data: Outcomes, weights: np.ndarray, x: float, how: Interpolation) 
 
 @given(any_outcomes(), st.sampled_from([1 / 3, 1.0, 2.0]), st.sampled_from(INTERPOLATIONS))
 def test_the_area_is_that_under_the_curve(data: Outcomes, x: float, how: Interpolation) -> None:
-    weights = np.random.default_rng(7).integers(0, 3, (20, data.images)).astype(float)
+    weights = np.random.default_rng(7).integers(0, 3, (5, data.images)).astype(float)
     expected = by_curve(data, weights, x, how)
     found = fauc_statistic(data, x, how)(weights)
     np.testing.assert_allclose(found, expected, atol=1e-12)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from mgray.metrics.config import Interpolation
-from mgray.metrics.froc import curve_statistic, fauc, froc, operating_threshold
+from mgray.metrics.froc import curve_statistic, fauc, froc, sensitivity_at
 from mgray.metrics.outcomes import Outcomes, select
 from tests.metrics.made import MISS, SMALL, any_outcomes, outcomes
 
@@ -149,21 +149,6 @@ def test_a_band_uses_the_events_beyond_the_margin_too() -> None:
     assert curve_statistic(data, grid)(weights) == pytest.approx(expected)
 
 
-def test_the_operating_threshold_is_the_lowest_within_the_limit() -> None:
-    assert operating_threshold(SMALL, 0.5) == 0.5
-    assert operating_threshold(SMALL, 0.74) == 0.5
-    assert operating_threshold(SMALL, 1.0) == 0.1
-
-
-def test_the_operating_threshold_is_above_all_scores_where_the_first_is_too_many() -> None:
-    data = outcomes([(0.2, 0)], [(0.9, 0), (0.9, 0)], 1)
-    assert operating_threshold(data, 1.0) == np.nextafter(0.9, 1)
-
-
-def test_a_model_without_marks_has_the_threshold_zero() -> None:
-    assert operating_threshold(outcomes([(MISS, 0)], [], 1)) == 0.0
-
-
 @given(any_outcomes())
 def test_a_curve_at_given_false_positives_is_its_highest_point_there(data: Outcomes) -> None:
     grid = np.array([0.0, 0.3, 1.0])
@@ -172,3 +157,10 @@ def test_a_curve_at_given_false_positives_is_its_highest_point_there(data: Outco
     at_zero = curve.sensitivity[curve.fppi == 0].max()
     assert values[0] == pytest.approx(at_zero)
     assert (np.diff(values) >= -1e-12).all()
+
+
+@given(any_outcomes())
+def test_sensitivity_at_given_false_positives_is_the_curves(data: Outcomes) -> None:
+    grid = np.array([0.25, 0.3, 1.0, 9.0])
+    expected = curve_statistic(data, grid)(np.ones((1, data.images)))[0]
+    np.testing.assert_allclose(sensitivity_at(froc(data), grid), expected, atol=1e-12)

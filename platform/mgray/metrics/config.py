@@ -28,6 +28,9 @@ class HitConfig(Config):
     min_radius_mm: float | None = Field(default=None, ge=0)
     """Smallest radius in mm on the detector; replaces min_radius_px where the spacing is known."""
 
+    min_iou: float | None = Field(default=None, gt=0, le=1)
+    """Smallest overlap that hits, nndet and p3 only; null is theirs, 0.1 and 0.2."""
+
     net_scale: float = Field(default=1.0, gt=0)
     """Network pixels per dicom pixel; mammo_detr and tsynth count the radius in network pixels."""
 

@@ -83,6 +83,15 @@ def fauc(curve: Curve, x: float = 1.0, interpolation: Interpolation = "trapezoid
     return Fauc(raw, raw / x, float(curve.fppi[-1]))
 
 
+def sensitivity_at(curve: Curve, fppi: Float[np.ndarray, " grid"]) -> Float[np.ndarray, " grid"]:
+    """Sensitivity at given false positives per image (TPR@FPI).
+
+    Linear between operating points, the top of a vertical rise, flat beyond the curve's end.
+    """
+    at: Float[np.ndarray, " grid"] = np.interp(fppi, curve.fppi, curve.sensitivity)
+    return at
+
+
 def curve_statistic(
     outcomes: Outcomes, fppi: Float[np.ndarray, " grid"]
 ) -> Callable[[Weights], Float[np.ndarray, "replicate grid"]]:
@@ -92,18 +101,6 @@ def curve_statistic(
         return np.stack([np.interp(fppi, *curve) for curve in zip(x, y, strict=True)])
 
     return _measure_until(float(fppi.max()), build_events(outcomes), outcomes.images, measure)
-
-
-def operating_threshold(outcomes: Outcomes, fppi: float = 1.0) -> float:
-    """The lowest score threshold with at most ``fppi`` false positives per image.
-
-    Where even the highest score gives more, the answer is just above it; without any mark it is 0.
-    """
-    curve = froc(outcomes)
-    if len(curve.fppi) == 1:
-        return 0.0
-    last = int(np.flatnonzero(curve.fppi <= fppi)[-1])
-    return float(curve.thresholds[last] if last else np.nextafter(curve.thresholds[1], np.inf))
 
 
 def build_events(outcomes: Outcomes, interpolation: Interpolation = "trapezoid") -> Events:

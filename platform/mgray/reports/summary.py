@@ -15,7 +15,8 @@ from mgray.metrics.complementarity import (
     outcome_table,
     sensitivity_by,
 )
-from mgray.metrics.froc import fauc, froc, operating_threshold
+from mgray.metrics.froc import fauc, froc
+from mgray.metrics.operating import operate, operating_threshold
 from mgray.metrics.outcomes import Outcomes, by_image, false_marks, images_hit, select
 from mgray.reports.cases import Cases, visibility
 from mgray.reports.config import EvaluateConfig
@@ -76,15 +77,15 @@ def operating_facts(cases: Cases, limits: Mapping[str, float]) -> dict[str, Fact
     """What each model does at its operating threshold."""
     facts = {}
     for model, outcomes in cases.outcomes.items():
-        limit, positive = limits[model], outcomes.positive
-        false, found = false_marks(outcomes, limit), outcomes.lesion_scores >= limit
+        point = operate(outcomes, limits[model])
+        found = outcomes.lesion_scores >= limits[model]
         facts[model] = {
-            "threshold": limit,
-            "sensitivity_at_threshold": _mean(found),
-            "image_sensitivity_at_threshold": _mean(images_hit(outcomes, limit)[positive]),
-            "fppi_at_threshold": _mean(false),
-            "fppi_healthy": _mean(false[~positive]),
-            "fppi_positive": _mean(false[positive]),
+            "threshold": point.threshold,
+            "sensitivity_at_threshold": point.sensitivity,
+            "image_sensitivity_at_threshold": point.image_sensitivity,
+            "fppi_at_threshold": point.fppi,
+            "fppi_healthy": point.fppi_healthy,
+            "fppi_positive": point.fppi_positive,
             "sensitivity_by_visibility": sensitivity_by(visibility(cases, model), found),
         }
     return facts
@@ -200,7 +201,3 @@ def _gaps(by_form: Mapping[str, tuple[Mapping[str, float], Mapping[str, np.ndarr
         facts[f"{name}_ci95"] = gap and gap.ci95
         facts[f"{name}_undefined_share"] = gap and gap.undefined_share
     return facts
-
-
-def _mean(values: np.ndarray) -> float | None:
-    return float(values.mean()) if len(values) else None
