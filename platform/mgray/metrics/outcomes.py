@@ -74,6 +74,31 @@ def score_images(images: Sequence[ImageMarks], config: HitConfig) -> Outcomes:
     return Outcomes(*_numbered(lesions), *_numbered(false), len(images), *_numbered(repeats))
 
 
+def score_classes(
+    images: Sequence[ImageMarks],
+    lesion_classes: Sequence[Sequence[str]],
+    mark_classes: Sequence[Sequence[str]],
+    config: HitConfig,
+) -> dict[str, Outcomes]:
+    """Match class by class: a mark of another class is no hit on a lesion (P3-A10, nnDetection).
+
+    Args:
+        images: Lesions and marks of all classes.
+        lesion_classes: For each image the class of each lesion.
+        mark_classes: For each image the class of each mark.
+        config: The rule.
+    """
+    sides = (lesion_classes, mark_classes)
+    names = sorted({name for side in sides for words in side for name in words})
+    return {
+        name: score_images(
+            [_of_class(image, name, *words) for image, *words in zip(images, *sides, strict=True)],
+            config,
+        )
+        for name in names
+    }
+
+
 def select(outcomes: Outcomes, keep: Bool[np.ndarray, " image"]) -> Outcomes:
     """Only the images in ``keep``, numbered anew in their order."""
     number = np.cumsum(keep) - 1
@@ -115,6 +140,16 @@ def false_marks(outcomes: Outcomes, threshold: float) -> Int[np.ndarray, " image
     """False positives of ``threshold`` or more in each image."""
     kept = outcomes.false_images[outcomes.false_scores >= threshold]
     return np.bincount(kept, minlength=outcomes.images)
+
+
+def _of_class(
+    image: ImageMarks, name: str, lesions: Sequence[str], marks: Sequence[str]
+) -> ImageMarks:
+    true = np.array([each == name for each in lesions], bool)
+    called = np.array([each == name for each in marks], bool)
+    return replace(
+        image, lesions=image.lesions[true], boxes=image.boxes[called], scores=image.scores[called]
+    )
 
 
 def _numbered(parts: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
