@@ -8,7 +8,8 @@ from jaxtyping import Bool, Float
 from scipy.special import ndtr, ndtri
 from scipy.stats import rankdata
 
-from mgray.metrics.area import Statistic, Weights
+from mgray.metrics.area import Statistic, Weights, fauc_statistic
+from mgray.metrics.outcomes import Outcomes
 
 Truth = Bool[np.ndarray, " case"]
 Scores = Float[np.ndarray, " case"]
@@ -105,20 +106,18 @@ def average_precision(truth: Truth, scores: Scores) -> float:
 
 
 def auc_statistic(truth: Truth, scores: Scores) -> Statistic:
-    """The area as a function of case weights, for the bootstrap; NaN where a class is missing."""
-    order = np.argsort(scores, kind="stable")
-    positive = truth[order]
-    starts = np.flatnonzero(np.r_[True, np.diff(scores[order]) != 0][: len(scores)])
+    """The area as a function of case weights, for the bootstrap; NaN where a class is missing.
+
+    It is FAUC-1 of cases with one mark each: a lesion found in each positive case, a false positive
+    in each negative one; only the axis is a share of all cases instead of the negative ones.
+    """
+    marks = [(scores[own], np.flatnonzero(own)) for own in (truth, ~truth)]
+    area = fauc_statistic(Outcomes(*marks[0], *marks[1], len(truth)))
 
     def statistic(weights: Weights) -> Float[np.ndarray, " replicate"]:
-        sorted_weights = weights.T[order]
-        true = np.add.reduceat(sorted_weights * positive[:, None], starts, axis=0)
-        false = np.add.reduceat(sorted_weights * ~positive[:, None], starts, axis=0)
-        below = np.cumsum(false, axis=0) - false / 2
-        with np.errstate(invalid="ignore"):
-            areas: Float[np.ndarray, " replicate"] = (true * below).sum(axis=0) / (
-                true.sum(axis=0) * false.sum(axis=0)
-            )
+        with np.errstate(invalid="ignore", divide="ignore"):
+            negative = weights.T[~truth].sum(axis=0) / weights.sum(axis=1)
+            areas: Float[np.ndarray, " replicate"] = 1 - (1 - area(weights)) / negative
         return areas
 
     return statistic
