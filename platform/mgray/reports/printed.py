@@ -1,9 +1,9 @@
 """Audit printed rates: a table's CSV, and our own numbers before they are printed."""
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from mgray.errors import ConfigError, DataError, NotFoundError
 from mgray.metrics.fractions import RATES, Counts, PrintedRow, is_attainable, parse_printed
@@ -22,6 +22,7 @@ ALIASES: Final = {
 }
 COUNTS: Final = ("positives", "negatives", "cases")
 Cells = Mapping[str, str]
+Share = tuple[str, float | None, int]
 
 
 def audit_file(config: AuditConfig) -> tuple[bool, list[str]]:
@@ -91,7 +92,18 @@ def describe(name: str, rows: int, verdict: Verdict, most: int) -> list[str]:
     return lines
 
 
-def check_shares(shares: Iterable[tuple[str, float | None, int]], digits: int) -> None:
+def printed_shares(models: Mapping[str, Any]) -> Iterator[Share]:
+    """All shares of whole cases that the report prints of its models, with their counts."""
+    for model, facts in models.items():
+        yield model, facts["sensitivity_at_threshold"], facts["lesions"]
+        yield model, facts["image_sensitivity_at_threshold"], facts["positive_images"]
+        for tables in (facts["subgroups"], {"visibility": facts["sensitivity_by_visibility"]}):
+            for axis, groups in tables.items():
+                for name, group in groups.items():
+                    yield f"{model}, {axis} {name}", group["sensitivity"], group["lesions"]
+
+
+def check_shares(shares: Iterable[Share], digits: int) -> None:
     """Check our own shares before they are printed: each must be a share of its count.
 
     Args:
@@ -107,8 +119,8 @@ def check_shares(shares: Iterable[tuple[str, float | None, int]], digits: int) -
         printed = f"{value:.{digits}f}"
         if not is_attainable(parse_printed(printed), count):
             raise DataError(
-                f"report: {name} {printed} is no share of {count} cases: a number is counted "
-                "wrong; please report it"
+                f"report: sensitivity {printed} of {name} is no share of {count} cases: it is "
+                "counted wrong; please report it"
             )
 
 

@@ -1,6 +1,6 @@
 """All numbers of a report, as one plain dict ready for strict JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -18,10 +18,13 @@ from mgray.metrics.complementarity import (
 from mgray.metrics.froc import fauc, froc
 from mgray.metrics.operating import operate, operating_threshold
 from mgray.metrics.outcomes import Outcomes, by_image, false_marks, images_hit, select
-from mgray.reports.cases import Cases, visibility
+from mgray.metrics.roc import DeLong, auc_statistic, delong
+from mgray.reports.cases import Cases, image_scores, visibility
 from mgray.reports.config import EvaluateConfig
+from mgray.reports.subgroups import subgroup_tables
 
-FORMS: Final = ("fauc_1", "fauc_1_plus")
+FORMS: Final = ("fauc_1", "fauc_1_plus", "auc")
+GAPS: Final = FORMS[:2]
 DIFFERENCES: Final = (
     ("fused", "sm"),
     ("upper_bound", "sm"),
@@ -47,29 +50,32 @@ def thresholds(val: Cases, config: EvaluateConfig) -> dict[str, float]:
 def summarise_split(cases: Cases, config: EvaluateConfig) -> Facts:
     """FAUC-1 of every model with intervals, paired differences and the gap closed."""
     names = list(cases.outcomes)
-    statistics = [s for model in names for s in _statistics(cases.outcomes[model], config)]
+    statistics = [s for model in names for s in _statistics(cases, model, config)]
     drawn = replicate(statistics, cases.patients, config.bootstrap)
     points = np.stack([s(np.ones((1, len(cases.pairs))))[0] for s in statistics])
     left_out = jackknife(statistics, cases.patients) if config.bootstrap.method == "bca" else None
+    compared = delong(cases.positive, [image_scores(cases, model) for model in names])
     models: dict[str, Facts] = {}
     for number, model in enumerate(names):
         models[model] = _areas(cases.outcomes[model], config)
+        models[model]["auc_delong_ci95"] = compared.interval(number)
         for offset, form in enumerate(FORMS):
-            row = 2 * number + offset
+            row = len(FORMS) * number + offset
             held = None if left_out is None else left_out[row]
             models[model][form] = float(points[row])
             models[model][f"{form}_ci95"] = _interval(drawn[row], points[row], held)
     by_form = {
         form: (
-            dict(zip(names, points[o::2], strict=True)),
-            dict(zip(names, drawn[o::2], strict=True)),
+            dict(zip(names, points[o :: len(FORMS)], strict=True)),
+            dict(zip(names, drawn[o :: len(FORMS)], strict=True)),
         )
         for o, form in enumerate(FORMS)
     }
     return {
         "models": models,
         "differences": [d for form in FORMS for d in _differences(form, *by_form[form])],
-        **_gaps(by_form),
+        "auc_delong_p": _delong_tests(names, compared),
+        **_gaps({form: by_form[form] for form in GAPS}),
     }
 
 
@@ -87,6 +93,7 @@ def operating_facts(cases: Cases, limits: Mapping[str, float]) -> dict[str, Fact
             "fppi_healthy": point.fppi_healthy,
             "fppi_positive": point.fppi_positive,
             "sensitivity_by_visibility": sensitivity_by(visibility(cases, model), found),
+            "subgroups": subgroup_tables(cases, model, limits[model]),
         }
     return facts
 
@@ -147,11 +154,22 @@ def strict(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def _statistics(outcomes: Outcomes, config: EvaluateConfig) -> tuple[Statistic, Statistic]:
+def _statistics(cases: Cases, model: str, config: EvaluateConfig) -> tuple[Statistic, ...]:
+    outcomes = cases.outcomes[model]
+
     def make(each: Outcomes) -> Statistic:
         return fauc_statistic(each, 1.0, config.froc.interpolation)
 
-    return make(outcomes), on_positive(outcomes, make)
+    whole = auc_statistic(cases.positive, image_scores(cases, model))
+    return make(outcomes), on_positive(outcomes, make), whole
+
+
+def _delong_tests(names: Sequence[str], compared: DeLong) -> dict[str, float | None]:
+    return {
+        f"{a}_minus_{b}": compared.p_value(names.index(a), names.index(b))
+        for a, b in DIFFERENCES
+        if a in names and b in names
+    }
 
 
 def _areas(outcomes: Outcomes, config: EvaluateConfig) -> Facts:
@@ -163,6 +181,7 @@ def _areas(outcomes: Outcomes, config: EvaluateConfig) -> Facts:
         "fauc_1_images_plus": fauc(froc(plus, how), 1.0, how).raw,
         "max_fpi": fauc(froc(outcomes, how), 1.0, how).max_fpi,
         "lesions": len(outcomes.lesion_scores),
+        "positive_images": int(outcomes.positive.sum()),
     }
 
 
