@@ -41,6 +41,47 @@ def group_patients(ids: Sequence[str], positive: Bool[np.ndarray, " image"]) -> 
     return Patients(of_image, np.bincount(of_image, weights=positive) > 0)
 
 
+@dataclass(frozen=True)
+class Resampled:
+    """A statistic on the data, on every resample, and with each patient left out.
+
+    Attributes:
+        point: On the data itself.
+        drawn: Replicates.
+        left_out: Only for BCa; None gives percentile intervals.
+    """
+
+    point: float
+    drawn: Float[np.ndarray, " replicate"]
+    left_out: Float[np.ndarray, " patient"] | None = None
+
+    def __sub__(self, other: "Resampled") -> "Resampled":
+        """The paired difference: both have seen the same patients."""
+        left_out = None
+        if self.left_out is not None and other.left_out is not None:
+            left_out = self.left_out - other.left_out
+        return Resampled(self.point - other.point, self.drawn - other.drawn, left_out)
+
+    def interval(self) -> tuple[float, float] | None:
+        """95 %, BCa where patients were left out, else percentile."""
+        if self.left_out is None:
+            return percentile_interval(self.drawn)
+        return bca_interval(self.drawn, self.point, self.left_out)
+
+
+def resample(
+    statistics: Sequence[Statistic], patients: Patients, config: BootstrapConfig
+) -> list[Resampled]:
+    """Every statistic with all that its interval needs."""
+    drawn = replicate(statistics, patients, config)
+    whole = np.ones((1, len(patients.of_image)))
+    left_out = jackknife(statistics, patients) if config.method == "bca" else None
+    return [
+        Resampled(float(one(whole)[0]), drawn[row], None if left_out is None else left_out[row])
+        for row, one in enumerate(statistics)
+    ]
+
+
 def replicate(
     statistics: Sequence[Statistic],
     patients: Patients,

@@ -58,9 +58,9 @@ class BootstrapConfig(Config):
     """Number of resamples; 0 leaves the intervals out."""
 
     method: Literal["percentile", "bca"] = "percentile"
-    """Kind of interval of FAUC-1 and FAUC-1+; bca corrects them for bias and skew.
+    """Kind of interval of areas and their differences; bca corrects them for bias and skew.
 
-    Differences, the gap closed and the bands of curves are percentile either way.
+    The gap closed and the bands of curves are percentile either way.
     """
 
     seed: int = 0

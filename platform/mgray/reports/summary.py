@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-from jaxtyping import Float
 
 from mgray.metrics.area import Statistic, fauc_statistic, on_positive
-from mgray.metrics.bootstrap import bca_interval, jackknife, percentile_interval, replicate
+from mgray.metrics.bootstrap import Resampled, resample
 from mgray.metrics.complementarity import (
     buckets,
     gap_closed,
@@ -34,6 +33,7 @@ DIFFERENCES: Final = (
     ("sm", "untrained"),
 )
 Facts = dict[str, Any]
+Held = Mapping[str, Mapping[str, Resampled]]
 
 
 def thresholds(val: Cases, config: EvaluateConfig) -> dict[str, float]:
@@ -51,31 +51,21 @@ def summarise_split(cases: Cases, config: EvaluateConfig) -> Facts:
     """FAUC-1 of every model with intervals, paired differences and the gap closed."""
     names = list(cases.outcomes)
     statistics = [s for model in names for s in _statistics(cases, model, config)]
-    drawn = replicate(statistics, cases.patients, config.bootstrap)
-    points = np.stack([s(np.ones((1, len(cases.pairs))))[0] for s in statistics])
-    left_out = jackknife(statistics, cases.patients) if config.bootstrap.method == "bca" else None
+    found = iter(resample(statistics, cases.patients, config.bootstrap))
+    held = {model: {form: next(found) for form in FORMS} for model in names}
     compared = delong(cases.positive, [image_scores(cases, model) for model in names])
-    models: dict[str, Facts] = {}
-    for number, model in enumerate(names):
-        models[model] = _areas(cases.outcomes[model], config)
-        models[model]["auc_delong_ci95"] = compared.interval(number)
-        for offset, form in enumerate(FORMS):
-            row = len(FORMS) * number + offset
-            held = None if left_out is None else left_out[row]
-            models[model][form] = float(points[row])
-            models[model][f"{form}_ci95"] = _interval(drawn[row], points[row], held)
-    by_form = {
-        form: (
-            dict(zip(names, points[o :: len(FORMS)], strict=True)),
-            dict(zip(names, drawn[o :: len(FORMS)], strict=True)),
-        )
-        for o, form in enumerate(FORMS)
+    models = {
+        model: _areas(cases.outcomes[model], config)
+        | {form: one.point for form, one in held[model].items()}
+        | {f"{form}_ci95": one.interval() for form, one in held[model].items()}
+        | {"auc_delong_ci95": compared.interval(number)}
+        for number, model in enumerate(names)
     }
     return {
         "models": models,
-        "differences": [d for form in FORMS for d in _differences(form, *by_form[form])],
+        "differences": [one for form in FORMS for one in _differences(form, held)],
         "auc_delong_p": _delong_tests(names, compared),
-        **_gaps({form: by_form[form] for form in GAPS}),
+        **{key: value for form in GAPS for key, value in _gap(form, held).items()},
     }
 
 
@@ -185,38 +175,23 @@ def _areas(outcomes: Outcomes, config: EvaluateConfig) -> Facts:
     }
 
 
-def _interval(
-    drawn: Float[np.ndarray, " replicate"],
-    point: float,
-    left_out: Float[np.ndarray, " patient"] | None,
-) -> tuple[float, float] | None:
-    if left_out is None:
-        return percentile_interval(drawn)
-    return bca_interval(drawn, float(point), left_out)
-
-
-def _differences(
-    form: str, points: Mapping[str, float], drawn: Mapping[str, np.ndarray]
-) -> list[Facts]:
+def _differences(form: str, held: Held) -> list[Facts]:
+    pairs = [(a, b) for a, b in DIFFERENCES if a in held and b in held]
+    found = {f"{a}_minus_{b}": held[a][form] - held[b][form] for a, b in pairs}
     return [
-        {
-            "name": f"{a}_minus_{b}",
-            "form": form,
-            "value": float(points[a] - points[b]),
-            "ci95": percentile_interval(drawn[a] - drawn[b]),
-        }
-        for a, b in DIFFERENCES
-        if a in points and b in points
+        {"name": name, "form": form, "value": one.point, "ci95": one.interval()}
+        for name, one in found.items()
     ]
 
 
-def _gaps(by_form: Mapping[str, tuple[Mapping[str, float], Mapping[str, np.ndarray]]]) -> Facts:
-    facts: Facts = {}
-    for form, (points, drawn) in by_form.items():
-        name = "gap_closed" + form.removeprefix("fauc_1")
-        known = {"sm", "fused", "upper_bound"} <= points.keys()
-        gap = gap_closed(points, drawn) if known else None
-        facts[name] = gap and gap.value
-        facts[f"{name}_ci95"] = gap and gap.ci95
-        facts[f"{name}_undefined_share"] = gap and gap.undefined_share
-    return facts
+def _gap(form: str, held: Held) -> Facts:
+    name = "gap_closed" + form.removeprefix("fauc_1")
+    known = {"sm", "fused", "upper_bound"} <= held.keys()
+    points = {model: each[form].point for model, each in held.items()}
+    drawn = {model: each[form].drawn for model, each in held.items()}
+    gap = gap_closed(points, drawn) if known else None
+    return {
+        name: gap and gap.value,
+        f"{name}_ci95": gap and gap.ci95,
+        f"{name}_undefined_share": gap and gap.undefined_share,
+    }
