@@ -17,6 +17,7 @@ from typing import Any, Final
 from mgray.sources.cells import Cells
 from mgray.sources.csv_table import WORST_FIRST
 from mgray.sources.tables import as_id, extra_json, without_nones
+from mgray.sources.timing import Timeline
 
 COLUMNS: Final = (
     "empi_anon",
@@ -82,7 +83,7 @@ class Breast:
         labels: Of ``source.LABELS``.
         flags: Of ``schema.QC_FLAGS``.
         finding: Labels of an annotation, if the breast has just one finding.
-        extra: Unmapped columns of each finding.
+        extra: Unmapped columns of each finding that tells of it; where none does, of the exam's.
         unsided: Its pathology is of a finding of both breasts whose biopsy names no side.
     """
 
@@ -100,9 +101,11 @@ class Clinical:
         self.by_exam: dict[str, list[Finding]] = defaultdict(list)
         self.by_patient: dict[str, list[Finding]] = defaultdict(list)
         self.undated = 0
+        self.days = Timeline()
         for finding in findings:
             self.by_exam[finding.exam].append(finding)
             self.undated += finding.day is None
+            self.days.add(finding.patient, _number(finding.day))
             if finding.patient and finding.pathology is not None and finding.day is not None:
                 self.by_patient[finding.patient].append(finding)
 
@@ -117,7 +120,13 @@ class Clinical:
         findings = self.by_exam[exam]
         own = [one for one in findings if one.side == side or one.side in BOTH]
         shared = without_nones(
-            {"density": _first(findings, "density"), "age": _first(findings, "age")}
+            {
+                "density": _first(findings, "density"),
+                "age": _first(findings, "age"),
+                "exam_order": self.days.order(
+                    _first(findings, "patient"), _number(_first(findings, "day"))
+                ),
+            }
         )
         proofs = [one for one in findings if one.proof(side)]
         if own or proofs:
@@ -135,14 +144,14 @@ class Clinical:
         birads = worst(BIRADS_WORST_FIRST, (one.birads for one in own))
         pathology = worst(WORST_FIRST, (one.pathology for one in proofs))
         later = None if pathology else self._later(own[0], side, birads)
-        source = "pathology" if pathology else "followup"
-        labels = {**shared, "birads": birads, **_outcome(pathology or later, source)}
+        outcome = _outcome(pathology, "pathology", 0) if later is None else later
+        labels = {**shared, "birads": birads, **outcome}
         single = own[0] if len(own) == 1 else None
         return Breast(
             without_nones(labels),
             ["pathology_on_other_exam"] * (later is not None),
             None if single is None else _linked(single, side),
-            [one.extra for one in own if one.extra],
+            [one.extra for one in [*own, *(one for one in proofs if one not in own)]],
             any(one.biopsied is None for one in proofs),
         )
 
@@ -151,15 +160,16 @@ class Clinical:
 
         As after any negative exam, a cancer within a year tells otherwise.
         """
+        rest = [one.extra for one in findings]
         if not any(one.bilateral for one in findings):
-            return Breast(shared)
+            return Breast(shared, extra=rest)
         if later := self._later(findings[0], side, NEGATIVE):
-            return Breast({**shared, **_outcome(later, "followup")}, ["pathology_on_other_exam"])
+            return Breast({**shared, **later}, ["pathology_on_other_exam"], extra=rest)
         told = {"cancer": 0, "label_source": "assumed_normal", "label_level": "breast"}
-        return Breast({**shared, **told}, ["assumed_normal"])
+        return Breast({**shared, **told}, ["assumed_normal"], extra=rest)
 
-    def _later(self, first: Finding, side: str, birads: int | None) -> str | None:
-        """Find the pathology of a later exam that answers this one.
+    def _later(self, first: Finding, side: str, birads: int | None) -> dict[str, Any] | None:
+        """Make the labels of the pathology of a later exam that answers this one.
 
         After an incomplete assessment any pathology does; after a negative one cancer alone.
         """
@@ -167,7 +177,7 @@ class Clinical:
         if first.day is None or days is None or first.patient is None:
             return None
         found = [
-            proof
+            (proof, (one.day - first.day).days)
             for one in self.by_patient[first.patient]
             if one.exam != first.exam
             and (proof := one.proof(side))
@@ -175,8 +185,10 @@ class Clinical:
             and 0 <= (one.day - first.day).days <= days
             and (birads == 0 or proof == "malignant")
         ]
-        answer: str | None = worst(WORST_FIRST, found)
-        return answer
+        answer = worst(WORST_FIRST, (proof for proof, _ in found))
+        if answer is None:
+            return None
+        return _outcome(answer, "followup", min(after for proof, after in found if proof == answer))
 
 
 def read_clinical(table: Iterable[Cells]) -> Clinical:
@@ -251,7 +263,11 @@ def _linked(finding: Finding, side: str) -> dict[str, Any]:
     }
 
 
-def _outcome(pathology: str | None, source: str) -> dict[str, Any]:
+def _number(day: date | None) -> int | None:
+    return None if day is None else day.toordinal()
+
+
+def _outcome(pathology: str | None, source: str, days: int) -> dict[str, Any]:
     told = None if pathology is None else source
     cancer = cancer_of(pathology)
     return {
@@ -259,6 +275,7 @@ def _outcome(pathology: str | None, source: str) -> dict[str, Any]:
         "cancer": cancer,
         "label_source": told,
         "label_level": "breast",
+        "outcome_time_days": None if pathology is None else days,
     }
 
 
@@ -274,4 +291,4 @@ def _day(cells: Cells) -> date | None:
         return None
 
 
-MAPPED: Final = frozenset({"empi_anon", "acc_anon", "side", "tissueden", "age_at_study"})
+MAPPED: Final = frozenset({"empi_anon", "acc_anon", "age_at_study"})
