@@ -50,7 +50,7 @@ def test_other_numbers_than_those_stated_are_told(tmp_path: Path) -> None:
     text = "model,sens,spec,positives,negatives\na,66.7%,50%,4,4\n"
     clean, lines = audit_file(AuditConfig(table=write(tmp_path, text), most=8))
     assert not clean
-    assert lines[1] == "table: the numbers stated give not all rows"
+    assert lines[1] == "table: the numbers stated do not give all rows"
 
 
 @pytest.mark.parametrize(

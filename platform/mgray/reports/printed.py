@@ -83,7 +83,7 @@ def describe(name: str, rows: int, verdict: Verdict, most: int) -> list[str]:
     else:
         lines.append(f"{name}: no numbers up to {most} cases give all {rows} rows")
     if verdict.stated is False:
-        lines.append(f"{name}: the numbers stated give not all rows")
+        lines.append(f"{name}: the numbers stated do not give all rows")
     lines += [f"{name}: row {row!r} contradicts the others, which agree" for row in verdict.odd]
     lines += [
         f"{name}: row {one.row!r} fits with {one.change}: {_told(one.counts)}"
