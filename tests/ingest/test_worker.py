@@ -132,6 +132,14 @@ def test_damaged_shard_is_taken_away_when_it_is_settled(archive, job, share):
     assert not shard.exists()
 
 
+def test_shard_that_an_earlier_attempt_took_away_is_no_fault(archive, job):
+    archive.image("a.dcm", 1)
+    ledger = ChunkWorker(job, read_record_of).ingest(chunk_of(job, "images/a.dcm"))
+    shard_path(job.out, ledger.key).unlink()
+    apply_verdict(job.out, ledger)
+    assert not shard_path(job.out, ledger.key).exists()
+
+
 def read_record_of(path, kind):
     return read_record(path, kind=kind)
 

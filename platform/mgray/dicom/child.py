@@ -31,7 +31,8 @@ TOLD: Final = ("hints", "volumes", "cropper", "header_only")
 LENGTHS: Final = struct.Struct("<QQ")
 READY_S: Final = 60.0
 """Seconds that a new child has to import what it needs."""
-START_TRIES: Final = 3
+START_TRIES: Final = 8
+"""A machine that is short of memory may kill several new children in a row."""
 PIPE_BYTES: Final = 2**20
 """Of a pipe, the most that Linux allows anybody: an answer of megabytes comes in few turns."""
 ONE_THREAD: Final = {

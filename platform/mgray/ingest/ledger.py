@@ -159,18 +159,21 @@ def load_ledgers(out: Path, stamp: str) -> list[Ledger]:
 
 
 def sweep(out: Path, keep: Iterable[Ledger]) -> None:
-    """Delete shards and ledgers that do not count, and drafts of a run that was killed."""
+    """Delete shards and ledgers that do not count, and drafts of a run that was killed.
+
+    Workers of that run may still live for a moment and finish what is to be deleted.
+    """
     keys = {ledger.key for ledger in keep}
     for folder in (out / "images", out / "index", out / "ledger", out):
         for draft in folder.glob(f".*{TEMPORARY}"):
-            draft.unlink()
+            draft.unlink(missing_ok=True)
     for path in (out / "ledger").glob("*.json"):  # first, so that no ledger names a lost shard
         if path.stem not in keys:
-            path.unlink()
+            path.unlink(missing_ok=True)
     for folder in (out / "images", out / "index"):
         for path in folder.glob(SHARD_PATTERN):
             if path.stem.removeprefix("part-") not in keys:
-                path.unlink()
+                path.unlink(missing_ok=True)
 
 
 def state_of(archive: Path, path: str, labels: Mapping[str, Any]) -> FileState:
