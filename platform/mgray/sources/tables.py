@@ -81,8 +81,11 @@ def open_table(
 
 def extra_json(cells: Cells, mapped: Collection[str]) -> dict[str, str]:
     """Keep what an adapter does not map, by column; empty cells say nothing."""
-    rest = ((name, (text or "").strip()) for name, text in cells.row.items() if name not in mapped)
-    return {name: text for name, text in rest if name and text}
+    return {
+        name: said
+        for name, text in cells.row.items()
+        if text and name and name not in mapped and (said := text.strip())
+    }
 
 
 def dumps(extra: Any) -> str | None:
