@@ -48,6 +48,7 @@ MARGINS, DENSE = frozenset("DUMIS"), frozenset("+-=")
 SIDES: Final = ("L", "R", "B")
 BOTH: Final = ("B", None)
 NEGATIVE: Final = 1
+REMEMBERED: Final = 256
 FOLLOWUP_DAYS: Final = {0: 180, 1: 365, 2: 365}
 """BI-RADS of an exam to how many days later a biopsy still speaks of it."""
 
@@ -106,7 +107,7 @@ class Clinical:
                 by_patient.add(finding.patient, tuple(finding))
         # remembered, since images of one exam and exams of one patient come together
         self.of_exam, self.of_patient = map(_remembered, (by_exam, by_patient))
-        self._known = lru_cache(256)(self._breast)
+        self._known = lru_cache(REMEMBERED)(self._breast)
 
     def holds(self, exam: str | None) -> bool:
         """Tell whether the table has an exam."""
@@ -184,7 +185,7 @@ class Clinical:
 
 
 def _remembered(held: Spool) -> Callable[[str], list[Finding]]:
-    return lru_cache(256)(lambda key: [Finding(*one) for one in held.get(key)])
+    return lru_cache(REMEMBERED)(lambda key: [Finding(*one) for one in held.get(key)])
 
 
 def read_clinical(table: Iterable[Cells]) -> Clinical:

@@ -14,6 +14,8 @@ from mgray.errors import ConfigError
 from mgray.sources.cells import Cells
 
 BLOCK_BYTES: Final = 8 * 2**20
+AT_ONCE: Final = 1024
+"""Rows that are Python objects."""
 SHEETS: Final = (".xls", ".xlsx")
 
 
@@ -141,8 +143,8 @@ def _csv(table: Table) -> Iterator[Cells]:
         )
         line = 1
         for batch in reader:
-            for start in range(0, batch.num_rows, 1024):
-                for row in batch.slice(start, 1024).to_pylist():
+            for start in range(0, batch.num_rows, AT_ONCE):
+                for row in batch.slice(start, AT_ONCE).to_pylist():
                     line += 1
                     yield Cells(row, line)
     except pa.ArrowInvalid:
