@@ -50,6 +50,7 @@ def finish_table() -> Callable[[Path], Path]:
     """Finish shards that a test wrote by hand, as ingest does; returns the table's folder."""
     import pyarrow.parquet as pq
 
+    from mgray.ingest.files import sha256_of
     from mgray.ingest.index import write_index
 
     def finish(folder: Path) -> Path:
@@ -57,7 +58,8 @@ def finish_table() -> Callable[[Path], Path]:
         for shard in shards:
             told = {"row_group_size": 1, "use_dictionary": False, "write_page_checksum": True}
             pq.write_table(pq.read_table(shard), shard, compression={"pixels": "NONE"}, **told)
-        index = {"sha256": write_index(folder, [shard.name for shard in shards])}
+        hashes = {shard.name: sha256_of(shard) for shard in shards}
+        index = {"sha256": write_index(folder, hashes)}
         told = [{"file": shard.name, "bytes": shard.stat().st_size} for shard in shards]
         content = hashlib.sha256(b"".join(shard.read_bytes() for shard in shards)).hexdigest()
         manifest = {"shards": told, "content_sha256": content, "index": index}

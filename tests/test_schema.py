@@ -33,6 +33,6 @@ def test_own_version_is_accepted(table):
 def test_other_version_is_one_line(metadata):
     with pytest.raises(
         SchemaError,
-        match=r"image table has format version .*, expected 5: ingest the archive again",
+        match=r"image table has format version .*, expected 7: ingest the archive again",
     ):
         schema.check_version(pa.schema([], metadata=metadata), "image table")

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mgray.errors import SchemaError
 
-TABLE_VERSION: Final = "5"
+TABLE_VERSION: Final = "7"
 VERSION_KEY: Final = b"mgray_table_version"
 
 IMAGE_KINDS: Final = (
@@ -30,7 +30,9 @@ QC_FLAGS: Final = (
     "laterality_tag_vs_pixels",
     "box_clipped",
     "box_outside_image",
+    "box_empty",
     "box_outside_breast",
+    "polarity_suspect",
     "voi_missing",
     "monochrome1",
     "values_over_bits_stored",
@@ -46,6 +48,7 @@ QC_FLAGS: Final = (
     "frame_hypothesis_mirrored",
     "frame_against_rule",
     "frame_undecided",
+    "frame_by_vote",
     "orient_rotated",
     "mask_resized",
     "crop_mask_swapped",
@@ -130,6 +133,11 @@ IMAGE: Final = pa.schema(
         _field("bits_allocated", I32, "(0028,0100)"),
         _field("bits_stored", I32, "(0028,0101)"),
         _field("pixel_representation", I32, "0 unsigned, 1 signed"),
+        _field(
+            "pixel_intensity_relationship_sign",
+            I32,
+            "(0028,1041): 1 if higher stored values are more X-ray, -1 if less",
+        ),
         _field("pixel_padding_value", I32, "(0028,0120), stored values"),
         _field("pixel_padding_range_limit", I32, "(0028,0121), stored values"),
         _field("rescale_slope", F64, "(0028,1053)"),
@@ -171,9 +179,9 @@ IMAGE: Final = pa.schema(
             nullable=False,
         ),
         _field(
-            "pixel_sha256",
+            "pixel_blake3",
             S,
-            "of the stored values at full size, row-major little-endian",
+            "BLAKE3 of the stored values at full size: 16 bits, row-major, little-endian",
             nullable=False,
         ),
         _field("pixels_face", S, "right if the breast touches the left edge, left, or unknown"),
@@ -199,6 +207,12 @@ IMAGE: Final = pa.schema(
             "pathology, registry, birads_proxy, assumed_normal, followup, simulation",
         ),
         _field("label_level", S, "finding, image, breast, exam or patient"),
+        _field(
+            "outcome_time_days",
+            I32,
+            "from the exam to the biopsy or exam that cancer and pathology are of; 0: this exam",
+        ),
+        _field("exam_order", I32, "of the patient's exams by date, from 0; equal days share one"),
         _field("density", S, "BI-RADS density a, b, c or d"),
         _field("age", pa.float32(), "years at the exam"),
         _field("annotations", pa.list_(ANNOTATION), "findings on this image", nullable=False),

@@ -31,7 +31,7 @@ def make_row() -> MakeRow:
             "rows": height, "columns": width, "number_of_frames": 1, "bits_allocated": 16,
             "bits_stored": 12, "pixel_representation": 0, "pixel_codec": "htj2k",
             "pixel_offset": 0, "pixel_reduce": 0, "cropper": "p1",
-            "pixel_sha256": "", "pixels_face": "right",
+            "pixel_blake3": "", "pixels_face": "right",
             "annotations": [], "qc_flags": [], "extra_json": "private",
             "pixels": encode_htj2k(stored),
         }  # fmt: skip

@@ -47,6 +47,29 @@ def test_picture_becomes_a_film_with_its_own_values(data, pixels, bits):
     )
 
 
+def pgm(values, highest, comment=b""):
+    """Binary, two bytes a value above 255."""
+    kind = ">u2" if highest > 255 else "u1"
+    return b"P5\n%b64 96\n%d\n" % (comment, highest) + values.astype(kind).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("highest", "bits"), [(1, 2), (15, 4), (200, 8), (255, 8), (1000, 10), (4095, 12), (65535, 16)]
+)
+def test_pgm_of_any_highest_value_keeps_its_own_values(highest, bits):
+    values = np.random.default_rng(highest).integers(0, highest + 1, DISC.shape) * DISC
+    plain = b"P2 64 96 %d\n" % highest + b" ".join(b"%d" % one for one in values.ravel())
+    for data in (pgm(values, highest), pgm(values, highest, b"# 7 7 7\n## by hand\n"), plain):
+        columns = read(data, PICTURE).columns
+        assert np.array_equal(read_stored(columns), values)
+        assert columns["bits_stored"] == bits
+
+
+def test_header_of_comments_alone_is_refused_at_once():
+    with pytest.raises(Rejected, match="cannot be decoded"):
+        read_picture(b"P5 " + b"#" * 100_000, Limits())
+
+
 def test_jpeg_is_as_its_decoder_gives_it():
     data = picture(EIGHT, "JPEG")
     found = read_stored(read(data, PICTURE).columns)
@@ -99,7 +122,7 @@ NUMBERS = {"format": "numbers", "uid": "a", "rows": 2, "columns": 3, "dtype": "<
         (b"abc", NUMBERS, "header_mismatch"),
         (np.full(6, np.nan, "<f4").tobytes(), NUMBERS, "bad_pixels"),
         (b"abc", {**NUMBERS, "rows": 10**6, "columns": 10**6}, "too_large"),
-        (b"abc", {"format": "ljpeg", "uid": "a"}, "unsupported_syntax"),
+        (b"abc", {**NUMBERS, "format": "ljpeg"}, "unsupported_syntax"),
     ],
 )
 def test_other_files_are_refused_by_name(data, raster, reason):

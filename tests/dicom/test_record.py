@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from blake3 import blake3
 from pydicom import dcmread
 
 from mgray.dicom.example import example_file
@@ -59,11 +60,11 @@ def test_fingerprints_are_of_file_and_of_stored_values():
     data = example_file(BREAST, "htj2k")
     columns = read_record(data).columns
     assert columns["source_sha256"] == hashlib.sha256(data).hexdigest()
-    assert columns["pixel_sha256"] == hashlib.sha256(BREAST.astype("<u2").tobytes()).hexdigest()
+    assert columns["pixel_blake3"] == blake3(BREAST.astype("<u2").tobytes()).hexdigest()
 
 
 def test_same_pixels_in_two_syntaxes_have_one_fingerprint():
-    found = {read_record(example_file(BREAST, s)).columns["pixel_sha256"] for s in ("rle", "j2k")}
+    found = {read_record(example_file(BREAST, s)).columns["pixel_blake3"] for s in ("rle", "j2k")}
     assert len(found) == 1
 
 
@@ -148,6 +149,31 @@ def test_monochrome1_and_padding_do_not_hide_the_breast():
 )
 def test_flag_is_set(attributes, flag):
     assert flag in read_record(example_file(BREAST, **attributes)).columns["qc_flags"]
+
+
+NEGATIVE = 4095 - BREAST
+
+
+@pytest.mark.parametrize("attributes", [{}, {"PixelIntensityRelationshipSign": 1}])
+@pytest.mark.parametrize(
+    ("pixels", "photometric", "suspect"),
+    [
+        (BREAST, "MONOCHROME2", False),
+        (BREAST, "MONOCHROME1", True),
+        (NEGATIVE, "MONOCHROME2", True),
+        (NEGATIVE, "MONOCHROME1", False),
+    ],
+)
+def test_pixels_tell_the_polarity_whatever_the_header(pixels, photometric, suspect, attributes):
+    told = {"PhotometricInterpretation": photometric, **attributes}
+    assert (
+        "polarity_suspect" in read_record(example_file(pixels, **told)).columns["qc_flags"]
+    ) is (suspect)
+
+
+def test_polarity_of_a_spot_view_is_not_judged_since_it_may_show_no_air():
+    data = example_file(NEGATIVE, PaddleDescription="SPOT")
+    assert "polarity_suspect" not in read_record(data).columns["qc_flags"]
 
 
 def test_a_plain_image_has_no_flags():

@@ -1,7 +1,14 @@
 import pytest
 from pydicom import Dataset
 
-from mgray.dicom.view import faces_left, laterality, orientation, view, view_modifiers
+from mgray.dicom.view import (
+    faces_left,
+    laterality,
+    orientation,
+    side_contradicted,
+    view,
+    view_modifiers,
+)
 
 
 def dataset(**attributes):
@@ -108,3 +115,20 @@ def test_modifiers_written_as_text_are_found(attributes, found):
 def test_where_the_pixels_do_not_tell_the_header_says_which_way_to_mirror(row, left):
     unknown = {"pixels_face": "unknown", "patient_orientation": None, "laterality": None}
     assert faces_left({**unknown, **row}) is left
+
+
+@pytest.mark.parametrize(
+    ("row", "against"),
+    [
+        ({"pixels_face": "left", "laterality": "L"}, True),
+        ({"pixels_face": "right", "laterality": "L"}, False),
+        ({"pixels_face": "left", "laterality": "L", "patient_orientation": ["P", "R"]}, False),
+        ({"pixels_face": "right", "laterality": "L", "patient_orientation": ["P", "R"]}, True),
+        ({"pixels_face": "unknown", "laterality": "R"}, False),
+        ({"pixels_face": None, "laterality": "R"}, False),
+        ({"pixels_face": "left"}, False),
+    ],
+)
+def test_side_is_held_against_the_pixels_unless_the_orientation_tells_how_they_run(row, against):
+    unknown = {"pixels_face": "unknown", "patient_orientation": None, "laterality": None}
+    assert side_contradicted({**unknown, **row}) is against

@@ -37,7 +37,7 @@ def make_record() -> Callable[..., Record]:
             "rows": height, "columns": width, "number_of_frames": 1, "bits_allocated": 16,
             "bits_stored": 12, "pixel_representation": 0, "pixel_codec": "htj2k",
             "pixel_offset": 0, "pixel_reduce": 0, "cropper": "p1",
-            "pixel_sha256": "", "pixels_face": "right",
+            "pixel_blake3": "", "pixels_face": "right",
             "breast_box": [0, 40, width // 2, height - 40], "annotations": [], "qc_flags": [],
             "pixels": encode_htj2k(stored),
         }  # fmt: skip

@@ -20,11 +20,17 @@ from mgray.ingest.ledger import (
     still_true,
     sweep,
 )
+from mgray.sources.ballot import Ballot
 
 KEY = "0" * 20
 SHARD = b"1234"
 DIGEST = hashlib.sha256(SHARD).hexdigest()
-LEDGER = Ledger(KEY, "stamp", "limits", 4, DIGEST, (Entry("a", 1, 1, "s", "l", notes={"x": 1}),))
+BALLOT = Ballot("embed_face_right", True, None)
+ENTRIES = (
+    Entry("a", 1, 1, "s", "l", notes={"x": 1}),
+    Entry("b", 1, 1, "s", "l", ballot=BALLOT, vote=False),
+)
+LEDGER = Ledger(KEY, "stamp", "limits", 4, DIGEST, ENTRIES)
 
 
 @pytest.fixture

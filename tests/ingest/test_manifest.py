@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from mgray.errors import DataError
@@ -10,6 +12,7 @@ from mgray.ingest.manifest import (
     quarantine_records,
     read_manifest,
 )
+from mgray.sources.ballot import Ballot
 from mgray.sources.source import Notice
 
 SOURCE = {"name": "d"}
@@ -37,6 +40,28 @@ def test_warnings_are_counted_with_pseudonyms():
     assert {one.code: (one.count, one.ids) for one in told.warnings} == {
         "x": (1, []), "box_clipped": (3, ["i"]), "missing_partner": (1, ["i"]),
     }  # fmt: skip
+
+
+def test_boxes_outside_the_breast_are_a_share_and_above_one_percent_a_warning():
+    told = []
+    for findings in (0, 2, 99, 100):
+        notes = {"box_outside_breast": 1} if findings else {}
+        entry = replace(ROW, findings=findings, notes=notes, partner=None)
+        told.append(build_manifest(ledgers(entry), SOURCE, []))
+    assert [one.outside_breast for one in told] == [None, 0.5, 1 / 99, 0.01]
+    codes = [{warned.code: warned.count for warned in one.warnings} for one in told]
+    assert [found.get("frame_suspect") for found in codes] == [None, 1, 1, None]
+
+
+def test_votes_on_frames_are_told_and_change_content_and_warnings():
+    rule = replace(ROW, ballot=Ballot("omi_db", False, None), notes={"frame_undecided": 1})
+    voted = replace(rule, vote=True)
+    one, other = (build_manifest(ledgers(entry), SOURCE, []) for entry in (rule, voted))
+    assert [told.undecided for told in one.frames] == [1]
+    assert one.content_sha256 != other.content_sha256
+    codes = {warned.code for warned in other.warnings}
+    assert "frame_by_vote" in codes
+    assert "frame_undecided" not in codes
 
 
 def test_content_hash_ignores_shards_and_sees_rows():

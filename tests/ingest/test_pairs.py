@@ -6,7 +6,7 @@ from mgray.dicom.breast import pack_mask
 from mgray.dicom.example import example_file
 from mgray.ingest.ledger import Entry
 from mgray.ingest.manifest import read_manifest
-from mgray.ingest.pairs import holds_pairs, measure_pairs, write_pairs
+from mgray.ingest.pairs import measure_pairs, read_pairs, write_pairs
 from mgray.schema import PAIR
 
 
@@ -53,17 +53,27 @@ def test_the_order_of_ledgers_changes_nothing():
     assert measure_pairs(both).equals(measure_pairs(both[::-1]))
 
 
-def test_a_damaged_or_other_file_does_not_hold_the_pairs(tmp_path):
+def test_pairs_are_read_back_only_whole_and_of_the_same_rows(tmp_path):
     pairs = measure_pairs([entry("a", role, half()) for role in ("ffdm", "synthetic_2d")])
     path = tmp_path / "pairs.parquet"
-    assert not holds_pairs(path, pairs)
-    write_pairs(path, pairs)
-    assert holds_pairs(path, pairs)
-    assert not holds_pairs(path, PAIR.empty_table())
+    assert read_pairs(path, "rows") is None
+    write_pairs(path, pairs, "rows")
+    assert read_pairs(path, "rows").equals(pairs)
+    assert read_pairs(path, "rows").schema.equals(PAIR, check_metadata=True)
+    assert read_pairs(path, "other rows") is None
     data = bytearray(path.read_bytes())
     data[6] ^= 1
     path.write_bytes(data)
-    assert not holds_pairs(path, pairs)
+    assert read_pairs(path, "rows") is None
+
+
+def test_pairs_of_unchanged_rows_are_not_measured_again(
+    archive, ingest_here, tmp_path, monkeypatch
+):
+    archive.pair(1)
+    first = ingest_here(archive, tmp_path / "table")
+    monkeypatch.setattr("mgray.ingest.pairs.measure", None)
+    assert ingest_here(archive, tmp_path / "table") == first
 
 
 def test_an_ingest_measures_its_pairs_and_says_so(archive, ingest_here, tmp_path, caplog):

@@ -1,11 +1,13 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from mgray.data.splits import assign_split
+from mgray.dicom.breast import pack_mask
 from mgray.dicom.record import FileRecord, Identity
 from mgray.errors import Rejected
-from mgray.ingest.row import RowMaker, clip, hash_row
+from mgray.ingest.row import RowMaker, hash_row
 
 
 @pytest.fixture
@@ -31,20 +33,6 @@ def record(study="1.2.4", patient="anna", header_kind=None, **columns):
 
 def box(*coords, **more):
     return {"shape": "box", "coords": [float(edge) for edge in coords], "finding_id": None, **more}
-
-
-@pytest.mark.parametrize(
-    ("coords", "kept"),
-    [
-        ([1, 2, 3, 4], [1, 2, 3, 4]),
-        ([-5, 2, 3, 400], [0, 2, 3, 100]),
-        ([50, 2, 60, 4], None),
-        ([3, 2, 1, 4], None),
-        ([-9, -9, -1, -1], None),
-    ],
-)
-def test_box_is_clipped_to_the_image_or_dropped(coords, kept):
-    assert clip([float(edge) for edge in coords], 50, 100) == kept
 
 
 def test_table_wins_over_header_and_the_contradiction_is_noted(maker):
@@ -146,7 +134,25 @@ def test_flags_of_boxes_join_those_of_the_file(maker):
 def test_box_without_area_is_dropped_under_its_own_name(maker, coords):
     row, notes = maker.row("a.dcm", record(), {"annotations": [box(*coords)]})
     assert (row["annotations"], notes) == ([], {"box_empty": 1})
-    assert "box_outside_image" in row["qc_flags"]
+    assert row["qc_flags"] == ["box_empty", "monochrome1"]
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"), [((3, 2, 3, 9), [3, 2, 4, 9]), ((3, 2, 9, 2), [3, 2, 9, 3])]
+)
+def test_contour_that_is_a_line_is_one_pixel_wide(maker, line, kept):
+    outline = [line[0], line[1], line[2], line[3], line[0], line[1]]
+    row, notes = maker.row("a.dcm", record(), {"annotations": [box(*line, outline=outline)]})
+    (one,) = row["annotations"]
+    assert (one["coords"], one["clipped"], notes) == (kept, False, {})
+
+
+def test_box_is_outside_the_breast_where_its_mask_is_not(maker):
+    mask = pack_mask(np.tri(100, 40, -30, bool))  # the breast lies below the diagonal
+    boxes = {"annotations": [box(2, 90, 6, 94), box(30, 2, 34, 6)]}
+    _, bounds = maker.row("a.dcm", record(), boxes)
+    _, notes = maker.row("a.dcm", record(breast_mask=mask), boxes)
+    assert (bounds, notes) == ({}, {"box_outside_breast": 1})
 
 
 def finding_ids(maker, uid="1.2.3", study="1.2.4", **labels):
@@ -226,6 +232,44 @@ def test_boxes_of_another_frame_are_brought_back_and_counted(maker):
     assert notes["orient_rotated"] == 1
 
 
+def side_flagged(maker, face, header="L", turned=False, **labels):
+    flags = ["laterality_tag_vs_pixels"] if header == "L" and face == "left" else []
+    seen = record(pixels_face=face, laterality=header, qc_flags=flags)
+    frame = {"source_frame": "duke_upright"} if turned else {}
+    row, notes = maker.row("a.dcm", seen, {**labels, **frame})
+    assert notes.get("laterality_tag_vs_pixels", 0) == row["qc_flags"].count(
+        "laterality_tag_vs_pixels"
+    )
+    return "laterality_tag_vs_pixels" in row["qc_flags"]
+
+
+def test_side_of_the_table_is_what_the_pixels_are_held_against(maker):
+    assert not side_flagged(maker, "left", laterality="R")
+    assert side_flagged(maker, "right", laterality="R")
+    assert side_flagged(maker, "right", header=None, laterality="R")
+    assert side_flagged(maker, "left")
+    assert not side_flagged(maker, "unknown", laterality="R")
+
+
+def test_side_of_images_that_are_stored_mirrored_is_the_other_edge(maker):
+    assert not side_flagged(maker, "right", laterality="R", mirrored=True)
+    assert side_flagged(maker, "left", laterality="R", mirrored=True)
+
+
+def test_volume_that_is_turned_is_said_to_be_and_not_of_a_wrong_side(maker):
+    assert not side_flagged(maker, "right", laterality="R", turned=True)
+    row, notes = maker.row(
+        "a.dcm", record(pixels_face="right"), {"laterality": "R", "source_frame": "duke_upright"}
+    )
+    assert "orient_rotated" in row["qc_flags"]
+    assert notes["orient_rotated"] == 1
+
+
+def test_air_on_the_bright_side_is_counted(maker):
+    row, notes = maker.row("a.dcm", record(qc_flags=["polarity_suspect"]), {})
+    assert (row["qc_flags"], notes) == (["polarity_suspect"], {"polarity_suspect": 1})
+
+
 def test_mask_stands_for_a_box_and_an_unread_one_drops_its_finding(maker):
     told = {"shape": "box", "coords": None, "mask_files": ["m"], "finding_id": None}
     masks = [{"box": [1.0, 2.0, 3.0, 4.0], "flags": ["mask_resized"]},
@@ -235,3 +279,12 @@ def test_mask_stands_for_a_box_and_an_unread_one_drops_its_finding(maker):
     assert {"mask_resized", "mask_unreadable"} <= set(row["qc_flags"])
     assert notes["mask_unreadable"] == 1
     assert "mask_files" not in row["annotations"][0]
+
+
+def test_finding_drawn_on_another_size_leaves_the_masks_of_the_others_in_place(maker):
+    told = {"shape": "box", "coords": None, "mask_files": ["m"], "finding_id": None}
+    masks = [{"box": [1.0, 2.0, 3.0, 4.0], "flags": []}, {"box": [5.0, 6.0, 7.0, 8.0], "flags": []}]
+    given = [{**told, "of_size": [1, 1]}, told]
+    row, _ = maker.row("a.dcm", record(masks=masks), {"annotations": given})
+    assert [one["coords"] for one in row["annotations"]] == [[5.0, 6.0, 7.0, 8.0]]
+    assert "size_contradicted" in row["qc_flags"]

@@ -1,10 +1,12 @@
 import itertools
+from dataclasses import replace
 
 import pytest
 
 from mgray.errors import DataError
 from mgray.ingest.ledger import Entry, Ledger
 from mgray.ingest.settle import check_patients, settle
+from mgray.sources.ballot import Ballot
 
 RANK = {"a": 0, "b": 1, "c": 2, "d": 3}
 
@@ -71,8 +73,40 @@ def test_refused_file_is_no_partner_and_stays_refused():
     assert judged(FFDM, refused) == {"a": (None, "missing_partner"), "b": ("empty", None)}
 
 
+def ballot(path, held):
+    return entry(path, path, pair_role="none", ballot=Ballot("embed_face_right", True, held))
+
+
+def votes(*entries):
+    return {
+        one.file_id: one.vote
+        for ledger in settle(ledgers(*entries), RANK).settled
+        for one in ledger.entries
+    }
+
+
+def test_undecided_frame_follows_the_archive_whatever_the_order():
+    files = [ballot("a", None), ballot("b", False), ballot("c", False), ballot("d", True)]
+    for order in itertools.permutations(files):
+        assert votes(*order) == {"a": False, "b": None, "c": None, "d": None}
+
+
+def test_duplicate_has_no_vote():
+    files = [ballot("a", None), ballot("b", True), ballot("c", False), ballot("d", False)]
+    copies = replace(files[3], image_id="c")
+    assert votes(*files[:3], copies) == dict.fromkeys("abcd")
+
+
+def test_changed_majority_changes_settled_rows_and_only_these():
+    before = settle(ledgers(ballot("a", None), ballot("b", True)), RANK).settled
+    assert [one.vote for ledger in before for one in ledger.entries] == [True, None]
+    grown = [*before, *ledgers(ballot("c", False))]
+    assert [ledger.key for ledger in settle(grown, RANK).changed] == ["a"]
+
+
 def test_settled_table_needs_nothing():
-    verdict = settle(settle(ledgers(FFDM, entry("c", "1"), entry("d", "9")), RANK).settled, RANK)
+    files = [FFDM, entry("c", "1"), ballot("b", None), ballot("d", False)]
+    verdict = settle(settle(ledgers(*files), RANK).settled, RANK)
     assert (verdict.changed, verdict.lost) == ([], [])
 
 

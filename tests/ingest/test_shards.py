@@ -3,8 +3,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from mgray.ingest.ledger import Entry
-from mgray.ingest.shards import open_shard, rewrite_shard, row_group, write_quarantine
+from mgray.ingest.shards import open_shard, rewrite_shard, write_quarantine
 from mgray.schema import IMAGE, QUARANTINE, check_version
+from mgray.sources.ballot import Ballot
 
 PIXELS = bytes(range(256)) * 100
 
@@ -17,10 +18,10 @@ def row(path, **changes):
 
 @pytest.fixture
 def shard(tmp_path):
-    path = tmp_path / "part-0.parquet"
-    with open_shard(path) as writer:
+    path = tmp_path / "images" / "part-0.parquet"
+    with open_shard(path) as write:
         for name in "ab":
-            writer.write_table(row_group(row(name)))
+            write(row(name))
     return path
 
 
@@ -33,12 +34,10 @@ def test_each_image_is_a_row_group(shard):
     assert pq.read_metadata(shard).num_row_groups == 2
 
 
-def test_pixels_are_stored_as_they_are_and_the_rest_is_zstd(shard):
+def test_nothing_is_compressed(shard):
     group = pq.read_metadata(shard).row_group(0)
     columns = (group.column(at) for at in range(group.num_columns))
-    told = {column.path_in_schema: column.compression for column in columns}
-    assert told.pop("pixels") == "UNCOMPRESSED"
-    assert set(told.values()) == {"ZSTD"}
+    assert {column.compression for column in columns} == {"UNCOMPRESSED"}
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.6])
@@ -81,6 +80,22 @@ def test_rewriting_sets_and_takes_away_the_partner_flag(shard):
     plain = pq.read_table(shard)["qc_flags"].to_pylist()
     assert flagged == [["missing_partner", "monochrome1"], ["monochrome1"]]
     assert plain == [["monochrome1"], ["monochrome1"]]
+
+
+def test_rewriting_brings_boxes_into_the_frame_of_the_archive(tmp_path):
+    path, ballot = tmp_path / "part-0.parquet", Ballot("embed_face_right", True, None)
+    box = {"coords": [44.0, 40.0, 54.0, 50.0], "source_frame": ballot.frame}
+    told = {"annotations": [box], "qc_flags": sorted(ballot.flags()), "rows": 96, "columns": 64}
+    with open_shard(path) as writer:
+        writer(row("a", **told))
+    before = pq.read_table(path)
+    rewrite_shard(path, entries(ballot=ballot, vote=False)[:1])
+    (found,) = pq.read_table(path).to_pylist()
+    assert found["annotations"][0]["coords"] == [10, 40, 20, 50]
+    assert found["qc_flags"] == ["frame_against_rule", "frame_by_vote"]
+    assert found["pixels"] == PIXELS
+    rewrite_shard(path, entries(ballot=ballot)[:1])
+    assert pq.read_table(path) == before
 
 
 def test_rewriting_twice_does_no_harm(shard):

@@ -120,12 +120,13 @@ def late():
     raise Rejected("timeout")
 
 
-def test_damaged_shard_is_taken_away_when_it_cannot_be_settled(archive, job):
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.5, 0.75, 0.9])
+def test_damaged_shard_is_taken_away_when_it_is_settled(archive, job, share):
     archive.image("a.dcm", 1)
     ledger = ChunkWorker(job, read_record_of).ingest(chunk_of(job, "images/a.dcm"))
     shard = shard_path(job.out, ledger.key)
     data = bytearray(shard.read_bytes())
-    data[len(data) // 4] ^= 1
+    data[int(len(data) * share)] ^= 1
     shard.write_bytes(data)
     apply_verdict(job.out, ledger)
     assert not shard.exists()

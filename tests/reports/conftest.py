@@ -120,7 +120,7 @@ def write_table(folder: Path, change: Callable[[Row], None] = lambda row: None) 
     (folder / "images").mkdir(parents=True)
     table = pa.Table.from_pylist(rows, schema=IMAGE)
     pq.write_table(table, folder / "images" / "part-00000.parquet", write_page_checksum=True)
-    write_pairs(folder / "pairs.parquet", pa.Table.from_pylist(list(alignment()), schema=PAIR))
+    write_pairs(folder / "pairs.parquet", pa.Table.from_pylist(list(alignment()), schema=PAIR), "")
 
 
 def alignment() -> Iterator[Row]:
@@ -149,7 +149,7 @@ def image(split: str, number: int, kind: str) -> Row:
         "pair_key": f"{split}{number}", "photometric_interpretation": "MONOCHROME2",
         "rows": height, "columns": width, "number_of_frames": 1, "bits_allocated": 16,
         "bits_stored": 12, "pixel_representation": 0, "pixel_codec": "htj2k", "pixel_offset": 0,
-        "pixel_sha256": "", "pixels_face": "right", "qc_flags": [], "density": "b",
+        "pixel_blake3": "", "pixels_face": "right", "qc_flags": [], "density": "b",
         "pixels": encode_htj2k(stored), "pixel_reduce": 0, "cropper": "p1",
         "annotations": [finding] if number < POSITIVE[split] else [],
     }  # fmt: skip

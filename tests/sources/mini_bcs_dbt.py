@@ -3,9 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from pydicom import Dataset
+
 from tests.sources.kit import SHAPE, breast, put_table, put_volume
 
 CLASSES = ("Normal", "Actionable", "Benign", "Cancer")
+TYPE = ["DERIVED", "PRIMARY", "TOMOSYNTHESIS", "NONE"]
+EDGE = 2500
 
 
 class BcsDbt:
@@ -30,7 +34,8 @@ class BcsDbt:
         """Put a volume of ``frames`` slices; give its path and key.
 
         Keywords: patient, split, ``turned`` (stored upside down), ``box`` and ``at`` (a finding in
-        upright pixels on one slice), ``file``.
+        upright pixels on one slice), ``odd`` (slices with a bright edge beyond the breast: by their
+        own edges they would face the other side), ``file``; keywords in capitals are DICOM's.
         """
         self.count += 1
         split, patient = more.get("split", "train"), more.get("patient", f"DBT-P{self.count:05}")
@@ -60,10 +65,17 @@ class BcsDbt:
             breast(face, [box] if box and number == at else (), seed=number)
             for number in range(more.get("frames", 3))
         ]
+        for number in more.get("odd", ()):
+            frames[number][:, {"right": -1, "left": 0}[face]] = EDGE
         if more.get("turned"):
             frames = [frame[::-1, ::-1] for frame in frames]
-        told = {"ImageLaterality": "L", "ViewPosition": None, "ImageType": ["DERIVED", "PRIMARY"]}
-        put_volume(self.root / path, frames, SOPInstanceUID=f"1.2.{self.count}", **told)
+        told = {
+            "SOPInstanceUID": f"1.2.{self.count}", "ImageLaterality": "L", "ImageType": TYPE,
+            "ViewPosition": None, "ImagerPixelSpacing": None, "WindowCenter": None,
+            "WindowWidth": None, "SharedFunctionalGroupsSequence": [window(700, 1100)],
+            **{name: value for name, value in more.items() if name[0].isupper()},
+        }  # fmt: skip
+        put_volume(self.root / path, frames, **told)
 
     def box(
         self, key: dict[str, str], box: tuple[int, int, int, int], at: int = 1, kind: str = "cancer"
@@ -84,6 +96,14 @@ class BcsDbt:
             for split, lines in tables.items():
                 put_table(self.root / f"BCS-DBT {what}-{split}{self.release}.csv", lines)
         return self.root
+
+
+def window(center: int, width: int) -> Dataset:
+    """Functional groups that hold a window, where Duke's headers have it."""
+    voi, group = Dataset(), Dataset()
+    voi.WindowCenter, voi.WindowWidth = center, width
+    group.FrameVOILUTSequence = [voi]
+    return group
 
 
 def upside_down(box: tuple[int, int, int, int], shape: tuple[int, int] = SHAPE) -> list[float]:

@@ -77,16 +77,17 @@ class Cbis:
             one_series: Cut-out and mask lie in one series, else in two.
             swapped: The cells of cut-out and mask name each other's file.
             number: Abnormality id.
-            cells: Others of the row.
+            cells: Others of the row; ``bits`` are the mask's.
         """
+        bits = cells.pop("bits", 8)
         film = dict(self.film_of[case][1])
         kind, split = film.pop("kind"), film.pop("split")
         crop = mask = ""
         if box is not None:
-            set_ = np.zeros(shape, np.uint8)
-            set_[box[1] : box[3], box[0] : box[2]] = 255
+            set_ = np.zeros(shape, {8: np.uint8, 16: np.uint16}[bits])
+            set_[box[1] : box[3], box[0] : box[2]] = 2**bits - 1
             cut = np.random.default_rng(0).integers(1, 60000, (12, 10)).astype(np.uint16)
-            both = [(WHAT[1], cut, 16), (WHAT[2], set_, 8)]
+            both = [(WHAT[1], cut, 16), (WHAT[2], set_, bits)]
             if one_series:
                 crop = self._put(f"{case}_{number}", WHAT[2], both)
                 mask = crop.replace("000000", "000001")

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import openpyxl
 from pydicom import Dataset
 
@@ -31,7 +32,8 @@ class Cmmd:
             "VOILUTFunction": "SIGMOID", "PatientOrientation": [first, "R"],
             "ImagerPixelSpacing": [0.0941, 0.0941], "bits_stored": 8, **tags,
         }  # fmt: skip
-        pixels = (breast({"L": "right", "R": "left"}[side]) // 5).astype("uint8")
+        pixels = breast({"L": "right", "R": "left"}[side])
+        pixels = pixels * np.uint16(16) if told["bits_stored"] == 16 else (pixels // 5).astype("u1")
         path = (
             f"manifest-1/CMMD/{patient}/07-18-2010-NA-NA-79377/1.000000-NA-70244/1-{self.count}.dcm"
         )

@@ -26,9 +26,10 @@ class Csaw:
     def image(
         self, woman: int, side: str = "L", view: str = "CC", box: Any = None, **more: Any
     ) -> str:
-        """Put an image, marked and masked at ``box``, and its row."""
+        """Put an image, marked and masked at ``box``, and its row; capitals are DICOM's."""
         name = f"{woman:05}_20990909_{side}_{view}_{len(self.lines)}.dcm"
         file = more.pop("file", True)
+        tags = {name: more.pop(name) for name in [*more] if name[0].isupper()}
         self.lines.append({
             "anon_patientid": f"{woman:05}", "exam_year": 2010, "x_age": 1, "x_case": 0,
             "imagelaterality": SIDES[side], "viewposition": view, "libra_percentdensity": 17.25,
@@ -36,7 +37,7 @@ class Csaw:
         })  # fmt: skip
         if file:
             pixels = breast({"L": "right", "R": "left"}[side], [box] if box else ())
-            told = {"SOPInstanceUID": f"1.2.{len(self.lines)}", "ImageLaterality": side}
+            told = {"SOPInstanceUID": f"1.2.{len(self.lines)}", "ImageLaterality": side, **tags}
             put_image(self.root / "images" / name, pixels, ViewPosition=view, **told)
         if box:
             mask = np.zeros(SHAPE, np.uint8)

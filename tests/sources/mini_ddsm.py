@@ -1,11 +1,23 @@
-"""DDSM as its server has it: a case's .ics, decoded images without a header, overlays."""
+"""DDSM as its server has it: a case's .ics, images, decoded or in lossless JPEG, overlays."""
 
+import sys
 from pathlib import Path
 from typing import Any
+
+import imagecodecs
 
 from tests.sources.kit import SHAPE, breast
 
 DIGITIZERS = {"A": "DBA 21", "B": "LUMISYS LASER", "C": "LUMISYS LASER", "D": "HOWTEK 43"}
+
+
+WORKS = """
+import imagecodecs
+name = sys.argv[3]
+pixels = imagecodecs.ljpeg_decode(open(name, "rb").read())
+open(name + ".1", "wb").write(pixels.astype(">u2").tobytes())
+"""
+"""What the Stanford decoder does: big-endian numbers without a header beside the file."""
 
 
 class Ddsm:
@@ -27,7 +39,10 @@ class Ddsm:
     def image(
         self, case: str, view: str = "LEFT_CC", overlay: str | None = None, **more: Any
     ) -> str:
-        """Put an image of the last case, marked at ``boxes``; ``end`` is that of its file."""
+        """Put an image of the last case, marked at ``boxes``.
+
+        Keywords: ``end`` of its file's name, ``put`` false leaves an overlay out that is told of.
+        """
         folder, lines = self.cases[case]
         said = "OVERLAY" if overlay is not None else "NON_OVERLAY"
         bits = 16 if case[0] == "A" else 12
@@ -38,8 +53,11 @@ class Ddsm:
         end = more.get("end", ".LJPEG.1")
         if end:
             pixels = breast({"L": "right", "R": "left"}[view[0]], more.get("boxes", ()))
-            (self.root / f"{stem}{end}").write_bytes(pixels.astype(">u2").tobytes())
-        if overlay is not None:
+            data = pixels.astype(">u2").tobytes()
+            if end == ".LJPEG":
+                data = imagecodecs.ljpeg_encode(pixels, bitspersample=bits)
+            (self.root / f"{stem}{end}").write_bytes(data)
+        if overlay is not None and more.get("put", True):
             (self.root / f"{stem}.OVERLAY").write_text(overlay)
         return f"{stem}{end}"
 
@@ -49,6 +67,15 @@ class Ddsm:
             (self.root / folder).mkdir(parents=True, exist_ok=True)
             (self.root / folder / f"{name}.ics").write_text("\n".join(lines) + "\n")
         return self.root
+
+
+def decoder(path: Path, does: str = WORKS) -> Path:
+    """Write a program that is called as the Stanford decoder is; ``does`` is its Python."""
+    path.write_text(
+        f"#!{sys.executable}\nimport sys\nassert sys.argv[1:3] == ['-d', '-s']\n{does}\n"
+    )
+    path.chmod(0o755)
+    return path
 
 
 def chain(x0: int, y0: int, x1: int, y1: int) -> str:

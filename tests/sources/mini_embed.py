@@ -79,10 +79,11 @@ class Embed:
             "study_date_anon": "2013-05-04", "cohort_num": 1, **cells,
         })  # fmt: skip
 
-    def write(self) -> Path:
-        """Write both tables."""
-        put_table(self.root / "tables/EMBED_OpenData_metadata.csv", self.metadata, METADATA)
-        put_table(self.root / "tables/EMBED_OpenData_clinical.csv", self.clinical, CLINICAL)
+    def write(self, end: str = "") -> Path:
+        """Write both tables; ``_reduced`` is the end of the names of the smaller ones."""
+        tables = {"metadata": (self.metadata, METADATA), "clinical": (self.clinical, CLINICAL)}
+        for name, (lines, header) in tables.items():
+            put_table(self.root / f"tables/EMBED_OpenData_{name}{end}.csv", lines, header)
         return self.root
 
     def labels(self) -> dict[str, Mapping[str, Any]]:

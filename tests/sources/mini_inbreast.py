@@ -8,6 +8,9 @@ import xlwt
 
 from tests.sources.kit import breast, put_image, put_table
 
+EIGHT = ("Patient ID", "Patient age", "Laterality", "View", "Acquisition date", "File Name", "ACR",
+         "Bi-Rads")  # fmt: skip
+"""Columns of the CSV as its authors delivered it."""
 HEADER = [
     "Patient ID", "Patient age", "Laterality", "View", "Acquisition date", "File Name", "ACR",
     "Bi-Rads", "Mass ", "Micros", "Distortion", "Asymmetry", "Findings Notes (in Portuguese)",
@@ -46,19 +49,32 @@ class Inbreast:
         """Write the property list of one image."""
         found = [
             {"Name": kind, "NumberOfPoints": len(points), "IndexInImage": number,
-             "Point_px": [f"({x}, {y})" for x, y in points], "Point_mm": []}
+             "Point_px": [f"({x}, {y})" for x, y in points], "Point_mm": [], "Area": 0.25}
             for number, (kind, points) in enumerate(regions)
         ]  # fmt: skip
         path = self.root / "AllXML" / f"{name}.xml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(plistlib.dumps({"Images": [{"ImageIndex": 0, "ROIs": found}]}))
 
+    def muscle(self, name: int, folder: str = "PectoralMuscle", listed: bool = False) -> Path:
+        """Write the pectoral muscle of one image, as a region or as a list of ROIPoints."""
+        points = corners(0, 0, 30, 20)
+        told: dict[str, Any] = {"ROIPoints": [f"{{{x}, {y}}}" for x, y in points]}
+        if not listed:
+            region = {"Name": "Pectoral Muscle", "Point_px": [f"({x}, {y})" for x, y in points]}
+            told = {"Images": [{"ImageIndex": 0, "ROIs": [region]}]}
+        path = self.root / folder / f"{name}{'_muscle' if folder != 'AllXML' else ''}.xml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(plistlib.dumps(told))
+        return path
+
     def write(self, suffix: str = "xls") -> Path:
         """Write the table: the spreadsheet with its blank and totals rows, or the CSV."""
         self.root.mkdir(parents=True, exist_ok=True)
         if suffix == "csv":
             path = self.root / "INbreast.csv"
-            put_table(path, self.lines, HEADER, "\r\n", ";", "latin-1")
+            lines = [{name: line.get(name, "") for name in EIGHT} for line in self.lines]
+            put_table(path, lines, EIGHT, "\r\n", ";", "latin-1")
             return self.root
         book = xlwt.Workbook()
         sheet = book.add_sheet("Sheet1")

@@ -28,16 +28,23 @@ class Nyu:
             stem = f"{number}_{view.replace('-', '_')}"
             right = (view[0] == "L") == (flip == "NO")
             kind, box = boxes.get(view, ("", None))
-            pixels = breast("right" if right else "left", [box] if box else ())
-            self._put(self.root / "images" / f"{stem}.png", pixels * np.uint16(16))
+            self.put(f"images/{stem}.png", "right" if right else "left", box)
             told[view] = [stem]
             if box:
-                mask = np.zeros(SHAPE, np.uint8)
-                mask[box[1] : box[3], box[0] : box[2]] = 255
-                self._put(self.root / "segmentation" / f"{stem}_{kind}.png", mask)
+                self.put_mask(f"{stem}_{kind}", box)
                 told[f"{view}_{kind}_seg"] = [f"{stem}_{kind}"]
         self.exams.append(told)
         return told
+
+    def put(self, path: str, face: str, box: Any = None) -> None:
+        """Put one picture, marked at ``box``."""
+        self._put(self.root / path, breast(face, [box] if box else ()) * np.uint16(16))
+
+    def put_mask(self, stem: str, box: Any) -> None:
+        """Put one mask."""
+        mask = np.zeros(SHAPE, np.uint8)
+        mask[box[1] : box[3], box[0] : box[2]] = 255
+        self._put(self.root / "segmentation" / f"{stem}.png", mask)
 
     def write(self) -> Path:
         """Write the list."""

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.sources.kit import breast, put_image
+import numpy as np
+
+from tests.sources.kit import MARK, breast, put_image
 
 
 class Omi:
@@ -21,7 +23,8 @@ class Omi:
         self.count += 1
         study, series, sop = f"1.2.{episode}", "1.2.3", f"1.2.4.{self.count}"
         studies = self.imagedb.setdefault(client, {"Site": "adde", "STUDIES": {}})["STUDIES"]
-        told = studies.setdefault(study, {"EpisodeID": episode, "StudyDate": "2012-01-05"})
+        day = more.pop("day", "2012-01-05")
+        told = studies.setdefault(study, {"EpisodeID": episode, "StudyDate": day})
         marks = more.pop("marks", None)
         told.setdefault(series, {})[sop] = (
             {mark["MarkID"]: mark for mark in marks} if marks else "image without marks"
@@ -29,7 +32,8 @@ class Omi:
         path = f"images/{client}/{study}/{sop}.dcm"
         boxes, file = more.pop("boxes", ()), more.pop("file", True)
         if file:
-            pixels = breast({"L": "right", "R": "left"}[side], boxes, radius=more.pop("radius", 34))
+            face, radius = {"L": "right", "R": "left"}[side], more.pop("radius", 34)
+            pixels = shaded(breast(face, boxes, radius=radius))
             tags = {
                 "SOPInstanceUID": sop, "StudyInstanceUID": study, "ImageLaterality": side,
                 "ImageType": ["DERIVED", "PRIMARY"], "PixelPaddingValue": 0, **more,
@@ -38,13 +42,14 @@ class Omi:
         return path
 
     def opinion(self, event: str, side: str, lesion: str, opinion: str, **more: Any) -> None:
-        """Say the opinion of an event of a lesion: client, episode."""
+        """Say the opinion of an event of a lesion: client, episode, day."""
         client, episode = more.get("client", "optm1"), more.get("episode", "7")
         found = self.nbss.setdefault(client, {"ClientID": client}).setdefault(
             episode, {"EpisodeType": "R", "EpisodeIsClosed": "Y"}
         )
         where = found.setdefault(event, {}).setdefault(side, {}).setdefault(lesion, {})
         where["Opinion"] = opinion
+        where |= {"DatePerformed": more["day"]} if "day" in more else {}
 
     def side_opinion(self, event: str, side: str, opinion: str) -> None:
         """Say the opinion of an event of a whole side, a word; the other side's is null."""
@@ -62,6 +67,13 @@ class Omi:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(json.dumps(found))
         return self.root
+
+
+def shaded(pixels: np.ndarray) -> np.ndarray:
+    """Give the tissue a range of greys, as real breasts have: all of the air is padding here."""
+    tissue = (pixels > 0) & (pixels < MARK)
+    ramp = 20 * np.arange(pixels.shape[0], dtype=np.uint16)[:, None]
+    return np.where(tissue, pixels - np.uint16(900) + ramp, pixels)
 
 
 def mark(x1: int, y1: int, x2: int, y2: int, lesions: str = "1", **more: Any) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tests.sources.kit import breast, put_image, put_table
 
 HEADER = [
@@ -31,7 +33,10 @@ class Rsna:
         path = f"train_images/{patient}/{number}.dcm"
         if file:
             told = {"SOPInstanceUID": f"1.2.{number}", "ImageLaterality": side, **tags}
-            put_image(self.root / path, breast(face, seed=number), **told)
+            pixels = breast(face, seed=number)
+            if tags.get("PhotometricInterpretation") == "MONOCHROME1":
+                pixels = np.uint16(4095) - pixels  # air is high there
+            put_image(self.root / path, pixels, **told)
         return path
 
     def write(self) -> Path:

@@ -4,6 +4,9 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from pydicom import dcmread, dcmwrite
+from pydicom.uid import UID
+
 from tests.sources.kit import SHAPE, breast, put_image, put_table
 
 BREAST = [
@@ -45,6 +48,9 @@ class Vindr:
             face = {"L": "right", "R": "left"}[side]
             told = {"SOPInstanceUID": f"1.2.{len(self.images)}", "ImageLaterality": side, **tags}
             put_image(self.root / path, breast(face, boxes), ViewPosition=view, **told)
+            dataset = dcmread(self.root / path)
+            dataset.file_meta.MediaStorageSOPClassUID = UID("1.2.3.4")  # as it was de-identified
+            dcmwrite(self.root / path, dataset)
         return path
 
     def finding(

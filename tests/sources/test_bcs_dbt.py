@@ -2,9 +2,11 @@ import json
 
 import pytest
 
+from mgray.dicom.limits import Limits
+from mgray.dicom.record import iter_frames
 from mgray.errors import ConfigError, NotFoundError
 from mgray.sources.bcs_dbt import BcsDbtSource
-from tests.sources.kit import marked
+from tests.sources.kit import MARK, marked
 from tests.sources.mini_bcs_dbt import CLASSES, BcsDbt, upside_down
 
 LEFT, RIGHT = (8, 30, 18, 42), (46, 30, 58, 42)
@@ -52,6 +54,14 @@ def test_side_of_the_view_wins_over_the_headers_l(dbt, rows):
     made = rows(dbt)
     assert (made.rows[path]["laterality"], made.rows[path]["view"]) == ("R", "CC")
     assert made.warnings()["laterality_contradicted"] == 1
+    assert "laterality_tag_vs_pixels" not in made.rows[path]["qc_flags"]
+
+
+def test_turned_volume_without_boxes_is_flagged_too(dbt, rows):
+    path, _ = dbt.volume("rcc", turned=True)
+    flags = set(rows(dbt).rows[path]["qc_flags"])
+    assert "orient_rotated" in flags
+    assert "laterality_tag_vs_pixels" not in flags
 
 
 @pytest.mark.parametrize(
@@ -81,6 +91,43 @@ def test_tables_of_two_releases_are_refused(dbt, labels, what):
     old.write_text((root / f"BCS-DBT {what}-train-v2.csv").read_text())
     with pytest.raises(ConfigError, match=f"2 tables of {what} for the split train, expected one"):
         labels()
+
+
+def test_turning_is_decided_once_for_the_volume_not_by_a_slice(dbt, rows):
+    """By its edges the first slice, or the marked one, would turn: the volume does not."""
+    path, key = dbt.volume("lcc", "Cancer", box=LEFT, at=1, frames=5, odd=(0, 1))
+    dbt.box(key, LEFT)
+    frames = iter_frames((dbt.root / path).read_bytes(), Limits())
+    assert [one[:, 0].sum() > one[:, -1].sum() for one in frames] == [False, False, *[True] * 3]
+    row = rows(dbt).rows[path]
+    assert [one["coords"] for one in row["annotations"]] == [marked(row)] == [list(LEFT)]
+    assert "orient_rotated" not in row["qc_flags"]
+
+
+def test_turned_volume_is_turned_whole_whatever_its_first_slice_shows(dbt, rows):
+    path, key = dbt.volume("rcc", "Cancer", box=RIGHT, at=2, frames=5, odd=(0,), turned=True)
+    dbt.box(key, RIGHT, at=2)
+    row = rows(dbt).rows[path]
+    assert [one["coords"] for one in row["annotations"]] == [marked(row)] == [upside_down(RIGHT)]
+    assert "orient_rotated" in row["qc_flags"]
+
+
+@pytest.mark.parametrize("at", [0, 2])
+def test_slice_counts_from_0(dbt, rows, at):
+    """The frame that is named holds the mark, none beside it does."""
+    path, key = dbt.volume("lcc", "Cancer", box=LEFT, at=at)
+    dbt.box(key, LEFT, at=at)
+    (one,) = rows(dbt).rows[path]["annotations"]
+    data = (dbt.root / path).read_bytes()
+    held = [number for number, frame in enumerate(iter_frames(data, Limits())) if MARK in frame]
+    assert [one["frame_index"]] == held == [at]
+
+
+def test_volumes_have_no_spacing_and_a_window_of_their_frames(dbt, rows):
+    path, _ = dbt.volume()
+    row = rows(dbt).rows[path]
+    assert (row["imager_pixel_spacing_mm"], row["pixel_spacing_mm"]) == (None, None)
+    assert (row["window_center"], row["window_width"]) == ([700], [1100])
 
 
 def test_names_with_a_hyphen_are_found(dbt):
@@ -166,6 +213,26 @@ def test_what_is_not_mapped_survives(dbt, labels):
     dbt.box(key, LEFT, kind="benign")
     kept = json.loads(labels()[path]["extra_json"])
     assert kept["boxes"] == [{"AD": "0", "Subject": key["PatientID"], "VolumeSlices": "3"}]
+
+
+def test_volume_that_the_tables_lack_keeps_its_patient(dbt, rows):
+    listed, key = dbt.volume("lcc")
+    other, _ = dbt.volume("rcc", patient=key["PatientID"], PatientID="x", ViewPosition="CC")
+    dbt.paths["train"].pop()
+    made = rows(dbt)
+    assert made.refused == {}
+    assert made.rows[listed]["patient_id"] == made.rows[other]["patient_id"]
+    assert made.warnings()["images_without_labels"] == made.warnings()["files_not_named"] == 1
+
+
+def test_volume_of_another_ones_name_is_left_out_and_counted(dbt):
+    path, _ = dbt.volume()
+    again = dbt.root / path.replace("manifest-1", "manifest-2")
+    again.parent.mkdir(parents=True)
+    again.write_bytes((dbt.root / path).read_bytes())
+    catalog = BcsDbtSource().catalog(dbt.write())
+    assert [row.path for row in catalog.rows] == [path]
+    assert {one.code: one.count for one in catalog.notices}["files_doubled"] == 1
 
 
 def test_partial_download_is_said(dbt):

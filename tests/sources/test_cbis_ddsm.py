@@ -65,14 +65,64 @@ def test_mask_becomes_a_box_in_every_layout(tmp_path, rows, layout, one_series, 
     assert made.refused == {}
 
 
-@pytest.mark.parametrize("layout", ["series"])
-def test_mask_and_cutout_under_each_others_name_are_told_by_pixels(tmp_path, rows, layout):
-    cbis = Cbis(tmp_path / "cbis", layout)
-    cbis.abnormality(cbis.film(boxes=[BOX]), BOX, swapped=True)
+@pytest.mark.parametrize("described", [True, False])
+@pytest.mark.parametrize("one_series", [True, False])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_mask_and_cutout_under_each_others_name_are_told(
+    tmp_path, rows, layout, one_series, described
+):
+    """By description where one names the mask alone, else by pixels, which is flagged."""
+    cbis = Cbis(tmp_path / "cbis", layout, described)
+    cbis.abnormality(cbis.film(boxes=[BOX]), BOX, one_series=one_series, swapped=True)
+    (row,) = rows(cbis).rows.values()
+    assert [one["coords"] for one in row["annotations"]] == [list(BOX)]
+    told = described and (layout == "jpeg" or (layout == "nbia" and not one_series))
+    nameless = (layout, one_series, described) == ("nbia", False, False)  # then any order is one
+    assert nameless or ("crop_mask_swapped" in row["qc_flags"]) == (not told)
+
+
+@pytest.mark.parametrize("layout", ["series", "jpeg"])
+def test_cutout_alone_is_no_mask(tmp_path, rows, layout):
+    """Of a partial download the mask's series may be lacking: no box is better than a wrong one."""
+    cbis = Cbis(tmp_path / "cbis", layout, described=False)
+    cbis.abnormality(cbis.film(boxes=[BOX]), BOX, one_series=False)
+    cell = cbis.lines["mass", "train"][0]["ROI mask file path"]
+    (folder,) = cbis.root.rglob(cell.split("/")[2])
+    for file in folder.iterdir():
+        file.unlink()
     made = rows(cbis)
     (row,) = made.rows.values()
-    assert [one["coords"] for one in row["annotations"]] == [list(BOX)]
-    assert made.warnings()["crop_mask_swapped"] == 1
+    assert row["annotations"] == []
+    assert made.warnings()["mask_unreadable"] == 1
+
+
+def test_mask_of_another_aspect_is_brought_to_the_image_by_each_axis(cbis, rows):
+    """As Mass-Test_P_00145: 3 times as high, one and a half times as wide."""
+    cbis.abnormality(cbis.film(boxes=[BOX]), (12, 120, 27, 156), shape=(288, 96))
+    (row,) = rows(cbis).rows.values()
+    assert [one["coords"] for one in row["annotations"]] == [marked(row)] == [list(BOX)]
+    assert "mask_resized" in row["qc_flags"]
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_masks_have_8_or_16_bits(cbis, rows, bits):
+    cbis.abnormality(cbis.film(boxes=[BOX]), BOX, bits=bits)
+    (row,) = rows(cbis).rows.values()
+    assert [one["coords"] for one in row["annotations"]] == [marked(row)]
+
+
+def test_tables_in_two_folders_are_all_read(cbis):
+    cbis.abnormality(cbis.film("P_00001", kind="mass"), BOX)
+    cbis.abnormality(cbis.film("P_00002", kind="calc"), BOX)
+    cbis.write()
+    (cbis.root / "csv").mkdir()
+    name = "calc_case_description_train_set.csv"
+    (cbis.root / name).rename(cbis.root / "csv" / name)
+    assert len(CbisDdsmSource().catalog(cbis.root).rows) == 2
+    (cbis.root / name).write_bytes((cbis.root / "csv" / name).read_bytes())
+    again = CbisDdsmSource().catalog(cbis.root)
+    assert [len(row.labels["annotations"]) for row in again.rows] == [1, 1]
+    assert {one.code: one.count for one in again.notices}["tables_doubled"] == 1
 
 
 def test_mask_of_another_size_is_brought_to_the_image(cbis, rows):
@@ -183,6 +233,16 @@ def test_columns_that_are_not_mapped_survive(cbis, labels):
     assert (kept["subtlety"], kept["abnormality id"]) == ("2", "1")
 
 
+def test_cells_of_every_finding_survive_with_or_without_its_mask(cbis, labels):
+    case = cbis.film()
+    raw = {"pathology": "BENIGN_WITHOUT_CALLBACK", "assessment": 2, "breast_density": 0}
+    cbis.abnormality(case, None, number=1, **raw)
+    cbis.abnormality(case, BOX, number=2, pathology="MALIGNANT")
+    one, other = json.loads(labels()["extra_json"])
+    assert {name: one[name] for name in raw} == {name: str(cell) for name, cell in raw.items()}
+    assert (one["mass shape"], other["pathology"]) == ("OVAL", "MALIGNANT")
+
+
 def test_partial_download_is_said(cbis):
     cbis.abnormality(cbis.film("P_00001"), BOX)
     cbis.abnormality(cbis.film("P_00002", file=False), BOX)
@@ -193,7 +253,7 @@ def test_partial_download_is_said(cbis):
     counts = {one.what: (one.expected, one.found) for one in source.verify(cbis.root)}
     assert counts["mass, train: rows"] == (1_318, 2)
     assert counts["full mammograms here"] == (3_103, 1)
-    assert counts["findings with a mask here"] == (3_568, 2)
+    assert counts["findings with a mask or cut-out here"] == (3_568, 2)
 
 
 def test_wrong_folder_and_other_columns_are_one_line(cbis):

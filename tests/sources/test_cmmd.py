@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 from mgray.dicom.pixels import read_display, read_stored
@@ -65,6 +66,29 @@ def test_eight_bits_stay_under_their_own_sigmoid_window(cmmd, rows):
     shown = read_display(row)
     assert shown[0, 60] == 0
     assert shown[48, 5] > 0.5
+
+
+def test_sixteen_bits_stay_under_their_own_window(cmmd, rows):
+    """Two files of the release: never stretched as if they had 8 bits or 12."""
+    path = cmmd.image("D1-0001", "L", bits_stored=16, WindowCenter=32768, WindowWidth=65536)
+    cmmd.lesion("D1-0001", "L")
+    row = rows().rows[path]
+    stored = float(read_stored(row)[48, 5])
+    assert (row["bits_stored"], row["window_center"]) == (16, [32768])
+    assert stored >= 16_000
+    assert read_display(row)[48, 5] == pytest.approx(
+        1 / (1 + np.exp(-4 * (stored - 32768) / 65536)), abs=1e-3
+    )
+    assert read_display(row)[0, 60] == 0
+
+
+def test_patient_that_the_table_lacks_is_the_folders(cmmd, rows):
+    paths = [cmmd.image("D1-0009", side, PatientID="") for side in "LR"]
+    cmmd.lesion("D1-0001", "L")
+    made = rows()
+    one, other = (made.rows[path] for path in paths)
+    assert one["patient_id"] == other["patient_id"] == made.ids.patient("D1-0009")
+    assert made.warnings()["images_without_labels"] == 2
 
 
 def test_patient_is_one_exam_whatever_its_dates(cmmd, rows):

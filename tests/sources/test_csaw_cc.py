@@ -88,10 +88,10 @@ def test_masks_are_no_images(csaw, rows):
 
 
 def test_exams_go_by_year_not_by_the_placeholder_date(csaw, rows):
-    for year in (2008, 2010, "2010.0"):
-        csaw.image(1, "L", exam_year=year)
+    paths = [csaw.image(1, "L", exam_year=year) for year in (2010, 2008, "2010.0", "?")]
     made = rows(csaw)
-    assert (made.manifest.exams, made.manifest.patients) == (2, 1)
+    assert (made.manifest.exams, made.manifest.patients) == (3, 1)
+    assert [made.rows[path]["exam_order"] for path in paths] == [1, 0, 1, None]
 
 
 def test_exam_with_a_view_twice_is_flagged(csaw, rows):
@@ -112,6 +112,33 @@ def test_patient_number_keeps_its_zeros(csaw, labels):
     assert labels(csaw) == {}
     path = csaw.image(42)
     assert labels(csaw)[path]["patient_id"] == "00042"
+
+
+@pytest.mark.parametrize("cell", ["", "0", "1"])
+def test_recall_may_be_missing(csaw, labels, cell):
+    path = csaw.image(1, rad_recall=cell)
+    assert json.loads(labels(csaw)[path]["extra_json"]).get("rad_recall") == (cell or None)
+
+
+def test_file_that_the_table_lacks_keeps_its_woman(csaw, rows):
+    """Else she might be in two splits."""
+    listed, other = csaw.image(1, "L"), csaw.image(1, "R", PatientID="")
+    csaw.lines.pop()
+    made = rows(csaw)
+    assert made.rows[listed]["patient_id"] == made.rows[other]["patient_id"]
+    assert made.rows[other]["cancer"] is None
+    assert made.warnings()["images_without_labels"] == made.warnings()["files_not_named"] == 1
+
+
+def test_files_of_another_ones_name_are_left_out_and_counted(csaw):
+    path = csaw.image(1, "L", box=BOX, **case("Left", 1))
+    for one in (path, path.replace(".dcm", "_mask.png")):
+        again = csaw.root / "zcopy" / one.rpartition("/")[2]
+        again.parent.mkdir(exist_ok=True)
+        again.write_bytes((csaw.root / one).read_bytes())
+    catalog = CsawCcSource().catalog(csaw.write())
+    assert [row.path for row in catalog.rows] == [path]
+    assert {one.code: one.count for one in catalog.notices}["files_doubled"] == 2
 
 
 def test_partial_download_is_said(csaw):

@@ -1,14 +1,17 @@
 import json
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
-from mgray.dicom.pixels import read_display
+from mgray.dicom.limits import Limits
+from mgray.dicom.pixels import read_display, read_stored
 from mgray.errors import ConfigError, NotFoundError
-from mgray.sources.ddsm import DdsmSource, digitiser_of, optical_density
+from mgray.sources.ddsm import DdsmSource
+from mgray.sources.ddsm_density import digitiser_of, optical_density
 from mgray.sources.ddsm_overlay import read_overlay, trace
 from tests.sources.kit import marked
-from tests.sources.mini_ddsm import Ddsm, chain, overlay
+from tests.sources.mini_ddsm import Ddsm, chain, decoder, overlay
 
 BOX = (8, 40, 18, 52)
 
@@ -96,6 +99,87 @@ def test_image_that_is_not_decoded_is_refused(ddsm, rows):
     made = rows()
     assert ([*made.rows], made.refused) == ([good], {bad: "unsupported_syntax"})
     assert made.warnings()["not_decoded"] == 1
+
+
+def test_image_is_decoded_by_the_program_that_is_named(ddsm, rows, ingest_source, tmp_path):
+    """To the pixel as if it had been decoded before, under the same id."""
+    text, case = overlay({"chain": chain(*BOX)}), ddsm.case()
+    path = ddsm.image(case, "LEFT_CC", text, boxes=[BOX], end=".LJPEG")
+    program = decoder(tmp_path / "jpeg")
+    made = ingest_source("ddsm", ddsm.write(), tmp_path / "one", ljpeg_decoder=program)
+    row = made.rows[path]
+    assert (made.refused, "not_decoded" in made.warnings()) == ({}, False)
+    assert [one["coords"] for one in row["annotations"]] == [marked(row)] == [list(BOX)]
+    (ddsm.root / path).unlink()
+    before = ddsm.image(case, "LEFT_CC", text, boxes=[BOX])
+    ddsm.cases[case][1].pop()
+    again = rows().rows[before]
+    assert np.array_equal(read_stored(row), read_stored(again))
+    assert row["image_id"] == again["image_id"]
+
+
+def test_archive_is_left_as_it_was(ddsm, ingest_source, tmp_path):
+    ddsm.image(ddsm.case(), end=".LJPEG")
+    before = {path: path.stat().st_mtime_ns for path in ddsm.write().rglob("*")}
+    program = decoder(tmp_path / "jpeg")
+    ingest_source("ddsm", ddsm.root, tmp_path / "table", ljpeg_decoder=program)
+    assert {path: path.stat().st_mtime_ns for path in ddsm.root.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("does", "reason"),
+    [
+        ("", "corrupt_pixels"),
+        ("raise SystemExit(3)", "corrupt_pixels"),
+        ("open(sys.argv[3] + '.1', 'wb').write(bytes(100))", "header_mismatch"),
+        ("open(sys.argv[3] + '.1', 'wb').write(bytes(10**8))", "header_mismatch"),
+        ("import time; time.sleep(60)", "timeout"),
+    ],
+)
+def test_what_a_decoder_does_wrong_is_a_refusal(ddsm, ingest_source, tmp_path, does, reason):
+    case = ddsm.case()
+    good, bad = ddsm.image(case), ddsm.image(case, "RIGHT_CC", end=".LJPEG")
+    told = {"ljpeg_decoder": decoder(tmp_path / "jpeg", does), "limits": Limits(wall_s=1)}
+    made = ingest_source("ddsm", ddsm.write(), tmp_path / "table", **told)
+    assert ([*made.rows], made.refused) == ([good], {bad: reason})
+
+
+def test_decoder_that_is_none_says_how_to_get_it(ddsm, ingest_source, tmp_path):
+    ddsm.image(ddsm.case(), end=".LJPEG")
+    with pytest.raises(NotFoundError, match=r"no program .* that can be run: build the Stanford"):
+        DdsmSource(tmp_path / "none").catalog(ddsm.write())
+    made = ingest_source("ddsm", ddsm.write(), tmp_path / "table")
+    told = pq.read_table(tmp_path / "table" / "quarantine.parquet").to_pylist()
+    assert [one["detail"].endswith("name it with ljpeg_decoder=PATH") for one in told] == [True]
+    assert made.warnings()["not_decoded"] == 1
+
+
+def test_naming_a_decoder_later_reads_what_was_refused(ddsm, ingest_source, tmp_path):
+    path = ddsm.image(ddsm.case(), end=".LJPEG")
+    first = ingest_source("ddsm", ddsm.write(), tmp_path / "table")
+    program = decoder(tmp_path / "jpeg")
+    second = ingest_source("ddsm", ddsm.root, tmp_path / "table", ljpeg_decoder=program)
+    assert ([*first.refused], [*second.rows], second.refused) == ([path], [path], {})
+
+
+@pytest.mark.parametrize("volume", ["cancers/cancer_01", "normals/normal_01"])
+def test_overlay_that_is_told_of_but_not_here_is_counted_and_no_label(ddsm, volume):
+    case = ddsm.case("B-3024-1", volume)
+    ddsm.image(case, "LEFT_CC", overlay({"chain": chain(*BOX)}), put=False)
+    catalog = DdsmSource().catalog(ddsm.write())
+    assert not {"cancer", "pathology", "label_source"} & catalog.rows[0].labels.keys()
+    assert {one.code: one.count for one in catalog.notices}["overlays_not_here"] == 1
+
+
+def test_what_an_overlay_says_beyond_survives(ddsm, labels):
+    lesions = ["LESION_TYPE CALCIFICATION TYPE PLEOMORPHIC DISTRIBUTION N/A"]
+    found = {"chain": chain(*BOX), "pathology": "UNPROVEN", "lesions": lesions}
+    path = ddsm.image(ddsm.case(), "LEFT_CC", overlay(found))
+    (kept,) = json.loads(labels()[path]["extra_json"])["abnormalities"]
+    assert kept == {
+        "number": 1, "pathology": "UNPROVEN", "subtlety": "3", "cores": ["10 10 2 2 #"],
+        "lesion_types": ["CALCIFICATION TYPE PLEOMORPHIC DISTRIBUTION N/A"],
+    }  # fmt: skip
 
 
 def test_decoded_file_of_another_size_is_refused(ddsm, rows):

@@ -1,9 +1,12 @@
 import json
 
+import pyarrow.parquet as pq
 import pytest
 
 from mgray.errors import ConfigError, NotFoundError
-from mgray.sources.embed import EmbedSource, read_boxes
+from mgray.ingest.worker import ChunkWorker
+from mgray.sources.embed import EmbedSource
+from mgray.sources.embed_boxes import read_boxes
 from tests.sources.kit import breast, marked, put_image, put_table
 from tests.sources.mini_embed import EXAM, LEFT, RIGHT, mirrored, roi
 
@@ -71,6 +74,59 @@ def test_boxes_that_either_hypothesis_allows_follow_the_rule_and_say_so(embed, r
     assert {"frame_undecided", "frame_hypothesis_mirrored"} <= set(row["qc_flags"])
 
 
+def undecided(embed):
+    """A right breast as wide as its image, whose box could be on either side."""
+    return embed.image(EXAM, "R", radius=300, num_roi=1, ROI_coords=roi((10, 40, 20, 50)))
+
+
+def test_undecided_boxes_follow_the_images_of_the_archive_that_decide(embed, rows):
+    """All boxes of this archive are in the stored frame: those of left breasts do not tell."""
+    open_one = undecided(embed)
+    path = embed.image(EXAM, "R", boxes=[RIGHT], num_roi=1, ROI_coords=roi(RIGHT))
+    for _ in range(3):
+        embed.image(EXAM, "L", boxes=[LEFT], num_roi=1, ROI_coords=roi(LEFT))
+    made = rows()
+    row = made.rows[open_one]
+    assert [one["coords"] for one in row["annotations"]] == [[10, 40, 20, 50]]
+    flags = {flag for flag in row["qc_flags"] if flag.startswith("frame")}
+    assert flags == {"frame_by_vote", "frame_against_rule"}
+    assert made.rows[path]["annotations"][0]["coords"] == list(RIGHT)
+    assert made.warnings()["frame_against_rule"] == 2
+    straight, flipped = made.manifest.frames
+    assert (straight.by_rule, straight.straight, straight.followed) == (
+        "straight", 3, "straight",
+    )  # fmt: skip
+    assert (flipped.straight, flipped.undecided, flipped.followed, flipped.told_by) == (
+        1, 1, "straight", "archive",
+    )  # fmt: skip
+
+
+def test_vote_depends_on_the_archive_alone_and_a_rerun_decodes_nothing(
+    embed, ingest_source, tmp_path, monkeypatch
+):
+    """Piece by piece, as at once: a verdict that falls later moves boxes in finished shards."""
+    undecided(embed)
+    told = {"num_roi": 1, "boxes": [RIGHT]}
+    embed.image(EXAM, "R", ROI_coords=roi(mirrored(RIGHT)), **told)
+    grown = tmp_path / "grown"
+    before = ingest_source("embed", embed.write(), grown)
+    for _ in range(2):
+        embed.image(EXAM, "R", ROI_coords=roi(RIGHT), **told)
+    made = ingest_source("embed", embed.write(), grown, images_per_shard=1)
+    at_once = ingest_source("embed", embed.root, tmp_path / "fresh")
+    assert [one.manifest.frames[0].followed for one in (before, made)] == ["flipped", "straight"]
+    assert made.manifest.content_sha256 == at_once.manifest.content_sha256
+    assert made.manifest.warnings == at_once.manifest.warnings
+    assert made.rows == at_once.rows
+    index = pq.read_table(grown / "index.parquet").to_pylist()
+    assert {row["image_id"]: row["annotations"] for row in index} == {
+        row["image_id"]: row["annotations"] for row in made.rows.values()
+    }
+    monkeypatch.setattr(ChunkWorker, "ingest", None)
+    monkeypatch.setattr("tests.sources.conftest.apply_verdict", None)
+    assert ingest_source("embed", embed.root, grown).manifest == made.manifest
+
+
 @pytest.mark.parametrize(
     "text", ["((40, 8, 52, 18),)", "[[[40, 8, 52, 18]]]", "[[(40,8,52,18)],[(40, 8, 52, 18)]]"]
 )
@@ -92,6 +148,67 @@ def test_doubled_boxes_count_once(embed):
     path = embed.image(EXAM, "L", num_roi=1, ROI_coords=roi(LEFT, LEFT), match_level="[['1', '1']]")
     (one,) = embed.labels()[path]["annotations"]
     assert (one["coords"], one["source"]) == (list(LEFT), "embed level 1")
+
+
+@pytest.mark.parametrize(
+    ("levels", "found"),
+    [
+        ("[['1', '2']]", ["embed level 1", "embed level 2"]),
+        ("[['1'], ['2']]", ["embed level 1", "embed level 2"]),
+        ("[2]", ["embed level 2", "embed level 2"]),
+        ("[['1', '2', '1']]", ["embed", "embed"]),
+        ("", ["embed", "embed"]),
+    ],
+)
+def test_match_level_is_of_each_box(embed, levels, found):
+    other = (20, 40, 26, 46)
+    path = embed.image(EXAM, "L", num_roi=2, ROI_coords=roi(LEFT, other), match_level=levels)
+    told = {tuple(one["coords"]): one["source"] for one in embed.labels()[path]["annotations"]}
+    assert told == dict(zip((LEFT, other), found, strict=True))
+    notices = {one.code: one.count for one in EmbedSource().catalog(embed.root).notices}
+    assert notices["levels_unclear"] == (found == ["embed"] * 2 and levels != "")
+
+
+def test_doubled_box_has_the_better_level(embed):
+    path = embed.image(EXAM, "L", ROI_coords=roi(LEFT, LEFT), match_level="[['2'], ['1']]")
+    assert [one["source"] for one in embed.labels()[path]["annotations"]] == ["embed level 1"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [("cview", "synthetic_2d"), ("C-view", "synthetic_2d"), ("2D", "ffdm"), ("3D", "dbt")],
+)
+def test_kind_is_told_in_either_spelling(embed, kind, found):
+    path = embed.image(EXAM, "L", kind)
+    assert embed.labels()[path]["image_kind"] == found
+
+
+def test_reduced_tables_are_read_where_the_full_ones_are_not_here(embed):
+    path = embed.image(EXAM, "L")
+    embed.finding(EXAM, "L", asses="B")
+    (row,) = EmbedSource().catalog(embed.write("_reduced")).rows
+    assert (row.path, row.labels["birads"]) == (path, 2)
+    embed.clinical[0]["asses"] = "S"
+    assert embed.labels()[path]["birads"] == 4
+
+
+@pytest.mark.parametrize("server", ["/mnt/NAS2/mammo/anon_dicom/", "/mnt/NAS3/mammo/anon_dicom/"])
+def test_any_server_is_replaced(embed, server):
+    path = embed.image(EXAM, "L")
+    cell = embed.metadata[0]["anon_dicom_path"]
+    embed.metadata[0]["anon_dicom_path"] = server + cell[cell.index("cohort_1") :]
+    assert [*embed.labels()] == [path]
+
+
+@pytest.mark.parametrize("word", ["", "B", "left?"])
+def test_image_without_a_side_is_counted_and_takes_the_headers(embed, rows, word):
+    path = embed.image(EXAM, "R")
+    embed.metadata[0]["ImageLateralityFinal"] = word
+    embed.finding(EXAM, "R", asses="S", path_severity="0")
+    made = rows()
+    row = made.rows[path]
+    assert (row["laterality"], row["laterality_source"], row["cancer"]) == ("R", "tag", None)
+    assert made.warnings()["side_not_told"] == 1
 
 
 @pytest.mark.parametrize(
@@ -139,6 +256,24 @@ def test_repeated_views_without_time_stay_ambiguous(embed, rows):
     assert made.manifest.pairs == 0
 
 
+@pytest.mark.parametrize("kind", ["2D", "cview"])
+def test_views_of_one_kind_that_repeat_are_flagged(embed, rows, kind):
+    twice = [embed.image(EXAM, "L", kind) for _ in range(2)]
+    once = embed.image(EXAM, "R", kind)
+    made = rows()
+    found = ["dup_view" in made.rows[path]["qc_flags"] for path in [*twice, once]]
+    assert found == [True, True, False]
+    assert (made.warnings()["dup_view"], made.manifest.pairs) == (2, 0)
+
+
+def test_file_that_the_metadata_lack_keeps_its_patient(embed, rows):
+    listed, other = (embed.image(EXAM, side, PatientID="") for side in "LR")
+    embed.metadata.pop()
+    made = rows()
+    assert made.rows[listed]["patient_id"] == made.rows[other]["patient_id"]
+    assert made.warnings()["images_without_labels"] == made.warnings()["files_not_named"] == 1
+
+
 def test_file_that_the_metadata_lack_is_kept_unpaired(embed, rows):
     embed.image(EXAM, "L")
     put_image(embed.root / "images/cohort_1/x/y/z/new.dcm", breast(), SOPInstanceUID="1.9")
@@ -153,6 +288,19 @@ def test_columns_that_are_not_mapped_survive(embed, rows):
     kept = json.loads(rows().rows[path]["extra_json"])
     assert kept["metadata"]["ProtocolName"] == "L CC ComboHD"
     assert kept["clinical"][0]["ETHNICITY_DESC"] == "Caucasian or White"
+
+
+def test_raw_cells_of_findings_survive(embed):
+    """Also of the breast that no finding names, and of a biopsy that another finding tells."""
+    left, right = (embed.image(EXAM, side) for side in "LR")
+    embed.finding(EXAM, "L", tissueden="5.0", path_severity="0", bside="R", path_group="1")
+    told = embed.labels()
+    for path in (left, right):
+        (one,) = json.loads(told[path]["extra_json"])["clinical"]
+        assert (one["side"], one["tissueden"], one["path_group"]) == ("L", "5.0", "1")
+        assert one["path_severity"] == "0"  # under its column's name: releases number otherwise
+    embed.clinical[0]["bside"] = "L"
+    assert json.loads(embed.labels()[right]["extra_json"])["clinical"][0]["side"] == "L"
 
 
 def test_verify_counts_against_the_release(embed):

@@ -114,6 +114,39 @@ def test_pathology_of_a_later_exam_answers_a_screen(embed, asses, day, severity,
     assert told.get("label_source") == (found and "followup")
 
 
+@pytest.mark.parametrize(
+    ("asses", "severity", "days"), [("S", "0", 0), ("A", None, 89), ("N", None, None)]
+)
+def test_days_to_the_outcome_are_those_to_the_exam_that_tells_it(embed, asses, severity, days):
+    """Of two later biopsies as bad the first counts; benign ones answer no negative screen."""
+    path = embed.image(EXAM, "L")
+    embed.finding(EXAM, "L", asses=asses, path_severity=severity or "")
+    for day, proven in (("2013-07-01", "5"), ("2013-08-01", "4"), ("2013-09-01", "4")):
+        embed.finding(LATER, "L", empi_anon=EXAM[:8], study_date_anon=day, path_severity=proven)
+    assert embed.labels()[path].get("outcome_time_days") == days
+
+
+def test_days_to_a_cancer_of_an_unnamed_breast_are_told(embed):
+    path = embed.image(EXAM, "R")
+    embed.finding(EXAM, "L")
+    told = {"study_date_anon": "2013-05-14", "path_severity": "1"}
+    embed.finding(LATER, "R", empi_anon=EXAM[:8], **told)
+    assert embed.labels()[path]["outcome_time_days"] == 10
+
+
+def test_exams_of_a_patient_are_ordered_by_date_though_their_images_are_not_here(embed):
+    late = embed.image(EXAM, "L")
+    other = embed.image("3000000000000003", "L")
+    undated = embed.image("4000000000000004", "L")
+    embed.finding(EXAM, "L")
+    embed.finding(LATER, "L", empi_anon=EXAM[:8], study_date_anon="2012-02-03")
+    embed.finding("3000000000000003", "L")
+    embed.finding("4000000000000004", "L", study_date_anon="?")
+    told = embed.labels()
+    assert (told[late]["exam_order"], told[other]["exam_order"]) == (1, 0)
+    assert "exam_order" not in told[undated]
+
+
 @pytest.mark.parametrize("asses", ["N", "A"])
 def test_pathology_of_a_later_exam_is_not_its_boxes(embed, asses):
     path = embed.image(EXAM, "L", num_roi=1, ROI_coords=roi(LEFT))
@@ -205,6 +238,10 @@ def test_exams_without_a_patient_do_not_answer_each_other(embed):
     ("cells", "found"),
     [
         ({"massshape": "O"}, ["mass"]),
+        ({"massshape": "D"}, ["mass"]),
+        ({"massshape": "L"}, ["mass"]),
+        ({"massmargin": "I"}, ["mass"]),
+        ({"calcdistri": "G"}, ["calcification"]),
         ({"massdens": "0"}, []),
         ({"massdens": "="}, ["mass"]),
         ({"massshape": "T"}, ["asymmetry"]),

@@ -1,28 +1,12 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from mgray.sources.frames import FRAMES, flip_box, flip_points, place
+from mgray.sources.frames import place
 
 SIZE = {"rows": 100, "columns": 60}
-RIGHT_BREAST = {**SIZE, "breast_box": [30, 0, 60, 100], "laterality": "R", "view": "CC"}
-LEFT_BREAST = {**SIZE, "breast_box": [0, 0, 30, 100], "laterality": "L", "view": "CC"}
-edge = st.floats(-50, 150)
 
 
 def one(frame, *coords, **more):
     return {"coords": [float(edge) for edge in coords], "source_frame": frame, **more}
-
-
-@given(st.lists(edge, min_size=4, max_size=4), st.booleans(), st.booleans())
-def test_flipping_twice_changes_nothing(box, across, down):
-    twice = flip_box(flip_box(box, (across, down), SIZE), (across, down), SIZE)
-    assert twice == pytest.approx(box)
-
-
-def test_half_open_edges_mirror_in_the_width():
-    assert flip_box([10.0, 20.0, 15.0, 30.0], (True, False), SIZE) == [45, 20, 50, 30]
-    assert flip_points([10.0, 20.0], (False, True), SIZE) == [10, 80]
 
 
 def test_boxes_of_the_dicom_frame_stay():
@@ -35,47 +19,31 @@ def test_bottom_left_counts_rows_upwards():
     assert (placed["coords"], flags) == ([10, 70, 15, 80], set())
 
 
-def test_outline_moves_with_its_box():
-    ((placed,), _) = place([one("bottom_left", 0, 0, 9, 9, outline=[1.0, 2.0, 3.0, 4.0])], SIZE)
-    assert placed["outline"] == [1, 98, 3, 96]
+def test_boxes_of_an_open_frame_go_where_the_pixels_say():
+    columns = {**SIZE, "breast_box": [30, 0, 60, 100], "laterality": "R", "view": "CC"}
+    boxes = [one("embed_face_right", 40, 1, 50, 9), one("embed_face_right", 42, 1, 50, 9)]
+    placed, flags = place(boxes, columns)
+    assert [box["coords"][0] for box in placed] == [40, 42]
+    assert flags == {"frame_against_rule"}
+
+
+def test_image_without_boxes_is_told_to_be_turned():
+    columns = {**SIZE, "laterality": "L", "pixels_face": "left"}
+    assert place([], columns, "duke_upright") == ([], {"orient_rotated"})
+    assert place([], columns | {"pixels_face": "unknown"}, "duke_upright") == ([], set())
+    assert place([], columns) == ([], set())
 
 
 @pytest.mark.parametrize(
-    ("columns", "mirrored"),
+    ("side", "face", "coords", "flags"),
     [
-        ({"patient_orientation": ["P", "L"], "view": "CC", "laterality": "L"}, True),
-        ({"patient_orientation": ["A", "R"], "view": "CC", "laterality": "R"}, False),
-        ({"patient_orientation": None, "view": "MLO", "laterality": "R"}, True),
-        ({"patient_orientation": None, "view": "XCCL", "laterality": "R"}, False),
+        ("L", "right", [1, 2, 3, 4], set()),
+        ("L", "left", [57, 96, 59, 98], {"orient_rotated"}),
+        ("R", "right", [57, 96, 59, 98], {"orient_rotated"}),
+        ("R", "unknown", [1, 2, 3, 4], {"frame_undecided"}),
     ],
 )
-def test_embed_rule_is_that_of_its_png_writer(columns, mirrored):
-    flips, flags = FRAMES["embed_face_right"]([[1.0, 1.0, 2.0, 2.0]], {**SIZE, **columns})
-    assert flips == (mirrored, False)
-    assert flags == {"frame_undecided", *(["frame_hypothesis_mirrored"] if mirrored else [])}
-
-
-def test_embed_believes_the_pixels():
-    flips, flags = FRAMES["embed_face_right"]([[40.0, 1.0, 50.0, 9.0]], RIGHT_BREAST)
-    assert (flips, flags) == ((False, False), {"frame_against_rule"})
-    flips, flags = FRAMES["embed_face_right"]([[40.0, 1.0, 50.0, 9.0]], LEFT_BREAST)
-    assert (flips, flags) == ((True, False), {"frame_against_rule", "frame_hypothesis_mirrored"})
-
-
-def test_embed_decides_for_all_boxes_of_an_image_together():
-    boxes = [[1.0, 1.0, 9.0, 9.0], [2.0, 1.0, 9.0, 9.0], [40.0, 1.0, 50.0, 9.0]]
-    assert FRAMES["embed_face_right"](boxes, RIGHT_BREAST)[0] == (True, False)
-
-
-@pytest.mark.parametrize(
-    ("side", "face", "flips", "flags"),
-    [
-        ("L", "right", (False, False), set()),
-        ("L", "left", (True, True), {"orient_rotated"}),
-        ("R", "right", (True, True), {"orient_rotated"}),
-        ("R", "unknown", (False, False), {"frame_undecided"}),
-    ],
-)
-def test_duke_volume_is_turned_where_its_pixels_belie_its_name(side, face, flips, flags):
-    found = FRAMES["duke_upright"]([], {**SIZE, "laterality": side, "pixels_face": face})
-    assert found == (flips, flags)
+def test_duke_volume_is_turned_where_its_pixels_belie_its_name(side, face, coords, flags):
+    columns = {**SIZE, "laterality": side, "pixels_face": face}
+    ((placed,), found) = place([one("duke_upright", 1, 2, 3, 4)], columns)
+    assert (placed["coords"], found) == (coords, flags)

@@ -79,12 +79,50 @@ def test_names_of_regions_are_translated_or_kept(inbreast, labels):
     assert found == ["mass", "calcification_cluster", "calcification", "spiculated_region"]
 
 
-def test_pectoral_muscle_is_no_finding(inbreast, labels):
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize("folder", ["PectoralMuscle", "Pectoral Muscle/22678622", "AllXML/muscles"])
+def test_pectoral_muscle_in_its_own_file_is_no_finding(inbreast, labels, folder, listed):
     path = inbreast.image(regions=[("Mass", corners(*BOX))])
-    source = inbreast.root / "AllXML" / "22678622.xml"
-    (inbreast.root / "PectoralMuscle").mkdir()
-    (inbreast.root / "PectoralMuscle" / "22678622_muscle.xml").write_bytes(source.read_bytes())
-    assert len(labels()[path]["annotations"]) == 1
+    inbreast.muscle(22678622, folder, listed)
+    assert [one["coords"] for one in labels()[path]["annotations"]] == [list(BOX)]
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_pectoral_muscle_among_the_findings_is_left_out_and_counted(inbreast, listed):
+    inbreast.image()
+    inbreast.muscle(22678622, "AllXML", listed)
+    catalog = InbreastSource().catalog(inbreast.write())
+    assert "annotations" not in catalog.rows[0].labels
+    notices = {one.code: one.count for one in catalog.notices}
+    assert (notices["muscles_left_out"], notices["xml_unreadable"]) == (1, 0)
+
+
+def test_points_and_measures_of_regions_survive(inbreast, labels):
+    points = [(10.5, 20.0), (11.0, 20.0)]
+    path = inbreast.image(regions=[("Mass", corners(*BOX)), ("Calcification", points)])
+    contour, point = json.loads(labels()[path]["extra_json"])["regions"]
+    assert (contour["Area"], contour["IndexInImage"], "Point_px" in contour) == (0.25, 0, False)
+    assert point["Point_px"] == ["(10.5, 20.0)", "(11.0, 20.0)"]
+
+
+def test_file_of_another_ones_name_is_left_out_and_counted(inbreast):
+    path = inbreast.image()
+    again = inbreast.root / "Copy" / path.rpartition("/")[2]
+    again.parent.mkdir()
+    again.write_bytes((inbreast.root / path).read_bytes())
+    catalog = InbreastSource().catalog(inbreast.write())
+    assert [row.path for row in catalog.rows] == [path]
+    assert {one.code: one.count for one in catalog.notices}["files_doubled"] == 1
+
+
+def test_file_that_the_table_lacks_keeps_its_patient(inbreast, rows):
+    """Else a woman might be in two splits."""
+    listed, other = (inbreast.image(side, patient="aa11") for side in "LR")
+    inbreast.lines.pop()
+    made = rows()
+    assert made.rows[listed]["patient_id"] == made.rows[other]["patient_id"]
+    assert made.warnings()["images_without_labels"] == 1
+    assert made.rows[other]["pair_role"] == "none"
 
 
 def test_damaged_contours_are_counted(inbreast):
@@ -115,7 +153,8 @@ def test_csv_with_semicolons_says_the_same(inbreast, labels):
     (row,) = InbreastSource().catalog(inbreast.root).rows
     same = ("birads", "cancer", "view", "laterality", "patient_id", "exam_id", "density")
     assert {name: row.labels[name] for name in same} == {name: from_xls[name] for name in same}
-    assert json.loads(row.labels["extra_json"])["Findings Notes (in Portuguese)"] == "nódulo"
+    assert json.loads(from_xls["extra_json"])["Findings Notes (in Portuguese)"] == "nódulo"
+    assert json.loads(row.labels["extra_json"])["Patient age"] == "removed"
 
 
 def test_ml_in_the_name_means_mlo(inbreast, rows):

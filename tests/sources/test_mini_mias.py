@@ -79,15 +79,44 @@ def test_abnormality_without_place_has_no_box(mias, row):
     mias.image(216, row)
     catalog = MiniMiasSource().catalog(mias.write())
     assert "annotations" not in catalog.rows[0].labels
-    assert catalog.rows[0].labels["label_source"] == "pathology"
+    assert catalog.rows[0].labels["cancer"] == int(" M" in row)
     assert {one.code: one.count for one in catalog.notices}["findings_without_place"] == 1
 
 
 def test_normal_is_the_readers_word(mias, labels):
     path = mias.image(3, "D NORM")
     told = labels()[path]
-    assert (told["cancer"], told["label_source"]) == (0, "registry")
-    assert "pathology" not in told
+    assert told["cancer"] == 0
+    assert not {"pathology", "label_source"} & told.keys()
+
+
+def test_nobody_says_what_severity_rests_on(mias, labels):
+    path = mias.image(2, ROW)
+    told = labels()[path]
+    assert (told["pathology"], told["cancer"]) == ("benign", 0)
+    assert "label_source" not in told
+
+
+def test_severity_and_note_survive(mias, labels):
+    path = mias.image(216, "D CALC M *NOTE 3*")
+    kept = {"kind": "CALC", "note": "*NOTE 3*", "severity": "M", "tissue": "D"}
+    assert json.loads(labels()[path]["extra_json"]) == [kept]
+
+
+def test_picture_of_another_ones_name_is_left_out_and_counted(mias):
+    path = mias.image(2)
+    (mias.root / "copy").mkdir()
+    (mias.root / "copy" / path).write_bytes((mias.root / path).read_bytes())
+    catalog = MiniMiasSource().catalog(mias.write())
+    assert len(catalog.rows) == 1
+    assert {one.code: one.count for one in catalog.notices}["files_doubled"] == 1
+
+
+@pytest.mark.parametrize("row", ["H CIRC B 240 684 40", "G LUMP B 240 684 40", "G", ""])
+def test_row_that_is_no_prose_and_no_row_names_its_line(mias, labels, row):
+    mias.image(2, row)
+    with pytest.raises(ConfigError, match=r"line 13 of Info\.txt: expected mdb and a number"):
+        labels()
 
 
 def test_tissue_is_no_birads_density(mias, labels):

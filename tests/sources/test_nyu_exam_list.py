@@ -10,7 +10,7 @@ from mgray.sources.nyu_exam_list import NyuExamListSource
 from tests.sources.kit import MARK
 from tests.sources.mini_nyu import Nyu
 
-BOX = (8, 40, 18, 52)
+BOX, OTHER = (8, 40, 18, 52), (4, 30, 12, 40)
 LABEL = {"benign": 1, "malignant": 1, "unknown": 0, "left_benign": 1, "right_benign": 0,
          "left_malignant": 1, "right_malignant": 0}  # fmt: skip
 
@@ -84,14 +84,82 @@ def test_masks_become_boxes(nyu, rows):
 
 def test_mirrored_exams_are_kept_as_stored(nyu, rows):
     nyu.exam(flip="YES")
-    faces = {row["laterality"]: row["pixels_face"] for row in rows().rows.values()}
-    assert faces == {"L": "left", "R": "right"}
+    found = rows().rows.values()
+    assert {row["laterality"]: row["pixels_face"] for row in found} == {"L": "left", "R": "right"}
+    assert not any("laterality_tag_vs_pixels" in row["qc_flags"] for row in found)
+
+
+def test_exam_that_is_not_mirrored_as_its_list_says_is_flagged(nyu, rows):
+    nyu.exam(flip="YES")["horizontal_flip"] = "NO"
+    assert all("laterality_tag_vs_pixels" in row["qc_flags"] for row in rows().rows.values())
 
 
 def test_window_before_cropping_survives(nyu, rows):
     nyu.exam(window_location={"L-CC": [(np.int64(1), 2, 3, 4)]})
     row = rows().rows["images/0_L_CC.png"]
     assert json.loads(row["extra_json"])["window_location"] == {"L-CC": [[1, 2, 3, 4]]}
+
+
+def test_every_image_of_a_view_has_its_own_mask(nyu, rows):
+    """Lists of masks are as long as those of images, empty where an image has none."""
+    exam = nyu.exam({"L-CC": ("malignant", BOX)})
+    nyu.put("images/again.png", "right", OTHER)
+    nyu.put_mask("again_malignant", OTHER)
+    exam["L-CC"].insert(0, "again")
+    exam["L-CC_malignant_seg"].insert(0, "again_malignant")
+    nyu.put("images/third.png", "right")
+    exam["L-CC"].append("third")
+    exam["L-CC_malignant_seg"].append("")
+    made = rows().rows
+    told = {
+        stem: [one["coords"] for one in made[f"images/{stem}.png"]["annotations"]]
+        for stem in ("again", "0_L_CC", "third")
+    }
+    assert told == {"again": [list(OTHER)], "0_L_CC": [list(BOX)], "third": []}
+    assert all("dup_view" not in row["qc_flags"] for row in made.values())
+
+
+def test_list_after_cropping_is_read_and_what_it_adds_survives(nyu, rows):
+    per_view = {
+        "rightmost_points": {"L-CC": [((1, 2), 3)]},
+        "bottommost_points": {"L-CC": [4]},
+        "distance_from_starting_side": {"L-CC": [0]},
+        "best_center": {"L-CC": [(5, 6)]},
+    }
+    nyu.exam(**per_view)
+    nyu.write()
+    before = nyu.root / "exam_list_before_cropping.pkl"
+    before.rename(nyu.root / "exam_list_after_cropping.pkl")
+    (one, *_) = NyuExamListSource().catalog(nyu.root).rows
+    kept = json.loads(one.labels["extra_json"])
+    assert kept["best_center"] == {"L-CC": [[5, 6]]}
+    assert kept.keys() >= per_view.keys()
+
+
+def test_stem_of_two_views_is_one_image_and_counted(nyu, rows):
+    exam = nyu.exam()
+    exam["R-CC"] = exam["L-CC"]
+    made = rows()
+    assert made.rows["images/0_L_CC.png"]["laterality"] == "L"
+    assert (len(made.rows), made.warnings()["stems_doubled"]) == (3, 1)
+    assert made.warnings()["files_not_named"] == 1
+
+
+def test_picture_of_another_ones_name_is_left_out_and_counted(nyu):
+    nyu.exam()
+    nyu.put("copy/images/0_L_CC.png", "right")
+    catalog = NyuExamListSource().catalog(nyu.write())
+    assert len(catalog.rows) == 4
+    assert {one.code: one.count for one in catalog.notices}["files_doubled"] == 1
+
+
+@pytest.mark.parametrize(("exams", "said"), [(1, 0), (3, 3)])
+def test_exams_count_as_patients_and_that_is_said(nyu, rows, exams, said):
+    for _ in range(exams):
+        nyu.exam()
+    made = rows()
+    assert made.manifest.patients == exams
+    assert made.warnings().get("exams_as_patients", 0) == said
 
 
 def test_partial_download_is_said(nyu):

@@ -1,10 +1,12 @@
 import json
 
+import numpy as np
 import pytest
 
+from mgray.dicom.pixels import read_display
 from mgray.errors import ConfigError, NotFoundError
 from mgray.sources.omi_db import OmiDbSource
-from tests.sources.kit import marked
+from tests.sources.kit import MARK, TISSUE, marked, put_image
 from tests.sources.mini_omi import Omi, mark
 
 BOX = (8, 40, 18, 52)
@@ -13,6 +15,14 @@ BOX = (8, 40, 18, 52)
 @pytest.fixture
 def omi(tmp_path):
     return Omi(tmp_path / "omi")
+
+
+def low_breast():
+    """A breast in the lower third, marked at rows 70 to 80."""
+    pixels = np.zeros((96, 64), np.uint16)
+    pixels[60:, :40] = TISSUE
+    pixels[70:80, 8:20] = MARK
+    return pixels
 
 
 @pytest.fixture
@@ -37,15 +47,8 @@ def test_corners_come_in_any_order(omi, rows):
 
 def test_frame_is_told_by_the_pixels_where_they_can(omi, rows):
     """The breast lies low: a box given from the bottom is outside it if read from the top."""
-    import numpy as np
-
-    from tests.sources.kit import MARK, TISSUE, put_image
-
-    pixels = np.zeros((96, 64), np.uint16)
-    pixels[60:, :40] = TISSUE
-    pixels[70:80, 8:20] = MARK
     path = omi.image(marks=[mark(8, 96 - 80, 20, 96 - 70)])
-    put_image(omi.root / path, pixels, SOPInstanceUID="1.2.4.1")
+    put_image(omi.root / path, low_breast(), SOPInstanceUID="1.2.4.1")
     row = rows(omi).rows[path]
     assert [one["coords"] for one in row["annotations"]] == [marked(row)] == [[8, 70, 20, 80]]
     assert "frame_against_rule" in row["qc_flags"]
@@ -56,6 +59,17 @@ def test_frame_that_pixels_do_not_tell_is_the_top_and_flagged(omi, rows):
     row = rows(omi).rows[path]
     assert row["annotations"][0]["coords"] == marked(row)
     assert "frame_undecided" in row["qc_flags"]
+
+
+def test_frame_that_pixels_do_not_tell_is_that_of_the_other_images(omi, rows):
+    """One breast lies low and tells that boxes count from the bottom; so they do in the other."""
+    undecided = omi.image(marks=[mark(8, 10, 18, 22)], radius=300)
+    low = omi.image(marks=[mark(8, 96 - 80, 20, 96 - 70)])
+    put_image(omi.root / low, low_breast(), SOPInstanceUID="1.2.4.2")
+    made = rows(omi)
+    assert made.rows[undecided]["annotations"][0]["coords"] == [8, 74, 18, 86]
+    assert "frame_by_vote" in made.rows[undecided]["qc_flags"]
+    assert [one.told_by for one in made.manifest.frames] == ["archive"]
 
 
 def test_labels_go_by_the_side_in_the_header(omi, rows):
@@ -126,6 +140,35 @@ def test_lesion_of_one_number_on_both_sides_names_no_box(omi, rows):
     assert made.warnings()["lesions_ambiguous"] == 2
 
 
+def test_days_to_the_outcome_are_those_to_the_first_event_that_proves_it(omi, rows):
+    left, right = (omi.image(side=side) for side in "LR")
+    for event, side, lesion, opinion, day in (
+        ("BIOPSYFINE", "L", "1", "C2", "2012-01-06"),
+        ("BIOPSYWIDE", "L", "1", "B5", "2012-01-25"),
+        ("SURGERY", "L", "1", "H5", "2012-02-25"),
+        ("SURGERY", "R", "2", "H2", None),
+    ):
+        omi.opinion(event, side, lesion, opinion, day=day)
+    made = rows(omi).rows
+    assert [made[path]["outcome_time_days"] for path in (left, right)] == [20, None]
+
+
+def test_opinion_of_a_side_is_dated_by_its_event(omi, rows):
+    path = omi.image()
+    omi.side_opinion("SURGERY", "L", "Malignant")
+    omi.nbss["optm1"]["7"]["SURGERY"]["dateperformed"] = "2012-01-15"
+    assert rows(omi).rows[path]["outcome_time_days"] == 10
+
+
+def test_exams_of_a_client_are_ordered_by_date(omi, rows):
+    late, early = (omi.image(episode=name, day=day) for name, day in
+                   (("7", "2012-01-05"), ("8", "2009-01-05")))  # fmt: skip
+    omi.image(episode="9", day=None)
+    made = rows(omi).rows
+    assert [made[path]["exam_order"] for path in (late, early)] == [1, 0]
+    assert sorted(row["exam_order"] is None for row in made.values()) == [False, False, True]
+
+
 def test_opinion_of_the_lesion_itself_is_no_pathology(omi, rows):
     path = omi.image()
     omi.opinion("LESION", "L", "1", "B5")
@@ -176,6 +219,54 @@ def test_what_is_not_mapped_survives(omi, rows):
     kept = json.loads(rows(omi).rows[path]["extra_json"])
     assert kept["marks"][0]["Conspicuity"] == "Subtle"
     assert (kept["episode"]["EpisodeType"], kept["study"]["StudyDate"]) == ("R", "2012-01-05")
+    assert kept["client"] == {"ClientID": "optm1"}
+
+
+@pytest.mark.parametrize("event", ["SCREENING", "ASSESSMENT", "BIOPSYWIDE", "SURGERY", "CLINICAL"])
+def test_events_of_the_episode_survive_whole(omi, rows, event):
+    path = omi.image()
+    omi.opinion(event, "L", "1", "B2")
+    omi.nbss["optm1"]["7"][event]["L"]["1"]["TumourSize"] = "12"
+    kept = json.loads(rows(omi).rows[path]["extra_json"])["episode"]
+    assert kept[event]["L"]["1"] == {"Opinion": "B2", "TumourSize": "12"}
+
+
+def test_interval_cancer_is_of_its_own_episode_not_of_the_screen_before(omi, rows):
+    screen, later = omi.image(episode="7"), omi.image(episode="8")
+    omi.opinion("SCREENING", "L", "1", "ON", episode="7")
+    omi.opinion("SURGERY", "L", "1", "H5", episode="8")
+    omi.nbss["optm1"]["8"]["EpisodeType"] = "CI"
+    made = rows(omi).rows
+    assert [made[path]["cancer"] for path in (screen, later)] == [None, 1]
+    assert json.loads(made[later]["extra_json"])["episode"]["EpisodeType"] == "CI"
+
+
+@pytest.mark.parametrize("status", ["M", "B", "N", "CI"])
+def test_status_of_the_client_is_no_label(omi, rows, status):
+    path = omi.image()
+    omi.opinion("CLINICAL", "L", "1", "P1")
+    omi.nbss["optm1"]["Classification"] = status
+    row = rows(omi).rows[path]
+    assert (row["cancer"], row["pathology"], row["label_source"]) == (None, None, None)
+    assert json.loads(row["extra_json"])["client"]["Classification"] == status
+
+
+def test_padding_of_the_header_is_black_under_a_window_that_would_show_it(omi, rows):
+    window = {"WindowCenter": 100, "WindowWidth": 2000, "VOILUTFunction": "SIGMOID"}
+    padded, plain = omi.image(**window), omi.image(side="R", PixelPaddingValue=None, **window)
+    made = rows(omi).rows
+    assert made[padded]["pixel_padding_value"] == 0
+    assert (read_display(made[padded])[0, 60], read_display(made[plain])[0, 3] > 0.1) == (0, True)
+
+
+def test_file_that_no_imagedb_names_keeps_its_client(omi, rows):
+    listed, other = omi.image(side="L"), omi.image(side="R", PatientID="")
+    series = omi.imagedb["optm1"]["STUDIES"]["1.2.7"]["1.2.3"]
+    series.pop(other.rpartition("/")[2].removesuffix(".dcm"))
+    made = rows(omi)
+    one, more = made.rows[listed], made.rows[other]
+    assert (one["patient_id"], one["exam_id"]) == (more["patient_id"], more["exam_id"])
+    assert made.warnings()["images_without_labels"] == made.warnings()["files_not_named"] == 1
 
 
 def test_partial_download_is_said(omi):

@@ -2,17 +2,23 @@ import json
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 
 from mgray.data.table import INDEX_COLUMNS
+from mgray.dicom.pixels import read_display, read_stored
 from mgray.errors import ConfigError, NotFoundError
 from mgray.sources.rsna import RsnaSource
-from tests.sources.kit import breast, put_table
+from tests.sources.kit import breast, put_image, put_table
 from tests.sources.mini_rsna import Rsna
 
 
 @pytest.fixture
 def rsna(tmp_path):
     return Rsna(tmp_path / "rsna")
+
+
+def read_raw(path):
+    return dcmread(path).pixel_array
 
 
 @pytest.fixture
@@ -31,7 +37,7 @@ def test_labels_of_a_breast_stand_on_each_of_its_images(rsna, rows):
     made = rows().rows
     assert [made[path]["cancer"] for path in [*paths, other]] == [1, 1, 0]
     told = {(row["label_source"], row["label_level"], row["licence_tag"]) for row in made.values()}
-    assert told == {("registry", "breast", "RSNA")}
+    assert told == {(None, "breast", "RSNA")}
 
 
 def test_cancer_is_not_turned_into_pathology_or_birads(rsna, labels):
@@ -70,8 +76,30 @@ def test_side_of_the_table_wins_over_the_header(rsna, rows):
         "table",
         "left",
     )
-    assert "laterality_tag_vs_pixels" in row["qc_flags"]
+    assert "laterality_tag_vs_pixels" not in row["qc_flags"]
     assert made.warnings()["laterality_contradicted"] == 1
+
+
+@pytest.mark.parametrize("header", ["R", "L", None])
+def test_side_of_the_table_is_checked_against_the_pixels(rsna, rows, header):
+    path = rsna.image(1, "L", face="left", ImageLaterality=header)
+    made = rows()
+    assert "laterality_tag_vs_pixels" in made.rows[path]["qc_flags"]
+    assert made.warnings()["laterality_tag_vs_pixels"] == 1
+
+
+def test_sign_of_machine_21_proves_nothing_but_bright_air_does(rsna, rows):
+    """It writes +1, which says that air is bright, beside MONOCHROME2."""
+    told = {"PhotometricInterpretation": "MONOCHROME2", "PixelIntensityRelationshipSign": 1}
+    dark = rsna.image(1, "L", machine_id=21, **told)
+    bright = rsna.image(2, "L", machine_id=21, **told)
+    negative = 4095 - breast("right", seed=9)
+    put_image(rsna.root / bright, negative, SOPInstanceUID="1.2.9", **told)
+    made = rows()
+    assert {row["pixel_intensity_relationship_sign"] for row in made.rows.values()} == {1}
+    assert "polarity_suspect" not in made.rows[dark]["qc_flags"]
+    assert "polarity_suspect" in made.rows[bright]["qc_flags"]
+    assert made.warnings()["polarity_suspect"] == 1
 
 
 def test_repeated_views_are_flagged_not_indexed(rsna, rows):
@@ -102,11 +130,68 @@ def test_odd_views_are_kept(rsna, rows):
     assert rows().rows[path]["view"] == "AT"
 
 
+def test_inverted_images_are_shown_the_right_way_round(rsna, rows):
+    """9,337 images store air as high: shown, they are as the others, to the grey level."""
+    path = rsna.image(1, "L", PhotometricInterpretation="MONOCHROME1")
+    plain = rsna.image(2, "L")
+    put_image(rsna.root / plain, np.uint16(4095) - read_raw(rsna.root / path), SOPInstanceUID="1.4")
+    made = rows().rows
+    assert np.array_equal(read_display(made[path]), read_display(made[plain]))
+    assert made[path]["breast_box"] == made[plain]["breast_box"]
+    assert made[path]["pixels_face"] == "right"
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_sign_of_the_intensity_turns_nothing(rsna, rows, sign):
+    """Machine 21 says +1 with MONOCHROME2; high is bright there as everywhere."""
+    path = rsna.image(1, "L", machine_id=21, PixelIntensityRelationshipSign=sign)
+    shown = read_display(rows().rows[path])
+    assert shown[48, 5] > shown[48, 60] == 0
+
+
+@pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
+def test_window_and_function_are_each_files_own(rsna, rows, function):
+    window = {"WindowCenter": 1000, "WindowWidth": 800, "VOILUTFunction": function}
+    path, plain = rsna.image(1, "L", **window), rsna.image(2, "L", WindowCenter=3000, WindowWidth=9)
+    made = rows().rows
+    row, stored = made[path], float(read_stored(made[path])[48, 5])
+    shown = {
+        "LINEAR": (stored - 999.5) / 799 + 0.5,
+        "LINEAR_EXACT": (stored - 1000) / 800 + 0.5,
+        "SIGMOID": 1 / (1 + np.exp(-4 * (stored - 1000) / 800)),
+    }
+    assert read_display(row)[48, 5] == pytest.approx(shown[function], abs=1e-3)
+    assert (row["window_center"], made[plain]["window_center"]) == ([1000], [3000])
+
+
+def test_eight_bits_under_a_wider_window_are_shown_by_it(rsna, rows):
+    path = rsna.image(1, "L")
+    pixels = (breast() // 16).astype(np.uint8)
+    told = {"bits_stored": 8, "WindowCenter": 2048, "WindowWidth": 4096}
+    put_image(rsna.root / path, pixels, SOPInstanceUID="1.7", **told)
+    row = rows().rows[path]
+    assert row["bits_stored"] == 8
+    stored = float(read_stored(row)[48, 5])
+    assert read_display(row)[48, 5] == pytest.approx((stored - 2047.5) / 4095 + 0.5, abs=1e-3)
+
+
+def test_breast_is_found_beside_a_bright_border_and_a_marker(rsna, rows):
+    """High background, artificial borders and markers are in the data; boxes need the breast."""
+    path = rsna.image(1, "L")
+    pixels = breast()
+    pixels += 200
+    pixels[:, -2:] = 4000
+    pixels[10:14, 50:54] = 4000
+    put_image(rsna.root / path, pixels.astype(np.uint16), SOPInstanceUID="1.8")
+    row = rows().rows[path]
+    assert row["pixels_face"] == "right"
+    assert row["breast_box"][0] == 0
+    assert row["breast_box"][2] <= 50
+
+
 def test_odd_pixels_are_flagged(rsna, rows):
     negative = rsna.image(1, "L", PhotometricInterpretation="MONOCHROME1")
     over = rsna.image(2, "L")
-    from tests.sources.kit import put_image
-
     pixels = breast()
     pixels[50, 5] = 9000
     put_image(rsna.root / over, pixels, SOPInstanceUID="1.5", BitsStored=12)
@@ -116,6 +201,21 @@ def test_odd_pixels_are_flagged(rsna, rows):
     assert "monochrome1" in made[negative]["qc_flags"]
     assert "values_over_bits_stored" in made[over]["qc_flags"]
     assert "near_empty" in made[empty]["qc_flags"]
+
+
+def test_file_that_the_table_lacks_is_of_the_patient_of_its_folder(rsna, rows):
+    listed, other = (rsna.image(5, side, PatientID="x") for side in "LR")
+    rsna.lines.pop()
+    made = rows()
+    assert made.rows[listed]["patient_id"] == made.rows[other]["patient_id"]
+    assert made.warnings()["images_without_labels"] == made.warnings()["files_not_named"] == 1
+
+
+def test_ids_that_became_floats_are_ids(rsna, labels):
+    path = rsna.image(10006, "L")
+    for name in ("patient_id", "image_id"):
+        rsna.lines[0][name] = f"{rsna.lines[0][name]}.0"
+    assert labels()[path]["patient_id"] == "10006"
 
 
 def test_partial_download_is_said(rsna):

@@ -1,13 +1,14 @@
 import json
 
+import h5py
 import numpy as np
 import pytest
 
-from mgray.dicom.pixels import read_stored
+from mgray.dicom.pixels import read_display, read_stored
 from mgray.errors import ConfigError, NotFoundError
 from mgray.sources.t_synth import TSynthSource
 from tests.sources.kit import MARK
-from tests.sources.mini_tsynth import TSynth
+from tests.sources.mini_tsynth import TSynth, simulated
 
 BOX = (8, 40, 18, 52)
 
@@ -27,7 +28,7 @@ def values(row):
     return read_stored(row) * row["rescale_slope"] + row["rescale_intercept"]
 
 
-def test_voxel_mask_becomes_a_box_where_the_lesion_is(synth, rows):
+def test_mask_becomes_a_box_where_the_lesion_is(synth, rows):
     path = synth.image(1, box=BOX)
     row = rows().rows[path]
     ys, xs = np.nonzero(np.abs(values(row) - (MARK / 4000 - 0.25)) < 1e-3)
@@ -43,7 +44,8 @@ def test_voxel_mask_becomes_a_box_where_the_lesion_is(synth, rows):
 def test_numbers_are_read_by_their_header(synth, rows):
     path = synth.image(2)
     row = rows().rows[path]
-    assert (row["rows"], row["columns"], row["imager_pixel_spacing_mm"]) == (96, 64, [0.085, 0.085])
+    assert (row["rows"], row["columns"], row["imager_pixel_spacing_mm"]) == (96, 64, [0.085, 0.09])
+    assert np.allclose(values(row), simulated(), atol=1e-4)
     assert values(row).min() == pytest.approx(-0.25, abs=1e-4)
 
 
@@ -53,9 +55,9 @@ def test_phantom_without_a_lesion_is_healthy_by_simulation(synth, rows):
     assert (row["cancer"], row["pathology"], row["annotations"]) == (0, "negative", [])
 
 
-@pytest.mark.parametrize("name", ["reconstruction", "projection_DM"])
-def test_odd_phantom_without_its_loc_is_not_healthy(synth, name):
-    path = synth.image(1, name, box=BOX)
+@pytest.mark.parametrize("kind", ["image", "mammogram"])
+def test_odd_phantom_without_its_loc_is_not_healthy(synth, kind):
+    path = getattr(synth, kind)(1, BOX[: 4 if kind == "image" else 2])
     (synth.root / path).with_suffix(".loc").unlink()
     catalog = TSynthSource().catalog(synth.root)
     assert not {"cancer", "pathology", "label_source"} & catalog.rows[0].labels.keys()
@@ -78,7 +80,7 @@ def test_order_of_bytes_goes_by_either_name(synth, order):
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("0.085 0.085", "a b"), ("64 96", "\u00b2 96"), ("64 96", "9999999 96")]
+    ("old", "new"), [("0.085 0.09", "a b"), ("96 64", "\u00b2 64"), ("96 64", "9999999 64")]
 )
 def test_numbers_of_a_header_that_are_none_are_one_line(synth, old, new):
     path = synth.image(2)
@@ -89,7 +91,7 @@ def test_numbers_of_a_header_that_are_none_are_one_line(synth, old, new):
 
 
 def test_digital_mammogram_and_its_phantom_are_not_paired(synth, rows):
-    paths = [synth.image(4), synth.image(4, "projection_DM")]
+    paths = [synth.image(4), synth.mammogram(4)]
     made = rows()
     one, other = (made.rows[path] for path in paths)
     assert (one["image_kind"], other["image_kind"]) == ("synthetic_2d", "ffdm_raw")
@@ -106,6 +108,78 @@ def test_density_is_in_the_path(synth, word, density):
     (row,) = TSynthSource().catalog(synth.root).rows
     assert row.labels["density"] == density
     assert word in json.loads(row.labels["extra_json"])["folders"]
+
+
+def test_header_of_the_image_alone_is_read_too(synth, rows):
+    """Two sizes and its own type, as one would write it."""
+    path = synth.image(2)
+    head = (synth.root / path).with_suffix(".mhd")
+    head.write_text(head.read_text().replace("96 64 5", "96 64").replace("DOUBLE", "FLOAT"))
+    assert np.allclose(values(rows().rows[path]), simulated(), atol=1e-4)
+
+
+def test_digital_mammogram_is_the_first_plane_turned_upright(synth, rows):
+    path = synth.mammogram(2)
+    row = rows().rows[path]
+    assert (row["rows"], row["columns"], row["image_kind"]) == (96, 64, "ffdm_raw")
+    assert np.allclose(values(row), simulated(), atol=1e-4)
+    assert (row["pixels_face"], row["imager_pixel_spacing_mm"]) == ("right", [0.085, 0.09])
+
+
+@pytest.mark.parametrize("point", [(10, 40), (0, 50), (20, 30)])
+def test_loc_is_the_pixel_of_the_lesion_in_the_upright_image(synth, rows, point):
+    path = synth.mammogram(1, point)
+    row = rows().rows[path]
+    (one,) = row["annotations"]
+    ys, xs = np.nonzero(np.abs(values(row) - (MARK / 4000 - 0.25)) < 1e-3)
+    x, y = point
+    assert (xs.tolist(), ys.tolist()) == ([x], [y])
+    assert (one["shape"], one["coords"]) == ("point", [x, y, x + 1, y + 1])
+    assert (row["cancer"], one["pathology"]) == (1, "malignant")
+
+
+def test_loc_of_other_words_is_no_point_and_counted(synth):
+    synth.mammogram(1, (10, 40), loc="somewhere\n")
+    catalog = TSynthSource().catalog(synth.root)
+    assert (catalog.rows[0].labels["cancer"], catalog.rows[0].labels["annotations"]) == (1, [])
+    assert {one.code: one.count for one in catalog.notices}["loc_unreadable"] == 1
+
+
+def test_doses_of_a_phantom_are_exams_of_one_patient(synth, rows):
+    doses = ("2.22e10", "1.78e10", "1.33e10", "8.88e09", "4.44e09")
+    paths = [synth.mammogram(2, dose=dose) for dose in doses]
+    made = rows()
+    assert (made.manifest.patients, made.manifest.exams) == (1, 5)
+    kept = [json.loads(made.rows[path]["extra_json"])["dose"] for path in paths]
+    assert kept == [*doses]
+
+
+def test_dicom_copies_and_masks_of_mammograms_are_left_out_and_counted(synth, rows):
+    path = synth.mammogram(1, (10, 40))
+    (synth.root / path).with_suffix(".dcm").write_bytes(b"DICM")
+    synth.mammogram(1, (10, 40), masks=True)
+    made = rows()
+    assert [*made.rows] == [path]
+    assert (made.warnings()["dicom_left_out"], made.warnings()["masks_left_out"]) == (1, 1)
+
+
+def test_polarity_stays_as_stored(synth, rows):
+    """Nothing is turned: high numbers are bright, in both."""
+    paths = [synth.image(2), synth.mammogram(2)]
+    made = rows().rows
+    shown = [read_display(made[path]) for path in paths]
+    assert all(one[48, 5] > one[48, 60] for one in shown)
+
+
+def test_mask_of_a_volume_is_none_of_an_image(synth, rows):
+    path = synth.image(1, box=BOX)
+    (mask,) = synth.root.rglob("*.h5")
+    with h5py.File(mask, "r") as file:
+        tissue = file["dbt"][()]
+    with h5py.File(mask, "w") as file:
+        file.create_dataset("dbt", data=np.stack([tissue] * 3))
+    row = rows().rows[path]
+    assert (row["annotations"], "mask_unreadable" in row["qc_flags"]) == ([], True)
 
 
 def test_volumes_are_left_out_and_counted(synth):

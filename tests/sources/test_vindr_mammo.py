@@ -125,6 +125,54 @@ def test_columns_that_are_not_mapped_survive(vindr, labels):
     }  # fmt: skip
 
 
+def test_class_of_the_file_meta_may_be_any(vindr, rows):
+    """PhysioNet's de-identification writes 1.2.3.4 there; the object's own class holds."""
+    path = vindr.image("a", "L", boxes=[BOX])
+    vindr.finding(BOX)
+    assert b"1.2.3.4\0" in (vindr.root / path).read_bytes()[:400]
+    made = rows()
+    row = made.rows[path]
+    assert made.refused == {}
+    assert row["sop_class_uid"] == "1.2.840.10008.5.1.4.1.1.1.2"
+    assert [one["coords"] for one in row["annotations"]] == [marked(row)]
+
+
+def test_height_and_width_of_the_table_are_those_of_the_pixels(vindr, rows):
+    """Rows by columns, not the other way round."""
+    path = vindr.image("a", "L", boxes=[BOX])
+    vindr.finding(BOX)
+    row = rows().rows[path]
+    assert "size_contradicted" not in row["qc_flags"]
+    assert (row["rows"], row["columns"]) == tuple(
+        int(json.loads(row["extra_json"])[name]) for name in ("height", "width")
+    )
+
+
+def test_box_begins_on_the_first_pixel_of_its_finding(vindr, rows):
+    """A box of one pixel stays one pixel: nothing is added or taken at the edges."""
+    path = vindr.image("a", "L", boxes=[(8, 40, 9, 41)])
+    vindr.finding((8.0, 40.0, 9.0, 41.0))
+    row = rows().rows[path]
+    assert [one["coords"] for one in row["annotations"]] == [marked(row)] == [[8, 40, 9, 41]]
+
+
+def test_file_that_the_table_lacks_is_of_the_exam_of_its_folder(vindr, rows):
+    listed, other = (vindr.image("a", side) for side in "LR")
+    vindr.images.pop()
+    made = rows()
+    assert made.rows[listed]["patient_id"] == made.rows[other]["patient_id"]
+    assert made.warnings()["images_without_labels"] == made.warnings()["files_not_named"] == 1
+
+
+def test_file_of_another_ones_name_is_left_out_and_counted(vindr):
+    path = vindr.image("a", "L")
+    again = vindr.root / path.replace(".dicom", ".dcm")
+    again.write_bytes((vindr.root / path).read_bytes())
+    catalog = VindrMammoSource().catalog(vindr.write())
+    assert len(catalog.rows) == 1
+    assert {one.code: one.count for one in catalog.notices}["files_doubled"] == 1
+
+
 def test_partial_download_is_said(vindr):
     vindr.image("a", "L")
     vindr.image("a", "R", file=False)

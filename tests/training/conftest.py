@@ -33,7 +33,7 @@ def make_row(number: int, kind: str, stored: np.ndarray, box: list[float] | None
         "kind_evidence": "test", "pair_key": f"k{number}", "pair_role": KINDS[kind],
         "photometric_interpretation": "MONOCHROME2", "rows": height, "columns": width,
         "number_of_frames": 1, "bits_allocated": 16, "bits_stored": 12, "pixel_codec": "htj2k",
-        "pixel_representation": 0, "pixel_offset": 0, "pixel_sha256": "", "pixels_face": "right",
+        "pixel_representation": 0, "pixel_offset": 0, "pixel_blake3": "", "pixels_face": "right",
         "pixels": encode_htj2k(stored), "pixel_reduce": 0, "cropper": "p1",
         "annotations": [finding] if box else [], "qc_flags": [],
     }  # fmt: skip

@@ -42,7 +42,7 @@ def blank_outside_breast(record: FileRecord) -> FileRecord:
     changes = {
         "pixels": encode_htj2k(blanked),
         "pixel_offset": 0,
-        "pixel_sha256": hash_pixels(blanked),
+        "pixel_blake3": hash_pixels(blanked),
         "qc_flags": [*columns["qc_flags"], FLAG],
     }
     return replace(record, columns={**columns, **changes})

@@ -44,7 +44,7 @@ def breast_mask(
     times = max(1, round(EROSION * max(image.shape)))
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     eroded = cv2.erode(mask, cross, iterations=times, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(eroded)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(eroded, ltype=cv2.CV_16U)
     if count < 2:
         return None
     largest = (labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))).astype(np.uint8)

@@ -32,6 +32,8 @@ LENGTHS: Final = struct.Struct("<QQ")
 READY_S: Final = 60.0
 """Seconds that a new child has to import what it needs."""
 START_TRIES: Final = 3
+PIPE_BYTES: Final = 2**20
+"""Of a pipe, the most that Linux allows anybody: an answer of megabytes comes in few turns."""
 ONE_THREAD: Final = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -173,6 +175,7 @@ class DecodeChild:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            pipesize=PIPE_BYTES,
             env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
         )
         self.starts += 1

@@ -1,7 +1,7 @@
 """A finding's mask image becomes its box in the frame of the mammogram.
 
 Archives name mask and cut-out crosswise and store masks of another size than their image: the mask
-is told from the cut-out by what it is, and is brought to the image's size.
+is told from the cut-out by what it is, and its box is brought to the image's size.
 """
 
 import io
@@ -20,9 +20,9 @@ from mgray.dicom.source import opened
 from mgray.errors import Rejected
 
 HDF5: Final = b"\x89HDF\r\n\x1a\n"
-VOLUME: Final = "dbt"
+TISSUE: Final = "dbt"
 LESION: Final = 200
-"""Tissue code of a lesion in a volume of T-SYNTH."""
+"""Tissue code of a lesion in T-SYNTH."""
 BETWEEN: Final = (0.1, 0.9)
 """Shares of the maximum between which a mask has next to no pixel."""
 MOST_BETWEEN: Final = 0.01
@@ -35,7 +35,7 @@ class MaskBox:
     """Where a mask is set.
 
     Args:
-        box: ``x0, y0, x1, y1``, dicom frame of the image, half-open; ``None`` if it is nowhere.
+        box: ``x0, y0, x1, y1``, dicom frame of the image, half-open; ``None`` without a mask.
         flags: Of ``schema.QC_FLAGS``.
     """
 
@@ -62,16 +62,14 @@ def read_mask(candidates: Sequence[Path], rows: int, columns: int, limits: Limit
         if _is_mask(pixels, rows, columns):
             flags = ["crop_mask_swapped"] * (number > 0)
             flags += ["mask_resized"] * (pixels.shape != (rows, columns))
-            box = bound(_resized(pixels, rows, columns))
-            return MaskBox(box, flags + ["mask_unreadable"] * (box is None))
+            held = pixels > float(pixels.max()) / 2  # a JPEG's has a little noise around 0
+            return MaskBox(_scaled(bound(held), pixels.shape, (rows, columns)), flags)
     return MaskBox(None, ["mask_unreadable"])
 
 
-def bound(mask: Bool[np.ndarray, "height width"]) -> list[float] | None:
-    """Bound the pixels that are set, half-open; ``None`` if none is."""
+def bound(mask: Bool[np.ndarray, "height width"]) -> list[float]:
+    """Bound the pixels that are set, at least one, half-open."""
     ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(xs):
-        return None
     return [float(xs[0]), float(ys[0]), float(xs[-1] + 1), float(ys[-1] + 1)]
 
 
@@ -79,29 +77,30 @@ def _read(path: Path, limits: Limits) -> Integer[np.ndarray, "height width"]:
     with opened(path, limits) as data:
         whole = data[0 : len(data)]
     if whole.startswith(HDF5):
-        return _lesion_voxels(whole, limits)
+        return _lesion_tissue(whole, limits)
     if whole[128:132] != b"DICM":
         return read_picture(whole, limits)
     return next(iter_frames(whole, limits))
 
 
-def _lesion_voxels(data: bytes, limits: Limits) -> UInt8[np.ndarray, "height width"]:
-    """Look through a volume of tissue (T-SYNTH): set where any slice holds a lesion."""
+def _lesion_tissue(data: bytes, limits: Limits) -> UInt8[np.ndarray, "height width"]:
+    """Look through the tissue of a 2D image (T-SYNTH): set where it is a lesion.
+
+    Beside a volume lies the tissue of each voxel, in another frame: refused.
+    """
     import h5py
 
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
-            volume = file[VOLUME]
-            if volume.ndim != 3 or volume.shape[1] * volume.shape[2] > limits.max_pixels:
-                raise Rejected("corrupt_pixels", "the voxels of a mask are no volume")
-            found = np.zeros(volume.shape[1:], bool)
-            for at in range(volume.shape[0]):
-                found |= volume[at] == LESION
+            tissue = file[TISSUE]
+            if tissue.ndim != 2 or tissue.shape[0] * tissue.shape[1] > limits.max_pixels:
+                raise Rejected("corrupt_pixels", "the tissue of a mask is not that of a 2D image")
+            found = np.asarray(tissue[()] == LESION)
     except (MemoryError, Rejected):
         raise
     except Exception as error:  # whatever a damaged file raises
         raise Rejected("corrupt_pixels", type(error).__name__) from None
-    return found.astype(np.uint8) * np.uint8(255)
+    return np.asarray(found, np.uint8) * np.uint8(255)
 
 
 def _is_mask(pixels: Integer[np.ndarray, "height width"], rows: int, columns: int) -> bool:
@@ -113,15 +112,7 @@ def _is_mask(pixels: Integer[np.ndarray, "height width"], rows: int, columns: in
     return bool(large and high > 0 and two)
 
 
-def _resized(
-    pixels: Integer[np.ndarray, "height width"], rows: int, columns: int
-) -> Bool[np.ndarray, "rows columns"]:
-    """Bring a mask to the image's size by nearest neighbour; set is above half of the maximum."""
-    import cv2
-
-    high = float(pixels.max())
-    held = (pixels > high / 2).astype(np.uint8)  # a JPEG's mask has a little noise around 0
-    if held.shape == (rows, columns):
-        return held.astype(bool)
-    resized = cv2.resize(held, (columns, rows), interpolation=cv2.INTER_NEAREST)
-    return np.asarray(resized, dtype=bool)
+def _scaled(box: Sequence[float], own: tuple[int, ...], full: tuple[int, int]) -> list[float]:
+    """Bring edges from a mask's size to its image's; resizing the mask would round them."""
+    sides = 2 * ((full[1], own[1]), (full[0], own[0]))
+    return [edge * side / masked for edge, (side, masked) in zip(box, sides, strict=True)]

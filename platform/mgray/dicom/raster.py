@@ -6,20 +6,24 @@ From there on they pass the same checks as any other file. What the file cannot 
 =====================  ==========================================================================
 key                    meaning
 =====================  ==========================================================================
-format                 picture (JPEG, PNG, PGM), numbers (no header), or ljpeg (not decoded here)
+format                 picture (JPEG, PNG, PGM), numbers (no header), or ljpeg (see dicom.ljpeg)
 uid                    names the image within its dataset, e.g. mdb001
-rows, columns          of numbers
-dtype                  of numbers, as NumPy writes it, e.g. ``>u2``, ``<f4``
-spacing_mm             of a pixel, optional
+rows, columns          of numbers and ljpeg
+dtype                  of numbers and ljpeg, as NumPy writes it, e.g. ``>u2``, ``<f4``
+planes                 of numbers, that follow one another; the first is the image; 1 if not given
+turns                  quarter turns, counter-clockwise, that bring numbers upright; optional
+decoder                path of the program that decodes ljpeg, optional
+spacing_mm             of a pixel: row, column; or one number for both; optional
 laterality             L or R, to be compared with the pixels, optional
 rescale                slope and intercept of the stored values, optional
 photometric            MONOCHROME2 if not given
-bits                   stored bits; those of the file's type if not given
+bits                   stored bits; those of the file's values if not given
 =====================  ==========================================================================
 """
 
 import io
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -27,11 +31,16 @@ from jaxtyping import Integer, Shaped
 
 from mgray.dicom.header import quiet
 from mgray.dicom.limits import Limits
+from mgray.dicom.ljpeg import decode_ljpeg
 from mgray.errors import Rejected
 
 SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
 EXPLICIT: Final = "1.2.840.10008.1.2.1"
 PICTURES: Final = ("JPEG", "PNG", "PPM")
+PGM: Final = re.compile(
+    rb"P[2356]" + 2 * rb"(?:\s|#[^\r\n]*+)++\d++" + rb"(?:\s|#[^\r\n]*+)++(\d{1,5})"
+)
+"""Header of a PGM or PPM: sides, and the highest value, between blanks and comments."""
 FLOAT_STEPS: Final = 65535
 """Real numbers are stored in so many even steps over their range; rescale says which."""
 
@@ -66,16 +75,20 @@ def decode_raster(
         raise Rejected("empty")
     match raster["format"]:
         case "picture":
-            return read_picture(data, limits), {}
+            highest = _highest(data)
+            bits = {} if highest is None else {"bits": max(2, highest.bit_length())}
+            return read_picture(data, limits), bits
         case "numbers":
-            return _in_range(_read_numbers(data, raster, limits))
-    raise Rejected(
-        "unsupported_syntax", "lossless JPEG of 1990: decode it with the Stanford decoder first"
-    )
+            values = np.rot90(_read_numbers(data, raster, limits), raster.get("turns", 0))
+            return _in_range(values)
+    decoded = decode_ljpeg(data, raster.get("decoder"), _bytes_of(raster, limits), limits)
+    return _in_range(_read_numbers(decoded, raster, limits))
 
 
 def read_picture(data: bytes, limits: Limits) -> Integer[np.ndarray, "height width"]:
     """Decode a grey JPEG, PNG or PGM of 8 or 16 bits; colour that is grey is taken as grey.
+
+    Pillow stretches the values of a PGM to its whole range of 8 or 16 bits; they are brought back.
 
     Raises:
         Rejected: Not such a file, or too large.
@@ -94,12 +107,11 @@ def read_picture(data: bytes, limits: Limits) -> Integer[np.ndarray, "height wid
         raise Rejected("too_large", "pixels over the limit") from None
     except Exception as error:
         raise Rejected("corrupt_pixels", type(error).__name__) from None
-    if pixels.ndim == 3:
-        grey = pixels[..., 0]
-        colours = pixels.shape[2] // 3 * 3  # what is beyond is transparency
-        if any(not np.array_equal(grey, pixels[..., at]) for at in range(1, colours)):
-            raise Rejected("unsupported_kind", "a colour image")
-        pixels = grey
+    pixels = _grey(pixels)
+    if (highest := _highest(data)) is not None:
+        pixels = np.rint(pixels * (highest / (255 if highest < 256 else 65535))).astype(
+            pixels.dtype
+        )
     if pixels.dtype == bool:
         return pixels.astype(np.uint8) * np.uint8(255)
     if pixels.dtype == np.uint8:
@@ -109,15 +121,39 @@ def read_picture(data: bytes, limits: Limits) -> Integer[np.ndarray, "height wid
     return pixels.astype(np.uint16)
 
 
+def _grey(pixels: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "height width"]:
+    """Take one channel of those that are equal; what is beyond the colours is transparency."""
+    if pixels.ndim == 2:
+        return pixels
+    grey, colours = pixels[..., 0], pixels.shape[2] // 3 * 3
+    if any(not np.array_equal(grey, pixels[..., at]) for at in range(1, colours)):
+        raise Rejected("unsupported_kind", "a colour image")
+    return grey
+
+
+def _highest(data: bytes) -> int | None:
+    """Read the highest value that a PGM's header allows, if it is none of Pillow's own."""
+    header = PGM.match(data)
+    highest = int(header[1]) if header else 255
+    return None if highest in (255, 65535) else highest
+
+
 def _read_numbers(
     data: bytes, raster: Mapping[str, Any], limits: Limits
 ) -> Shaped[np.ndarray, "height width"]:
     shape, kind = (int(raster["rows"]), int(raster["columns"])), np.dtype(raster["dtype"])
-    if min(shape) < 1 or shape[0] * shape[1] > limits.max_pixels:
-        raise Rejected("too_large", f"{shape[0]} x {shape[1]} pixels")
-    if len(data) != shape[0] * shape[1] * kind.itemsize:
+    if len(data) != _bytes_of(raster, limits):
         raise Rejected("header_mismatch", f"{len(data)} bytes for {shape[0]} x {shape[1]} pixels")
-    return np.frombuffer(data, kind).reshape(shape)
+    return np.frombuffer(data, kind, shape[0] * shape[1]).reshape(shape)
+
+
+def _bytes_of(raster: Mapping[str, Any], limits: Limits) -> int:
+    """Tell how many bytes a file of numbers has."""
+    rows, columns = int(raster["rows"]), int(raster["columns"])
+    if min(rows, columns) < 1 or rows * columns > limits.max_pixels:
+        raise Rejected("too_large", f"{rows} x {columns} pixels")
+    planes = int(raster.get("planes", 1))
+    return planes * rows * columns * int(np.dtype(raster["dtype"]).itemsize)
 
 
 def _in_range(
@@ -134,6 +170,13 @@ def _in_range(
     slope = (high - low) / FLOAT_STEPS or 1.0
     stored = np.rint((values.astype(np.float64) - low) / slope).astype(np.uint16)
     return stored, {"rescale": [slope, low]}
+
+
+def _spacing(told: float | Sequence[float] | None) -> list[float] | None:
+    """Give the spacing of rows and of columns."""
+    if not told:
+        return None
+    return [told] * 2 if isinstance(told, int | float) else list(told)
 
 
 def _write(stored: Integer[np.ndarray, "height width"], raster: Mapping[str, Any]) -> bytes:
@@ -161,7 +204,7 @@ def _write(stored: Integer[np.ndarray, "height width"], raster: Mapping[str, Any
         "BitsStored": bits,
         "HighBit": bits - 1,
         "PixelRepresentation": 0,
-        "ImagerPixelSpacing": [raster["spacing_mm"]] * 2 if raster.get("spacing_mm") else None,
+        "ImagerPixelSpacing": _spacing(raster.get("spacing_mm")),
     }
     if raster.get("rescale"):
         slope, intercept = raster["rescale"]

@@ -86,6 +86,23 @@ def faces_left(record: Mapping[str, Any]) -> bool:
     return bool(record["laterality"] == "R")
 
 
+def side_contradicted(record: Mapping[str, Any]) -> bool:
+    """Tell whether an image's pixels face another way than its orientation, or else its side, says.
+
+    As stored by convention a left breast faces right.
+
+    Args:
+        record: Columns of ``schema.IMAGE``.
+    """
+    rows_run = (record["patient_orientation"] or [""])[0][:1]
+    expected = {"A": "right", "P": "left"}.get(rows_run)
+    expected = expected or {"L": "right", "R": "left"}.get(record["laterality"] or "")
+    return record["pixels_face"] in ("left", "right") and expected not in (
+        None,
+        record["pixels_face"],
+    )
+
+
 def _first(sequence: Any, keyword: str | None = None) -> Any:
     if sequence is not None and keyword is not None:
         sequence = value(sequence, keyword)

@@ -90,6 +90,7 @@ RULES: Final[Mapping[str, Callable[[Any], Any]]] = {
     **{name: _term(terms) for name, terms in TERMS.items()},
     "image_type": _image_type,
     "patient_orientation": _orientation,
+    "pixel_intensity_relationship_sign": lambda found: found if found in (-1, 1) else None,
     "manufacturer": _known(MAKERS),
     "manufacturer_model_name": _known(MODELS),
 }

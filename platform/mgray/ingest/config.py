@@ -24,6 +24,9 @@ class IngestConfig(Config):
     """Folder of the table; a second run continues and adds what is new."""
     csv: Path | None = None
     """Table of the source csv; archive/catalog.csv if not given."""
+    ljpeg_decoder: Path | None = None
+    """Program that decodes the lossless JPEG of the source ddsm, by path or name: the Stanford
+    decoder, called as jpeg -d -s FILE; without it only files that you decoded are read."""
     workers: int | None = Field(default=None, ge=1)
     """Decoding processes; all processors of the cluster if not given."""
     max_rejected: int | None = Field(default=None, ge=0)

@@ -1,11 +1,12 @@
 """``index.parquet``: all rows of a table without their pixels, and where in which shard these lie.
 
-A reader opens this one file instead of the footers of all shards, which are 4 kB an image. It is
-made from the shards alone, so it can be made again whenever it is missing.
+A reader opens this one file instead of the footers of all shards, which are 4 kB an image. Whoever
+writes a shard writes its piece of the index too, ``index/<shard>``, so that the finish of an ingest
+only joins pieces; a piece that is missing, damaged or of another shard is made from its shard.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -19,22 +20,28 @@ from mgray.ingest.files import sha256_of, whole
 from mgray.progress import Bar
 from mgray.schema import INDEX, PLACE
 
-AT_ONCE: Final = 64
+PIECES: Final = "index"
+"""Folder of the pieces, beside the folder of the shards."""
+OF_BYTES: Final = b"mgray_shard_bytes"
+"""Size of the shard that a piece is of, in its schema."""
+AT_ONCE: Final = 16
 """Shards of one row group of the index; held beside more, freed footers of 1 MB leave holes."""
 THREADS: Final = 8
 """Shards that are read at once: storage may be slow to answer."""
 HEADER: Final = 24
 """Bytes that hold the first four fields of a page's header."""
+INDEX_ROWS: Final = pa.schema([INDEX.field(name) for name in INDEX_COLUMNS])
+"""The index without the places."""
 I32: Final = 0x15
 """The next field of a Thrift struct, an integer."""
 
 
-def write_index(out: Path, shards: Sequence[str]) -> str:
+def write_index(out: Path, shards: Mapping[str, str]) -> str:
     """Write ``out/index.parquet`` from the shards.
 
     Args:
         out: Folder of the table.
-        shards: Names in ``out/images``, in the order of the table's rows.
+        shards: Names in ``out/images``, in the order of the table's rows, and their SHA-256.
 
     Returns:
         The SHA-256 of its bytes.
@@ -44,7 +51,7 @@ def write_index(out: Path, shards: Sequence[str]) -> str:
     """
     path = out / INDEX_FILE
     with whole(path) as draft, pq.ParquetWriter(draft, INDEX, compression="zstd") as writer:
-        for rows in _read_shards(out / "images", shards):
+        for rows in _read_pieces(out / "images", shards):
             writer.write_table(rows)
     return sha256_of(path)
 
@@ -57,31 +64,88 @@ def holds_index(out: Path, sha256: str | None) -> bool:
         return False
 
 
-def _read_shards(images: Path, shards: Sequence[str]) -> Iterator[pa.Table]:
+def write_piece(shard: Path, rows: Sequence[pa.Table]) -> None:
+    """Write the piece of the index that tells of one shard.
+
+    Args:
+        shard: Written with one row group for each row.
+        rows: Its rows, tables with the columns of ``INDEX_COLUMNS``.
+
+    Raises:
+        ValueError: A shard that was written otherwise.
+    """
+    schema = INDEX.with_metadata({**INDEX.metadata, OF_BYTES: _size_of(shard)})
+    places = pa.Table.from_pylist(_places(shard), schema=PLACE)
+    told = pa.concat_tables(
+        [INDEX_ROWS.empty_table(), *(one.select(INDEX_COLUMNS) for one in rows)]
+    )
+    columns = [*told.columns, *places.columns]
+    piece = pa.table(columns, schema=schema).combine_chunks()  # else a chunk a row
+    with whole(_piece_path(shard)) as draft:
+        pq.write_table(piece, draft, compression="zstd", write_page_checksum=True)
+
+
+def _read_pieces(images: Path, shards: Mapping[str, str]) -> Iterator[pa.Table]:
     with (
         Bar("index", len(shards), "shards") as bar,
         ThreadPoolExecutor(THREADS) as pool,
     ):
-        for at in range(0, len(shards), AT_ONCE):
-            names = shards[at : at + AT_ONCE]
-            yield pa.concat_tables(pool.map(partial(_read_shard, images), names))
-            bar.advance(len(names))
+        names = list(shards)
+        for at in range(0, len(names), AT_ONCE):
+            some = names[at : at + AT_ONCE]
+            pieces = pool.map(partial(_read_piece, images), some, map(shards.get, some))
+            yield pa.concat_tables(pieces).combine_chunks()
+            bar.advance(len(some))
 
 
-def _read_shard(images: Path, name: str) -> pa.Table:
-    path = images / name
+def _read_piece(images: Path, name: str, sha256: str) -> pa.Table:
+    piece = _held_piece(images / name)
+    if piece is None:
+        _make_piece(images / name, sha256)
+        piece = _held_piece(images / name)
+    if piece is None:
+        raise damaged(name)
+    return piece
+
+
+def _held_piece(shard: Path) -> pa.Table | None:
+    """Read the piece of a shard, if it is whole and of this very shard."""
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as shard, path.open("rb") as raw:
+        piece = pq.read_table(
+            _piece_path(shard), page_checksum_verification=True, use_threads=False
+        )
+        of = (piece.schema.metadata or {}).get(OF_BYTES)
+        return piece.cast(INDEX) if of == _size_of(shard) else None
+    except (pa.ArrowException, OSError, ValueError):
+        return None
+
+
+def _make_piece(path: Path, sha256: str) -> None:
+    try:
+        if sha256_of(path) != sha256:
+            raise ValueError("not as it was written")
+        with pq.ParquetFile(path, page_checksum_verification=True) as shard:
             rows = shard.read(columns=list(INDEX_COLUMNS), use_threads=False)
-            leaves = [shard.schema.column(at).path for at in range(len(shard.schema))]
-            groups = map(shard.metadata.row_group, range(shard.num_row_groups))
-            chunks = [group.column(leaves.index("pixels")) for group in groups]
-            places = [{"shard": name, **_place(chunk, raw)} for chunk in chunks]
-        found = pa.Table.from_pylist(places, schema=PLACE)
-        columns = [*rows.select(INDEX_COLUMNS).columns, *found.columns]
-        return pa.table(columns, schema=INDEX).combine_chunks()  # else a chunk a row
+        write_piece(path, [rows])
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise damaged(name) from error
+        raise damaged(path.name) from error
+
+
+def _piece_path(shard: Path) -> Path:
+    return shard.parent.with_name(PIECES) / shard.name
+
+
+def _size_of(shard: Path) -> bytes:
+    return str(shard.stat().st_size).encode()
+
+
+def _places(path: Path) -> list[dict[str, Any]]:
+    """Where the pixels of each row of a shard lie, as rows of ``schema.PLACE``."""
+    with pq.ParquetFile(path) as shard, path.open("rb") as raw:
+        leaves = [shard.schema.column(at).path for at in range(len(shard.schema))]
+        groups = map(shard.metadata.row_group, range(shard.num_row_groups))
+        chunks = [group.column(leaves.index("pixels")) for group in groups]
+        return [{"shard": path.name, **_place(chunk, raw)} for chunk in chunks]
 
 
 def _place(chunk: pq.ColumnChunkMetaData, raw: BinaryIO) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from mgray.ingest.files import TEMPORARY, sha256_of, write_text
 from mgray.ingest.pseudonym import Pseudonyms
+from mgray.sources.ballot import Ballot
 
 SHARD_PATTERN: Final = "part-" + "[0-9a-f]" * 20 + ".parquet"
 MISSING: Final = -1
@@ -41,17 +42,19 @@ class FileState:
     labels: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What became of one file: a row if ``reason`` is ``None``, else a quarantine record.
 
     Args:
         file_id: Pseudonym of the path; the folder of a table holds no path.
         label_hash: Of all labels that went into the row.
-        row_hash: Of the row without its pixels; ``pixel_sha256`` stands for them.
+        row_hash: Of the row without its pixels; ``pixel_blake3`` stands for them.
         partner: The flag that depends on other rows: ``missing_partner``, ``ambiguous_pair``.
         breast_mask: Of the row, if it can be paired.
         mirrored: Whether training mirrors the image.
+        ballot: What its pixels say of the open frame of its boxes, if they are in one.
+        vote: What the archive says of that frame, where its pixels do not: depends on other rows.
         notes: Notice code to how often it was met in this file.
     """
 
@@ -74,6 +77,8 @@ class Entry:
     partner: str | None = None
     breast_mask: str | None = None
     mirrored: bool = False
+    ballot: Ballot | None = None
+    vote: bool | None = None
     notes: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -134,7 +139,7 @@ def load_ledger(out: Path, key: str, stamp: str) -> Ledger | None:
 def ledger_from_json(text: str) -> Ledger:
     """Read what ``json.dumps(asdict(ledger))`` wrote."""
     data = json.loads(text)
-    return Ledger(**{**data, "entries": tuple(Entry(**entry) for entry in data["entries"])})
+    return Ledger(**{**data, "entries": tuple(map(_entry, data["entries"]))})
 
 
 def outcomes(ledger: Ledger) -> dict[str, int]:
@@ -157,15 +162,16 @@ def load_ledgers(out: Path, stamp: str) -> list[Ledger]:
 def sweep(out: Path, keep: Iterable[Ledger]) -> None:
     """Delete shards and ledgers that do not count, and drafts of a run that was killed."""
     keys = {ledger.key for ledger in keep}
-    for folder in (out / "images", out / "ledger", out):
+    for folder in (out / "images", out / "index", out / "ledger", out):
         for draft in folder.glob(f".*{TEMPORARY}"):
             draft.unlink()
     for path in (out / "ledger").glob("*.json"):  # first, so that no ledger names a lost shard
         if path.stem not in keys:
             path.unlink()
-    for path in (out / "images").glob(SHARD_PATTERN):
-        if path.stem.removeprefix("part-") not in keys:
-            path.unlink()
+    for folder in (out / "images", out / "index"):
+        for path in folder.glob(SHARD_PATTERN):
+            if path.stem.removeprefix("part-") not in keys:
+                path.unlink()
 
 
 def state_of(archive: Path, path: str, labels: Mapping[str, Any]) -> FileState:
@@ -217,6 +223,11 @@ def split_into_chunks(
     rest = iter(files)
     while piece := tuple(islice(rest, size)):
         yield Chunk(name("\n".join(f"{f.size} {f.path}" for f in piece)), piece)
+
+
+def _entry(data: dict[str, Any]) -> Entry:
+    ballot = data["ballot"]
+    return Entry(**{**data, "ballot": ballot and Ballot(**ballot)})
 
 
 def _same_bytes(entry: Entry, file: FileState, archive: Path) -> bool:

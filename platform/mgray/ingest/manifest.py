@@ -17,43 +17,14 @@ from mgray.data.alignment import MISALIGNED
 from mgray.data.table import MANIFEST
 from mgray.errors import DataError
 from mgray.ingest.ledger import Entry, Ledger
+from mgray.ingest.notices import MOST_OUTSIDE, notice
 from mgray.ingest.pseudonym import Pseudonyms
+from mgray.ingest.vote import FrameVotes, settled_notes, tell_votes
 from mgray.schema import TABLE_VERSION
 from mgray.sources.source import Notice
 
 FILE: Final = MANIFEST
 LIBRARIES: Final = ("imagecodecs", "pydicom", "pylibjpeg-openjpeg", "pylibjpeg-rle", "pyarrow")
-SHOWN: Final = 20
-TEXTS: Final = {
-    "missing_partner": "FFDM or SM without the other of its pair: kept and flagged",
-    "ambiguous_pair": "several FFDM or several SM of one breast and view: kept and flagged",
-    "box_clipped": "boxes cut at the image's edge",
-    "box_outside_image": "boxes wholly outside their image: dropped",
-    "box_empty": "boxes without area, as of swapped corners (x0 < x1, y0 < y1 expected): dropped",
-    "box_outside_breast": "boxes whose centre is outside the breast: kept and flagged",
-    "laterality_contradicted": "images whose table and header name different sides: table wins",
-    "view_contradicted": "images whose table and header name different views: table wins",
-    "image_kind_contradicted": "images whose table and header name different kinds: table wins",
-    "misaligned_pair": "pairs whose breasts' masks overlap by a Dice below "
-    f"{MISALIGNED}: kept; see pairs.parquet, stage II learns little of them",
-    "patient_unknown": "images without a patient id: each exam counts as a patient of its own, so "
-    "that two exams of one person may be in two splits",
-    "images_without_labels": "images that the tables do not describe: kept, but never paired",
-    "labels_without_image": "images that the tables describe and the image table lacks",
-    "annotations_without_image": "annotated findings on images that the image table lacks",
-    "frame_hypothesis_mirrored": "images whose boxes were given in a mirrored frame: mapped back",
-    "frame_against_rule": "images whose boxes lie in the breast only against the published rule of "
-    "their frame: the pixels were believed",
-    "frame_undecided": "images whose pixels do not tell the frame of their boxes: the published "
-    "rule was followed",
-    "orient_rotated": "images turned by 180 degrees against the frame of their boxes: mapped back",
-    "mask_resized": "images with a finding's mask of another size: brought to the image's",
-    "crop_mask_swapped": "images with mask and cut-out under each other's name: told by pixels",
-    "mask_unreadable": "images with a mask that is missing, damaged or empty: finding dropped",
-    "size_contradicted": "images of another size than the one their boxes were drawn on: boxes "
-    "dropped",
-    "rejected": "files refused: see quarantine.parquet",
-}
 
 
 class Shard(Config):
@@ -129,6 +100,10 @@ class Manifest(Config):
     """Of these pairs."""
     findings: int
     """Annotations in the table, counted per image."""
+    outside_breast: float | None
+    """Share of them whose centre is outside the breast; none without annotations."""
+    frames: list[FrameVotes]
+    """Of annotations whose frame nobody published for certain."""
     rows_by_kind: dict[str, int]
     """Image kind to rows."""
     rows_by_split: dict[str, int]
@@ -151,7 +126,6 @@ def build_manifest(
     ledgers: Sequence[Ledger],
     source: Mapping[str, str],
     notices: Iterable[Notice],
-    pairs: pa.Table | None = None,
 ) -> Manifest:
     """Count a settled table.
 
@@ -159,12 +133,14 @@ def build_manifest(
         ledgers: All of them.
         source: Name, licence and adapter version.
         notices: Those of the catalog; those of the entries are added.
-        pairs: Of ``schema.PAIR``; none where only headers were read.
     """
     entries = [entry for ledger in ledgers for entry in ledger.entries]
     rows = [entry for entry in entries if entry.reason is None]
     refused = [entry for entry in entries if entry.reason is not None]
     patients = {entry.patient_id: entry.split for entry in rows}
+    findings = sum(entry.findings for entry in rows)
+    outside = sum(entry.notes.get("box_outside_breast", 0) for entry in rows)
+    suspect = [notice("frame_suspect", outside, [])] * (outside > MOST_OUTSIDE * findings)
     return Manifest(
         table_version=TABLE_VERSION,
         source=dict(source),
@@ -176,16 +152,31 @@ def build_manifest(
         patients=len(patients),
         exams=len({entry.exam_id for entry in rows}),
         pairs=sum(entry.pair_role == "ffdm" and entry.partner is None for entry in rows),
-        alignment=Alignment() if pairs is None else _alignment(pairs),
-        findings=sum(entry.findings for entry in rows),
+        alignment=Alignment(),
+        findings=findings,
+        outside_breast=outside / findings if findings else None,
+        frames=tell_votes(rows),
         rows_by_kind=_count(entry.image_kind for entry in rows),
         rows_by_split=_count(entry.split for entry in rows),
         patients_by_split=_count(patients.values()),
         quarantined_by_reason=_count(entry.reason for entry in refused),
-        warnings=_warnings(rows, refused, [*notices, *_pair_notices(pairs)]),
+        warnings=_warnings(rows, refused, [*notices, *suspect]),
         content_sha256=_content(entries),
         shards=[_shard(ledger) for ledger in ledgers],
     )
+
+
+def with_pairs(manifest: Manifest, pairs: pa.Table) -> Manifest:
+    """Tell of the pairs' alignment too.
+
+    Args:
+        manifest: Without it.
+        pairs: Of ``schema.PAIR``, of the manifest's rows.
+    """
+    keys = pairs.filter(pc.less(pairs["dice"], MISALIGNED))["pair_key"].to_pylist()
+    warned = _warned([notice("misaligned_pair", len(keys), keys)])
+    told = {"alignment": _alignment(pairs), "warnings": [*manifest.warnings, *warned]}
+    return manifest.model_copy(update=told)
 
 
 def label_notices(
@@ -199,8 +190,8 @@ def label_notices(
     annotated = {name: len(labels.get("annotations") or ()) for name, labels in absent.items()}
     named = sorted(name for name, count in annotated.items() if count)
     return [
-        _notice("labels_without_image", len(absent), sorted(absent)),
-        _notice("annotations_without_image", sum(annotated.values()), named),
+        notice("labels_without_image", len(absent), sorted(absent)),
+        notice("annotations_without_image", sum(annotated.values()), named),
     ]
 
 
@@ -253,40 +244,33 @@ def _alignment(pairs: pa.Table) -> Alignment:
     )
 
 
-def _pair_notices(pairs: pa.Table | None) -> list[Notice]:
-    if pairs is None:
-        return []
-    keys = pairs.filter(pc.less(pairs["dice"], MISALIGNED))["pair_key"].to_pylist()
-    return [_notice("misaligned_pair", len(keys), keys)]
-
-
 def _warnings(
     rows: Sequence[Entry], refused: Sequence[Entry], notices: Iterable[Notice]
 ) -> list[Warned]:
-    found = [*notices, _notice("rejected", len(refused), [])]
+    found = [*notices, notice("rejected", len(refused), [])]
     counts: Counter[str] = Counter()
     images: dict[str, list[str]] = {}
     for entry in rows:
-        codes = {**entry.notes, **({entry.partner: 1} if entry.partner else {})}
+        codes = settled_notes(entry) | ({entry.partner: 1} if entry.partner else {})
         counts.update(codes)
         for code in codes:
             images.setdefault(code, []).append(entry.image_id or "")
-    found += [_notice(code, count, sorted(images[code])) for code, count in sorted(counts.items())]
+    found += [notice(code, count, sorted(images[code])) for code, count in sorted(counts.items())]
+    return _warned(found)
+
+
+def _warned(notices: Iterable[Notice]) -> list[Warned]:
     return [
         Warned(code=one.code, count=one.count, text=one.text, ids=list(one.ids))
-        for one in found
+        for one in notices
         if one.count
     ]
-
-
-def _notice(code: str, count: int, ids: Sequence[str]) -> Notice:
-    return Notice(code, count, TEXTS[code], tuple(ids[:SHOWN]))
 
 
 def _content(entries: Iterable[Entry]) -> str:
     """Hash all rows and refusals, in an order that does not depend on shards."""
     lines = sorted(
-        f"row {entry.row_hash} {entry.partner}"
+        f"row {entry.row_hash} {entry.partner} {entry.vote}"
         if entry.reason is None
         else f"refused {entry.file_id} {entry.sha256} {entry.reason}"
         for entry in entries

@@ -1,6 +1,7 @@
 """``pairs.parquet``: how well FFDM and SM of every pair lie on each other, told by the ledgers.
 
-Masks are small and stand in the ledgers, so nothing is read twice and a re-run makes the same file.
+Masks are small and stand in the ledgers, so no image is read twice. The file knows the hash of the
+rows that it was measured on; it is measured again only for others.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,6 +22,8 @@ from mgray.schema import PAIR
 
 AT_ONCE: Final = 1024
 """Pairs whose masks are unpacked together."""
+CONTENT: Final = b"mgray_content_sha256"
+"""Manifest's hash of all rows, in the schema of the file."""
 Masks = Bool[np.ndarray, "pair 64 64"]
 
 
@@ -44,18 +47,21 @@ def measure_pairs(entries: Iterable[Entry]) -> pa.Table:
     return pa.table(dict(zip(PAIR.names, columns, strict=True)), schema=PAIR)
 
 
-def write_pairs(path: Path, pairs: pa.Table) -> None:
-    """Write ``measure_pairs`` to a file, whole."""
+def write_pairs(path: Path, pairs: pa.Table, content: str) -> None:
+    """Write ``measure_pairs`` to a file, whole, with the hash of the rows that it is of."""
+    told = pairs.replace_schema_metadata({**PAIR.metadata, CONTENT: content.encode()})
     with whole(path) as draft:
-        pq.write_table(pairs, draft, compression="zstd", write_page_checksum=True)
+        pq.write_table(told, draft, compression="zstd", write_page_checksum=True)
 
 
-def holds_pairs(path: Path, pairs: pa.Table) -> bool:
-    """Tell whether a file is whole and holds just these pairs."""
+def read_pairs(path: Path, content: str) -> pa.Table | None:
+    """Read what ``write_pairs`` wrote; ``None`` if damaged, missing or of other rows."""
     try:
-        return bool(pq.read_table(path, page_checksum_verification=True).equals(pairs))
-    except (pa.ArrowException, OSError):
-        return False
+        pairs = pq.read_table(path, page_checksum_verification=True)
+        known = (pairs.schema.metadata or {}).get(CONTENT) == content.encode()
+        return pairs.cast(PAIR) if known else None
+    except (pa.ArrowException, OSError, ValueError):
+        return None
 
 
 def _measured(

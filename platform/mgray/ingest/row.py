@@ -9,11 +9,14 @@ from typing import Any, Final
 
 from mgray.data.splits import assign_split
 from mgray.dicom.record import FileRecord
+from mgray.dicom.view import side_contradicted
 from mgray.errors import Rejected
 from mgray.ingest.allowed import allowed
 from mgray.ingest.pseudonym import Pseudonyms
 from mgray.schema import ANNOTATION_FIELDS, IMAGE
-from mgray.sources.frames import centre_inside, place
+from mgray.sources.boxes import centre_inside, clip
+from mgray.sources.frames import place
+from mgray.sources.source import NAMING
 
 COPIED: Final = (
     "split_official",
@@ -22,6 +25,8 @@ COPIED: Final = (
     "cancer",
     "label_source",
     "label_level",
+    "outcome_time_days",
+    "exam_order",
     "density",
     "age",
     "extra_json",
@@ -33,6 +38,10 @@ NOTED: Final = frozenset({
     "mask_resized", "crop_mask_swapped", "mask_unreadable", "size_contradicted",
 })  # fmt: skip
 """Flags of annotations that the manifest counts."""
+SIDE_FLAG: Final = "laterality_tag_vs_pixels"
+SUSPECT: Final = (SIDE_FLAG, "polarity_suspect")
+"""Flags of images that the manifest counts."""
+OTHER_SIDE: Final = {"L": "R", "R": "L"}
 
 
 @dataclass(frozen=True)
@@ -78,17 +87,19 @@ class RowMaker:
             row["pixel_padding_value"] = labels.get("pixel_padding_value")
         row |= self._what_is_seen(seen, labels)
         row |= self._identity(path, record, labels)
-        found, flags, notes = self._annotations(row, record, labels.get("annotations") or ())
+        found, flags, notes = self._annotations(row, record, labels)
         breast = f"{row['exam_id']} {row['laterality']}"
         boxes, more, cuts = self._findings(breast, record, found)
         row["annotations"] = boxes
-        told = (seen.get("qc_flags") or (), labels.get("qc_flags") or (), flags, more)
-        row["qc_flags"] = sorted({flag for some in told for flag in some})
+        told = {*(seen.get("qc_flags") or ()), *(labels.get("qc_flags") or ()), *flags, *more}
+        told = _with_side(told, row, mirrored=bool(labels.get("mirrored")))
+        row["qc_flags"] = sorted(told)
         row |= _pairing(row, labels.get("pair_group"))
         notes = {**notes, **cuts}
         holds = {
-            "images_without_labels": self.described and not labels,
+            "images_without_labels": self.described and not labels.keys() - NAMING,
             "patient_unknown": not (labels.get("patient_id") or record.identity.patient_id),
+            **{flag: flag in told for flag in SUSPECT},
             **_contradictions({**seen, "image_kind": record.header_kind}, labels),
         }
         if holds["images_without_labels"]:
@@ -125,7 +136,7 @@ class RowMaker:
         }
 
     def _annotations(
-        self, row: Mapping[str, Any], record: FileRecord, given: Sequence[Mapping[str, Any]]
+        self, row: Mapping[str, Any], record: FileRecord, labels: Mapping[str, Any]
     ) -> tuple[list[Mapping[str, Any]], set[str], dict[str, int]]:
         """Put the boxes of masks in their place, and all boxes into the dicom frame.
 
@@ -136,7 +147,7 @@ class RowMaker:
         found: list[Mapping[str, Any]] = []
         flags: set[str] = set()
         size = [record.columns["rows"], record.columns["columns"]]
-        for annotation in given:
+        for annotation in labels.get("annotations") or ():
             coords = annotation["coords"]
             if annotation.get("mask_files"):
                 mask: Mapping[str, Any] = next(read, {"box": None, "flags": []})
@@ -146,7 +157,8 @@ class RowMaker:
                 flags.add("size_contradicted")
             elif coords is not None:
                 found.append({**annotation, "coords": coords})
-        placed, framed = place(found, {**record.columns, **{n: row[n] for n in CONTRADICTED}})
+        columns = {**record.columns, **{name: row[name] for name in CONTRADICTED}}
+        placed, framed = place(found, columns, labels.get("source_frame"))
         flags |= framed
         return placed, flags, dict.fromkeys(sorted(flags & NOTED), 1)
 
@@ -162,14 +174,14 @@ class RowMaker:
         flags: set[str] = set()
         notes: Counter[str] = Counter()
         for number, annotation in enumerate(annotations):
-            coords = clip(annotation["coords"], width, height)
-            clipped = coords != list(annotation["coords"])
+            drawn = _drawn(annotation)
+            coords = clip(drawn, width, height)
             if coords is None:
-                flags.add("box_outside_image")
-                notes["box_empty" if _is_empty(annotation["coords"]) else "box_outside_image"] += 1
+                fault = "box_empty" if _is_empty(drawn) else "box_outside_image"
+                flags.add(fault)
+                notes[fault] += 1
             else:
-                breast_box = record.columns.get("breast_box")
-                inside = not breast_box or centre_inside(coords, breast_box)
+                clipped, inside = coords != drawn, centre_inside(coords, record.columns)
                 faults = {"box_clipped": clipped, "box_outside_breast": not inside}
                 found = [code for code, holds in faults.items() if holds]
                 flags.update(found)
@@ -183,24 +195,8 @@ class RowMaker:
         return kept, flags, dict(notes)
 
 
-def clip(coords: Sequence[float], width: int, height: int) -> list[float] | None:
-    """Cut a box at the image's edge.
-
-    Args:
-        coords: ``x0, y0, x1, y1``, dicom frame, half-open.
-        width: Of the image, pixels.
-        height: Of the image, pixels.
-
-    Returns:
-        The part inside the image; ``None`` if nothing is.
-    """
-    x0, y0, x1, y1 = coords
-    cut = [max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height))]
-    return cut if cut[0] < cut[2] and cut[1] < cut[3] else None
-
-
 def hash_row(row: Mapping[str, Any]) -> str:
-    """Hash a row; ``pixel_sha256`` stands for its pixels."""
+    """Hash a row; ``pixel_blake3`` stands for its pixels."""
     rest = {name: value for name, value in row.items() if name != "pixels"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -209,6 +205,19 @@ def _of_side(labels: Mapping[str, Any], seen: Mapping[str, Any]) -> Mapping[str,
     """Add the labels of the side that the image shows, where the table knows sides alone."""
     sides = labels.get("by_side")
     return labels if not sides else {**labels, **sides.get(seen.get("laterality"), {})}
+
+
+def _with_side(flags: set[str], row: Mapping[str, Any], *, mirrored: bool) -> set[str]:
+    """Hold the row's side, which may be the table's, against the pixels; a turned image's says it.
+
+    Args:
+        flags: Of the row; the header's own side has been held against the pixels already.
+        row: With its side.
+        mirrored: The image is stored mirrored.
+    """
+    side = OTHER_SIDE.get(row["laterality"]) if mirrored else row["laterality"]
+    against = side_contradicted({**row, "laterality": side}) and "orient_rotated" not in flags
+    return flags - {SIDE_FLAG} | ({SIDE_FLAG} if against else set())
 
 
 def _pairing(row: Mapping[str, Any], group: str | None) -> dict[str, Any]:
@@ -228,6 +237,14 @@ def _contradictions(seen: Mapping[str, Any], labels: Mapping[str, Any]) -> dict[
         and labels[name] != seen[name]
         for name in CONTRADICTED
     }
+
+
+def _drawn(annotation: Mapping[str, Any]) -> list[float]:
+    """The box of an annotation; of a contour that is a line, one pixel wide."""
+    x0, y0, x1, y1 = annotation["coords"]
+    if annotation.get("outline"):
+        x1, y1 = x1 + (x0 == x1), y1 + (y0 == y1)
+    return [x0, y0, x1, y1]
 
 
 def _is_empty(coords: Sequence[float]) -> bool:

@@ -21,6 +21,7 @@ from mgray.ingest.update import Runner, finish, update_table
 from mgray.ingest.worker import Job
 from mgray.schema import TABLE_VERSION
 from mgray.sources.csv_table import CsvSource
+from mgray.sources.ddsm import DdsmSource
 from mgray.sources.registry import SOURCES
 from mgray.sources.source import Catalog, Source
 
@@ -81,7 +82,7 @@ def without_values() -> Iterator[None]:
 def _ingest(
     config: IngestConfig, start: Callable[[Job], AbstractContextManager[Runner]]
 ) -> Manifest:
-    source = CsvSource(config.csv) if config.source == "csv" else SOURCES[config.source]
+    source = _source(config)
     if config.dry_run and config.source == "samples" and not config.archive.is_dir():
         raise NotFoundError("a dry run writes nothing, so it copies no samples: ingest them first")
     with without_values():
@@ -93,6 +94,16 @@ def _ingest(
     config.out.mkdir(parents=True, exist_ok=True)
     with only_writer(config.out):
         return _update(config, source, catalog, start)
+
+
+def _source(config: IngestConfig) -> Source:
+    """Find the source; two of them are told more than the archive."""
+    match config.source:
+        case "csv":
+            return CsvSource(config.csv)
+        case "ddsm":
+            return DdsmSource(config.ljpeg_decoder)
+    return SOURCES[config.source]
 
 
 def _update(

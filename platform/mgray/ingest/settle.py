@@ -1,4 +1,4 @@
-"""What no task can know alone: which file of an object counts, and which image lacks its partner.
+"""What no task can know alone: which file counts, which image lacks its partner, which frame holds.
 
 Decided from ledgers only, by the catalog's order and pair keys, so that it depends on the archive
 and on nothing else: not on workers, not on the order in which files were ingested.
@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from mgray.errors import DataError
 from mgray.ingest.ledger import Entry, Ledger
 from mgray.ingest.row import PAIRED
+from mgray.ingest.vote import Votes, count_votes, vote_for
 
 DUPLICATE = "duplicate"
 
@@ -30,11 +31,21 @@ class Verdict:
     lost: list[Ledger]
 
 
+@dataclass(frozen=True)
+class _Table:
+    """What all rows tell together: by image id, by pair key, by frame."""
+
+    winners: Mapping[str, Entry]
+    roles: Mapping[str, Counter[str]]
+    votes: Votes
+
+
 def settle(ledgers: Sequence[Ledger], rank: Mapping[str, int]) -> Verdict:
     """Judge duplicates and partners over the whole table.
 
     Of several files with one SOP instance UID the first in path order is the row. An image whose
-    partner is missing is flagged ``missing_partner``, one with several ``ambiguous_pair``.
+    partner is missing is flagged ``missing_partner``, one with several ``ambiguous_pair``. Boxes
+    whose image does not tell their frame follow the images that do.
 
     Args:
         ledgers: All of the table.
@@ -44,7 +55,8 @@ def settle(ledgers: Sequence[Ledger], rank: Mapping[str, int]) -> Verdict:
     roles: dict[str, Counter[str]] = defaultdict(Counter)
     for entry in winners.values():
         roles[entry.pair_key or ""][entry.pair_role or ""] += 1
-    settled = [_settled(ledger, winners, roles) for ledger in ledgers]
+    table = _Table(winners, roles, count_votes(winners.values()))
+    settled = [_settled(ledger, table) for ledger in ledgers]
     changed = [new for new, old in zip(settled, ledgers, strict=True) if new is not old]
     lost = [ledger for ledger in ledgers if any(_is_lost(e, winners) for e in ledger.entries)]
     return Verdict(settled, changed, lost)
@@ -74,27 +86,35 @@ def _winners(entries: Iterable[Entry], rank: Mapping[str, int]) -> dict[str, Ent
     return winners
 
 
-def _settled(ledger: Ledger, winners: dict[str, Entry], roles: dict[str, Counter[str]]) -> Ledger:
+def _settled(ledger: Ledger, table: _Table) -> Ledger:
     """Judge the entries of a ledger; one that says so already is given back as it is."""
-    entries = tuple(_judge(entry, winners, roles) for entry in ledger.entries)
+    entries = tuple(_judge(entry, table) for entry in ledger.entries)
     if all(new is old for new, old in zip(entries, ledger.entries, strict=True)):
         return ledger
     return replace(ledger, entries=entries)
 
 
-def _judge(entry: Entry, winners: dict[str, Entry], roles: dict[str, Counter[str]]) -> Entry:
-    winner = winners.get(entry.image_id or "")
+def _judge(entry: Entry, table: _Table) -> Entry:
+    winner = table.winners.get(entry.image_id or "")
     if winner is None or entry.reason not in (None, DUPLICATE):
         return entry
     if winner.file_id != entry.file_id:
-        return _saying(entry, DUPLICATE, "an earlier path holds it", None)
-    return _saying(entry, None, "", _partner_flag(entry, roles[entry.pair_key or ""]))
+        return _saying(entry, DUPLICATE, "an earlier path holds it")
+    partner = _partner_flag(entry, table.roles[entry.pair_key or ""])
+    return _saying(entry, None, "", partner, vote_for(entry, table.votes))
 
 
-def _saying(entry: Entry, reason: str | None, detail: str, partner: str | None) -> Entry:
-    if (entry.reason, entry.detail, entry.partner) == (reason, detail, partner):
+def _saying(
+    entry: Entry,
+    reason: str | None,
+    detail: str,
+    partner: str | None = None,
+    vote: bool | None = None,
+) -> Entry:
+    said = (entry.reason, entry.detail, entry.partner, entry.vote)
+    if said == (reason, detail, partner, vote):
         return entry
-    return replace(entry, reason=reason, detail=detail, partner=partner)
+    return replace(entry, reason=reason, detail=detail, partner=partner, vote=vote)
 
 
 def _partner_flag(entry: Entry, roles: Counter[str]) -> str | None:

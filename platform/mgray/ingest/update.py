@@ -25,7 +25,7 @@ from mgray.ingest.ledger import (
 )
 from mgray.ingest.listing import Files
 from mgray.ingest.manifest import Manifest
-from mgray.ingest.pairs import holds_pairs, measure_pairs, write_pairs
+from mgray.ingest.pairs import measure_pairs, read_pairs, write_pairs
 from mgray.ingest.settle import check_patients, settle
 from mgray.ingest.shards import holds_quarantine, write_quarantine
 from mgray.ingest.tally import Tally
@@ -110,23 +110,27 @@ def finish(job: Job, source: Source, catalog: Catalog, ledgers: Sequence[Ledger]
         "licence_tag": source.licence_tag,
         "adapter_version": source.adapter_version,
     }
-    pairs = measure_pairs(entries)
-    manifest = manifests.build_manifest(ledgers, told, notices, pairs)
+    manifest = manifests.build_manifest(ledgers, told, notices)
     manifests.check_counts(manifest, [ids.file(row.path) for row in catalog.rows], ledgers)
-    quarantine, refused = job.out / "quarantine.parquet", manifests.quarantine_records(ledgers)
+    content, quarantine = manifest.content_sha256, job.out / "quarantine.parquet"
+    held = read_pairs(job.out / PAIRS, content)
+    pairs = measure_pairs(entries) if held is None else held
+    manifest = manifests.with_pairs(manifest, pairs)
+    refused = manifests.quarantine_records(ledgers)
     before = manifests.read_manifest(job.out)
     if (
         before is not None
         and before.model_copy(update={"versions": manifest.versions, "index": None}) == manifest
         and holds_quarantine(quarantine, refused)
-        and holds_pairs(job.out / PAIRS, pairs)
+        and held is not None
         and before.index is not None
         and holds_index(job.out, before.index.sha256)
     ):
         return before
     write_quarantine(quarantine, refused)
-    write_pairs(job.out / PAIRS, pairs)
-    index = manifests.Index(sha256=write_index(job.out, [one.file for one in manifest.shards]))
+    write_pairs(job.out / PAIRS, pairs, content)
+    shards = {shard.file: shard.sha256 for shard in manifest.shards}
+    index = manifests.Index(sha256=write_index(job.out, shards))
     manifest = manifest.model_copy(update={"index": index})
     write_text(job.out / manifests.FILE, manifest.model_dump_json(indent=2))
     return manifest

@@ -3,11 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
-
-import pyarrow.parquet as pq
 
 from mgray.config import fingerprint
 from mgray.dicom.blank import blank_outside_breast
@@ -32,7 +29,8 @@ from mgray.ingest.ledger import (
     shard_path,
 )
 from mgray.ingest.row import PAIRED, RowMaker, hash_row
-from mgray.ingest.shards import open_shard, rewrite_shard, row_group
+from mgray.ingest.shards import open_shard, rewrite_shard
+from mgray.sources.ballot import ballot_of
 
 Reader = Callable[..., FileRecord]
 """Given a path, the source's word for its kind, and hints of ``read_file`` where there are any."""
@@ -93,9 +91,9 @@ class ChunkWorker:
         path = shard_path(job.out, chunk.key)
         attempts = Attempts(job.out / "ledger" / f"{chunk.key}{SUFFIX}")
         try:
-            with open_shard(path) as shard:
+            with open_shard(path) as write:
                 entries = tuple(
-                    self.judge(file, partial(_write, shard), alive=attempts.begin(index))
+                    self.judge(file, write, alive=attempts.begin(index))
                     for index, file in enumerate(chunk.files)
                 )
         finally:
@@ -168,6 +166,7 @@ class ChunkWorker:
             "findings": len(row["annotations"]),
             "breast_mask": row["breast_mask"] if row["pair_role"] in PAIRED else None,
             "mirrored": faces_left(row),
+            "ballot": ballot_of(row),
             "row_hash": hash_row(row),
             "notes": notes,
         }
@@ -195,20 +194,15 @@ def apply_verdict(out: Path, ledger: Ledger) -> None:
     """Make a shard say what a settled ledger says, then save the ledger.
 
     A shard that was damaged since it was written is taken away, and its files are ingested again.
+    It is told by its hash: Parquet's footer has no checksum, and a flipped bit there may name
+    another value.
     """
     path = shard_path(out, ledger.key)
-    try:
-        rewrite_shard(path, ledger.entries)
-    except Exception:  # one flipped bit of a footer may be any error, or another column's name
-        if sha256_of(path) == ledger.sha256:
-            raise
+    if sha256_of(path) != ledger.sha256:
         path.unlink()
         return
+    rewrite_shard(path, ledger.entries)
     save_ledger(out, replace(ledger, **_written(path)))
-
-
-def _write(shard: pq.ParquetWriter, row: Mapping[str, Any]) -> None:
-    shard.write_table(row_group(row))
 
 
 def _written(shard: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from mgray.collector import paused_collector
 from mgray.errors import ConfigError
 from mgray.sources.cells import Cells
-from mgray.sources.layout import files_below, find_files
+from mgray.sources.layout import by_name, files_below, find_files
 from mgray.sources.pairing import flag_repeated
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
 from mgray.sources.tables import dumps, extra_json, open_table, without_nones
@@ -28,6 +28,7 @@ BOX_COLUMNS: Final = (*KEY, "Slice", *BOX, "Class", "VolumeSlices")
 SPLIT: Final = re.compile(r"(?:file-paths|labels|boxes)-(train|validation|test)")
 SPLITS: Final = {"train": "train", "validation": "val", "test": "test"}
 VIEW: Final = re.compile(r"([lr])(cc|mlo)\d*", re.IGNORECASE)
+PATIENT: Final = re.compile(r"(?:^|/)(DBT-P\d+)/", re.IGNORECASE)
 PATHOLOGY: Final = {"benign": "benign", "cancer": "malignant"}
 TAIL: Final = 4
 """Parts of a path that the tables and the disk share: patient, study, series, file."""
@@ -37,7 +38,9 @@ TEXTS: Final = {
     "class_unclear": "volumes whose class is none or several of normal, actionable, benign, "
     "cancer: no label",
     "boxes_unclassed": "boxes whose Class is empty: kept without pathology",
-    "files_not_named": "files that the tables lack: kept without labels",
+    "files_not_named": "files that the tables lack: kept without labels, of the patient whose "
+    "folder holds them",
+    "files_doubled": "files of a name that another one has: left out",
     "boxes_without_volume": "boxes on volumes that the tables of paths lack: dropped",
     "dup_view": "volumes of a side and view that the exam has several of: kept and flagged",
     "split_leak": "volumes of patients who are in several official splits",
@@ -56,7 +59,8 @@ DESCRIPTION: Final = Description(
         "headers say L for every side: the table's is taken",
         "boxes hold for a volume that is turned by 180 degrees where its breast lies on the other "
         "side than the view's name: decided once for the volume, on its projection "
-        "(orient_rotated), boxes are mapped back",
+        "(orient_rotated), boxes are mapped back, "
+        "and volumes without boxes are flagged alike",
         "X, Y, Width, Height from the top left; Slice counts from 0 and is kept as frame_index",
         "actionable is a class of its own, recalled without biopsy: cancer stays empty",
         "normal and actionable rest on no biopsy: label_source registry, pathology empty",
@@ -79,7 +83,7 @@ class BcsDbtSource:
 
     name: str = "bcs_dbt"
     licence_tag: str = "CC-BY-NC-4.0"
-    adapter_version: str = "2"
+    adapter_version: str = "3"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -99,7 +103,7 @@ class BcsDbtSource:
         for _, cells in _rows(archive, "boxes", BOX_COLUMNS, optional=True):
             boxes[_key(cells)].append(_annotation(cells))
             counts["boxes_unclassed"] += cells.text("Class") is None
-        here = {_tail(path): path for path in files_below(archive)}
+        here, counts["files_doubled"] = by_name(files_below(archive), _tail)
         labels: dict[str, dict[str, Any]] = {}
         for split, cells in _rows(archive, "file-paths", (*KEY, *PATHS)):
             found = boxes.pop(_key(cells), [])
@@ -113,7 +117,7 @@ class BcsDbtSource:
         counts["files_not_named"] = len(here) - len(labels)
         counts["dup_view"] = flag_repeated(labels.values())
         counts["split_leak"] = _mend_leaks(labels)
-        rows = [CatalogRow(path, labels.get(path, {"image_kind": "dbt"})) for path in here.values()]
+        rows = [CatalogRow(path, labels.get(path) or _named(path)) for path in here.values()]
         return Catalog(rows, notices=count_notices(counts, TEXTS), described=True)
 
     def verify(self, archive: Path) -> list[Count]:
@@ -169,6 +173,12 @@ def _tail(path: str) -> str:
     return "/".join(path.split("/")[-TAIL:])
 
 
+def _named(path: str) -> dict[str, Any]:
+    """Tell the patient by the folder of a file."""
+    found = PATIENT.search(path)
+    return {"image_kind": "dbt", **({"patient_id": found[1].upper()} if found else {})}
+
+
 def _find(cells: Cells, here: dict[str, str]) -> str | None:
     told = (cells.text(name) for name in PATHS)
     return next((here[tail] for path in told if path and (tail := _tail(path)) in here), None)
@@ -203,6 +213,7 @@ def _labels(
             "cancer": cancer,
             "label_source": None if not told else "pathology" if pathology else "registry",
             "label_level": "image",
+            "source_frame": "duke_upright",
             "split_official": split,
             "annotations": boxes,
             "extra_json": dumps({**extra, "boxes": [one.pop("extra") for one in boxes]}),

@@ -15,7 +15,7 @@ from mgray.errors import ConfigError
 from mgray.sources.cbis_files import Files, find_archive_files
 from mgray.sources.cells import Cells
 from mgray.sources.csv_table import WORST_FIRST
-from mgray.sources.layout import find_files
+from mgray.sources.layout import by_name, find_files
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
 from mgray.sources.tables import as_id, dumps, extra_json, open_table, without_nones
 
@@ -38,7 +38,6 @@ COLUMNS: Final = (
     "pathology",
     *PATHS,
 )
-MAPPED: Final = frozenset({*COLUMNS, "breast_density", "breast density"}) - {"abnormality id"}
 DESCRIPTORS: Final = ("mass shape", "mass margins", "calc type", "calc distribution")
 SIDES: Final = {"left": "L", "right": "R"}
 DENSITY: Final = {"1": "a", "2": "b", "3": "c", "4": "d"}
@@ -57,6 +56,7 @@ TEXTS: Final = {
     "split_leak": "images of patients who are train in one official table and test in another: all "
     "of such a patient is train",
     "no_biopsy": "images whose benign findings were not called back: no biopsy proves them",
+    "tables_doubled": "tables of a name that another folder has too: the first one taken",
     "files_not_named": "full mammograms that no table names: left out",
 }
 DESCRIPTION: Final = Description(
@@ -73,7 +73,7 @@ DESCRIPTION: Final = Description(
         "path cells end in a newline inside their quotes: stripped",
         "mask and cut-out stand under each other's name: told by SeriesDescription, else by size "
         "and grey values (crop_mask_swapped)",
-        "masks of another size than their image: brought to it by nearest neighbour (mask_resized)",
+        "masks of another size than their image: their box is scaled to it (mask_resized)",
         "file numbers differ between the tables (from 000000) and the disk (from 1-1): never used "
         "to find a file",
         "masks of 8 and 16 bits: set is above half of the maximum",
@@ -82,9 +82,13 @@ DESCRIPTION: Final = Description(
         "71 views are stored twice, once for masses, once for calcifications (dup_view); "
         "33 mix malignant and benign: an image has the worst of all rows of its view",
         "BENIGN_WITHOUT_CALLBACK is benign without a biopsy: label_source registry, no_biopsy",
+        "the tables may lie in several folders, e.g. calcifications below csv/: all are read",
+        "cells of every finding are kept as they stand in extra_json, also where its mask is not "
+        "here",
         "density 0 is unknown; assessment 0 is incomplete",
         "breast_density and breast density are one column",
-        "no row is normal; labels and scan edges remain in the pixels",
+        "no row is normal, and none is labelled so; labels and scan edges remain in the pixels "
+        "unless an ingest is told blank_outside_breast=true",
     ),
 )
 
@@ -95,7 +99,7 @@ class CbisDdsmSource:
 
     name: str = "cbis_ddsm"
     licence_tag: str = "CC-BY-3.0"
-    adapter_version: str = "2"
+    adapter_version: str = "3"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -134,6 +138,7 @@ class CbisDdsmSource:
             labels |= {"raster": files.raster(path)} if files.raster(path) else {}
             counts.update(flags)
             rows.append(CatalogRow(path, without_nones(labels)))
+        counts["tables_doubled"] = _tables(archive)[1]
         counts["files_not_named"] = len(files.full_images() - images.keys())
         return Catalog(rows, notices=count_notices(counts, TEXTS))
 
@@ -161,7 +166,7 @@ class CbisDdsmSource:
         full = {path for one in findings if (path := files.full_image(one.paths[0]))}
         masks = sum(bool(files.masks(*one.paths[1:])) for one in findings)
         counts.append(Count("full mammograms here", 3_103, len(full)))
-        return [*counts, Count("findings with a mask here", 3_568, masks)]
+        return [*counts, Count("findings with a mask or cut-out here", 3_568, masks)]
 
 
 RELEASE: Final = {
@@ -200,10 +205,18 @@ class Finding:
         return f"{self.patient} {self.laterality} {self.view}"
 
 
+def _tables(archive: Path) -> tuple[list[str], int]:
+    """Find all tables, whichever folders they are in; and how many have another one's name."""
+    patterns = [f"{folder}*_case_description_*_set.csv" for folder in ("", "csv/", "*/")]
+    find_files(archive, patterns, LAYOUT)  # says what was looked for if there is none
+    paths = {path.relative_to(archive).as_posix() for one in patterns for path in archive.glob(one)}
+    found, doubled = by_name(paths, lambda path: path.rpartition("/")[2])
+    return list(found.values()), doubled
+
+
 def _findings(archive: Path) -> Iterator[Finding]:
     """Read all tables that are here."""
-    patterns = [f"{folder}*_case_description_*_set.csv" for folder in ("", "csv/", "*/")]
-    for path in find_files(archive, patterns, LAYOUT):
+    for path in map(archive.joinpath, _tables(archive)[0]):
         kind, _, rest = path.name.partition("_case_description_")
         if (split := rest.removesuffix("_set.csv")) not in SPLITS:
             raise ConfigError(
@@ -238,7 +251,7 @@ def _finding(cells: Cells, kind: str, split: str) -> Finding:
         None if birads is None else int(birads),
         DENSITY.get(density or ""),
         (image, crop, mask),
-        extra_json(cells, MAPPED),
+        extra_json(cells, PATHS),
     )
 
 

@@ -1,5 +1,6 @@
 """CMMD, the Chinese mammography database, as TCIA delivers it."""
 
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +26,12 @@ COLUMNS: Final = ("ID1", "LeftRight", "Age", "abnormality", "classification")
 MAPPED: Final = frozenset({"ID1", "LeftRight", "Age", "classification"})
 PATHOLOGY: Final = {"benign": "benign", "malignant": "malignant"}
 SIDES: Final = ("L", "R")
+PATIENT: Final = re.compile(r"(?:^|/)(D[12]-\d{4})/")
 AIR: Final = 0
 """Stored value of what is beyond the breast; the files name no padding."""
 TEXTS: Final = {
-    "files_not_named": "files of patients whom the table lacks: kept without labels",
+    "files_not_named": "files of patients whom the table lacks: kept without labels, of the "
+    "patient whose folder holds them",
     "patients_not_here": "patients of the table without a file here: a partial download",
 }
 DESCRIPTION: Final = Description(
@@ -48,6 +51,7 @@ DESCRIPTION: Final = Description(
         "8-bit pixels under a SIGMOID window of 128/256, two files of 16 bits: stored values are "
         "kept, each file's own window is used, never a 12-bit one",
         "a sigmoid shows air as grey: stored 0 is taken as padding, which is black",
+        "a row of the table may name no side: then nothing is assumed of the patient's other side",
         "dates are made up, one study for each patient: a patient is an exam",
     ),
 )
@@ -59,7 +63,7 @@ class CmmdSource:
 
     name: str = "cmmd"
     licence_tag: str = "CC-BY-4.0"
-    adapter_version: str = "2"
+    adapter_version: str = "3"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -83,7 +87,7 @@ class CmmdSource:
             patient = next((part for part in path.split("/") if part in known), None)
             counts["files_not_named"] += patient is None
             met |= {patient} if patient else set()
-            rows.append(CatalogRow(path, known.get(patient or "", {})))
+            rows.append(CatalogRow(path, known[patient] if patient else _named(path)))
         counts["patients_not_here"] = len(known.keys() - met)
         return Catalog(rows, notices=count_notices(counts, TEXTS), described=True)
 
@@ -108,6 +112,12 @@ class CmmdSource:
 def _table(archive: Path) -> Table:
     path = find_file(archive, TABLES, LAYOUT)
     return open_table(path, COLUMNS, release="CMMD's clinical data (revision)")
+
+
+def _named(path: str) -> dict[str, Any]:
+    """Tell the patient, who is an exam here, by the folder of a file."""
+    found = PATIENT.search(path)
+    return {"patient_id": found[1], "exam_id": found[1]} if found else {}
 
 
 def _patient(patient: str, rows: list[Cells]) -> dict[str, Any]:

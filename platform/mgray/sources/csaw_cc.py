@@ -1,5 +1,6 @@
 """CSAW-CC: screening exams of Karolinska with outcomes from the cancer registry."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,10 +8,11 @@ from typing import Any, Final
 
 from mgray.collector import paused_collector
 from mgray.sources.cells import Cells
-from mgray.sources.layout import files_below, find_file
+from mgray.sources.layout import by_name, files_below, find_file
 from mgray.sources.pairing import flag_repeated
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
 from mgray.sources.tables import Table, as_id, dumps, extra_json, open_table, without_nones
+from mgray.sources.timing import Timeline
 
 LAYOUT: Final = (
     "CSAW-CC_breast_cancer_screening_data.csv (comma or semicolon)",
@@ -33,9 +35,12 @@ SIDES: Final = {"left": "L", "right": "R", "l": "L", "r": "R"}
 SEEN: Final = ("1", "2")
 """rad_timing of exams whose images the cancer counts for: screen-detected, interval."""
 MASK: Final = "_mask"
+WOMAN: Final = re.compile(r"(\d+)_\d{8}_[LR]_(?:CC|MLO)_", re.IGNORECASE)
 TEXTS: Final = {
     "files_not_here": "images of the table whose file is not here: a partial download",
-    "files_not_named": "files that the table lacks: kept without labels",
+    "files_not_named": "files that the table lacks: kept without labels, of the woman whom their "
+    "name tells",
+    "files_doubled": "files of a name that another one has: left out",
     "dup_view": "images of a side and view that the exam has several of: kept and flagged",
     "outcome_later": "images of a breast whose cancer was found at a later screen, or whose side "
     "is not told: cancer unknown",
@@ -57,7 +62,8 @@ DESCRIPTION: Final = Description(
         "(rad_timing 1, 2)",
         "earlier screens of the same breast (rad_timing 3) are unknown, not negative",
         "x_* and rad_* columns stay in extra_json, which no reader loads",
-        "the date in file names is a placeholder: exams go by year",
+        "the date in file names is a placeholder: exams go by year, exam_order too; days to an "
+        "outcome are not told",
         "three exams hold eight images: flagged dup_view",
         "a table with semicolons exists",
         "rad_recall is missing in 2,001 exams: null",
@@ -75,7 +81,7 @@ class CsawCcSource:
 
     name: str = "csaw_cc"
     licence_tag: str = "CSAW-CC"
-    adapter_version: str = "2"
+    adapter_version: str = "3"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -90,19 +96,23 @@ class CsawCcSource:
             ConfigError: A column or cell that cannot be understood.
         """
         counts = Counter[str]()
-        here = {_stem(path): path for path in files_below(archive)}
-        masks = {_stem(path): path for path in files_below(archive, suffixes=(f"{MASK}.png",))}
+        here, counts["files_doubled"] = by_name(files_below(archive), _stem)
+        masks, doubled = by_name(files_below(archive, suffixes=(f"{MASK}.png",)), _stem)
+        counts["files_doubled"] += doubled
         labels: dict[str, dict[str, Any]] = {}
+        years = Timeline(map(_when, _table(archive)))
         for cells in _table(archive):
             name = _stem(cells.text("anon_filename") or "")
             if name not in here:
                 counts["files_not_here"] += 1
             else:
-                labels[here[name]] = _labels(cells, masks.pop(f"{name}{MASK}", None), counts)
+                order = years.order(*_when(cells))
+                told = _labels(cells, masks.pop(f"{name}{MASK}", None), counts)
+                labels[here[name]] = told | ({} if order is None else {"exam_order": order})
         counts["files_not_named"] = len(here) - len(labels)
         counts["masks_without_image"] = len(masks)
         counts["dup_view"] = flag_repeated(labels.values())
-        rows = [CatalogRow(path, labels.get(path, {})) for path in sorted(here.values())]
+        rows = [CatalogRow(path, labels.get(path) or _named(path)) for path in here.values()]
         return Catalog(rows, notices=count_notices(counts, TEXTS), described=True)
 
     def verify(self, archive: Path) -> list[Count]:
@@ -135,6 +145,18 @@ def _table(archive: Path) -> Table:
 
 def _stem(path: str) -> str:
     return path.rpartition("/")[2].rpartition(".")[0] or path
+
+
+def _when(cells: Cells) -> tuple[str | None, int | None]:
+    """Woman and year of an image."""
+    year = as_id(cells.text("exam_year")) or ""
+    return as_id(cells.text("anon_patientid")), int(year) if year.isdecimal() else None
+
+
+def _named(path: str) -> dict[str, Any]:
+    """Tell the woman by the name of a file."""
+    found = WOMAN.match(_stem(path))
+    return {"patient_id": found[1]} if found else {}
 
 
 def _labels(cells: Cells, mask: str | None, counts: Counter[str]) -> dict[str, Any]:

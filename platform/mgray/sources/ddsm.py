@@ -1,21 +1,21 @@
 """DDSM as the University of South Florida keeps it: a folder for each case.
 
-``.ics`` tells the case, ``.LJPEG`` is an image in a lossless JPEG that needs the Stanford decoder
-(``jpeg -d -s FILE`` leaves headerless numbers in ``FILE.1``), ``.OVERLAY`` its abnormalities.
+``.ics`` tells the case, ``.LJPEG`` is an image in a lossless JPEG that needs the Stanford decoder,
+see ``dicom.ljpeg``, ``.OVERLAY`` its abnormalities.
 """
 
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-from jaxtyping import Float, Shaped
-
+from mgray.dicom.ljpeg import HOW
 from mgray.errors import ConfigError, NotFoundError
 from mgray.sources.csv_table import WORST_FIRST
+from mgray.sources.ddsm_density import LINEAR, digitiser_of
 from mgray.sources.ddsm_overlay import Abnormality, read_overlay
 from mgray.sources.layout import files_below, tell
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
@@ -23,7 +23,7 @@ from mgray.sources.tables import dumps, without_nones
 
 LAYOUT: Final = (
     "<normals|cancers|benigns|benign_without_callbacks>/.../<case>/<A-1234-1>.ics",
-    "<A_1234_1>.<LEFT|RIGHT>_<CC|MLO>.LJPEG, decoded beside it as .LJPEG.1",
+    "<A_1234_1>.<LEFT|RIGHT>_<CC|MLO>.LJPEG, or decoded as .LJPEG.1",
     "<A_1234_1>.<LEFT|RIGHT>_<CC|MLO>.OVERLAY for images with abnormalities",
 )
 IMAGE: Final = re.compile(
@@ -33,47 +33,44 @@ IMAGE: Final = re.compile(
 DENSITY: Final = {"1": "a", "2": "b", "3": "c", "4": "d"}
 NORMAL: Final = re.compile(r"(^|[/_])normals?([/_]|\d|$)", re.IGNORECASE)
 BIRADS_WORST_FIRST: Final = (5, 4, 0, 3, 2, 1)
-DBA: Final = "dba"
-LINEAR: Final[Mapping[str, tuple[float, float]]] = {
-    "howtek_mgh": (-0.00094568, 3.789),
-    "lumisys": (-1 / 1009.01, 4096.99 / 1009.01),
-    "howtek_ismd": (-0.00099055807612, 3.96604),
-}
-"""Digitiser to slope and intercept of optical density over grey level."""
-OD_RANGE: Final = (0.05, 3.0)
 TEXTS: Final = {
     "images_not_here": "images of the cases whose file is not here: a partial download",
-    "not_decoded": "images that the Stanford decoder has not decoded: refused",
+    "not_decoded": f"images in lossless JPEG of 1990: refused; {HOW}",
+    "overlays_not_here": "images whose .ics tells of an overlay that is not here: no labels",
     "no_biopsy": "images whose benign findings were not called back: no biopsy proves them",
     "digitiser_unknown": "images whose digitiser is not told: raw grey levels, no density",
     "overlays_unreadable": "overlays that cannot be understood: no findings, no labels",
 }
 DESCRIPTION: Final = Description(
     title="DDSM, Digital Database for Screening Mammography",
-    kind="digitised film, lossless JPEG of 1990, decoded by the user",
+    kind="digitised film, lossless JPEG of 1990, decoded by a program that you have",
     size="about 2,600 cases of four images",
     labels="pathology and BI-RADS of each abnormality in each view, density; normal cases",
     boxes="contours (chain codes), brought to boxes",
     pairs="none",
-    obtain="the University of South Florida's server, or a mirror; decode with the Stanford "
-    "decoder: jpeg -d -s FILE.LJPEG",
+    obtain=f"the University of South Florida's server, or a mirror; {HOW}",
     layout=LAYOUT,
     pitfalls=(
+        "no library reads the .LJPEG: the program named by ljpeg_decoder decodes a copy of each "
+        "file, as jpeg -d -s FILE, under a time limit, and must leave as many bytes as the .ics "
+        "tells; files that you decoded yourself, FILE.1, are taken as they are",
         "numbers of a decoded file are big-endian and without a header: lines and pixels per line "
         "are in the .ics",
         "grey level is not optical density: linear digitisers (Lumisys, Howtek) get rescale to "
         "density, DBA's logarithm keeps raw grey levels; optical_density() maps all",
         "the digitiser is told by the first letter of the case, MGH's two by the .ics; where these "
         "do not tell, grey levels stay raw",
-        "chain codes run x, y = column, row, in eight directions; only the boundary is read, cores "
-        "are within it",
+        "chain codes run x, y = column, row, in eight directions; the boundary is the box, cores "
+        "are kept in extra_json",
         "BENIGN_WITHOUT_CALLBACK is benign without a biopsy: no_biopsy",
         "the healthy breast of a cancer patient has no label: cancer stays empty, never the "
         "patient's",
         "normal cases rest on follow-up: label_source followup, pathology empty",
     ),
     unsettled=(
-        "how images without an overlay are marked in the .ics: the .OVERLAY file itself decides",
+        "how images without an overlay are marked in the .ics: the .OVERLAY file itself decides; "
+        "where the .ics says OVERLAY and none is here, nothing is told of the image, also in a "
+        "normal case",
         "licence terms: treated as not to be handed on",
     ),
 )
@@ -81,11 +78,16 @@ DESCRIPTION: Final = Description(
 
 @dataclass(frozen=True)
 class DdsmSource:
-    """DDSM; images that are decoded."""
+    """DDSM.
 
+    Args:
+        decoder: Program that decodes ``.LJPEG``, by path or name; without it they are refused.
+    """
+
+    decoder: Path | None = None
     name: str = "ddsm"
     licence_tag: str = "DDSM"
-    adapter_version: str = "2"
+    adapter_version: str = "3"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -95,11 +97,11 @@ class DdsmSource:
         """Read the cases that are here.
 
         Raises:
-            NotFoundError: No case.
+            NotFoundError: No case, or no such decoder.
             ConfigError: An .ics that cannot be understood.
         """
-        counts = Counter[str]()
-        rows = [row for path in _cases(archive) for row in _images(archive, path, counts)]
+        counts, decoder = Counter[str](), _program(self.decoder)
+        rows = [row for path in _cases(archive) for row in _images(archive, path, decoder, counts)]
         return Catalog(rows, notices=count_notices(counts, TEXTS))
 
     def verify(self, archive: Path) -> list[Count]:
@@ -116,35 +118,6 @@ class DdsmSource:
         return [cases, *(Count(what, None, found) for what, found in files.items())]
 
 
-def optical_density(
-    grey: Shaped[np.ndarray, "*shape"], digitiser: str
-) -> Float[np.ndarray, "*shape"]:
-    """Map grey levels to optical density, 0.05 to 3.
-
-    Args:
-        grey: Grey levels of a decoded image.
-        digitiser: A key of ``LINEAR``, or dba.
-    """
-    levels = grey.astype(np.float64)
-    if digitiser == DBA:
-        density = (np.log10(levels + 1) - 4.80662) / -1.07553
-    else:
-        slope, intercept = LINEAR[digitiser]
-        density = slope * levels + intercept
-    return np.clip(density, *OD_RANGE)
-
-
-def digitiser_of(case: str, words: str) -> str | None:
-    """Tell the digitiser: by the case's first letter, for MGH's (A) by the .ics; else ``None``."""
-    letter = case[:1].upper()
-    if letter in ("B", "C"):
-        return "lumisys"
-    if letter == "D":
-        return "howtek_ismd"
-    named = {"DBA": DBA, "HOWTEK": "howtek_mgh"} if letter == "A" else {}
-    return next((found for word, found in named.items() if word in words.upper()), None)
-
-
 def _cases(archive: Path) -> list[str]:
     found = sorted(files_below(archive, suffixes=(".ics",))) if archive.is_dir() else []
     if not found:
@@ -155,7 +128,19 @@ def _cases(archive: Path) -> list[str]:
     return found
 
 
-def _images(archive: Path, path: str, counts: Counter[str]) -> Iterator[CatalogRow]:
+def _program(decoder: Path | None) -> str | None:
+    """Find the decoder, by path or by name on the search path."""
+    if decoder is None:
+        return None
+    found = shutil.which(decoder)
+    if found is None:
+        raise NotFoundError(f"no program {str(decoder)!r} that can be run: {HOW}")
+    return str(Path(found).resolve())
+
+
+def _images(
+    archive: Path, path: str, decoder: str | None, counts: Counter[str]
+) -> Iterator[CatalogRow]:
     """Yield the images of one case."""
     text = (archive / path).read_text(encoding="latin-1")
     facts = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.split()}
@@ -174,14 +159,16 @@ def _images(archive: Path, path: str, counts: Counter[str]) -> Iterator[CatalogR
         if here is None:
             counts["images_not_here"] += 1
             continue
-        counts["not_decoded"] += here.endswith(".LJPEG")
+        counts["not_decoded"] += here.endswith(".LJPEG") and decoder is None
         found = _overlay(archive / f"{name}.OVERLAY", counts)
-        normal = bool(NORMAL.search(path))
+        lacking = image[7].upper() == "OVERLAY" and not (archive / f"{name}.OVERLAY").is_file()
+        counts["overlays_not_here"] += lacking
+        normal = bool(NORMAL.search(path)) and not lacking
         labels = _labels(case, image, facts, found, normal)
         counts.update(labels.get("qc_flags", ()))
         digitiser = digitiser_of(case, " ".join(facts.get("DIGITIZER", ())))
         counts["digitiser_unknown"] += digitiser is None
-        labels["raster"] = _raster(case, here, image, digitiser)
+        labels["raster"] = _raster(case, here, image, digitiser, decoder)
         yield CatalogRow(here, labels)
 
 
@@ -207,6 +194,8 @@ def _labels(
     pathology = next((word for word in WORST_FIRST if word in pathologies), None)
     proven = any(one.proven for one in found or () if one.pathology == pathology)
     birads = {one.birads for one in found or ()}
+    told = {name: " ".join(words) for name, words in facts.items()}
+    more = [one.extra for one in found or ()]
     cancer = 0 if normal and not found else None
     cancer = cancer if pathology is None else int(pathology == "malignant")
     source = "followup" if normal else "pathology" if proven else "registry"
@@ -228,7 +217,7 @@ def _labels(
             ),
             "annotations": [_annotation(one, image[2]) for one in found or ()],
             "qc_flags": ["no_biopsy"] if pathology == "benign" and not proven else [],
-            "extra_json": dumps({name: " ".join(words) for name, words in facts.items()}),
+            "extra_json": dumps({**told, **({"abnormalities": more} if more else {})}),
         }
     )
 
@@ -246,9 +235,12 @@ def _annotation(one: Abnormality, view: str) -> dict[str, Any]:
     }
 
 
-def _raster(case: str, path: str, image: re.Match[str], digitiser: str | None) -> dict[str, Any]:
+def _raster(
+    case: str, path: str, image: re.Match[str], digitiser: str | None, decoder: str | None
+) -> dict[str, Any]:
     told: dict[str, Any] = {
         "format": "numbers" if path.endswith(".1") else "ljpeg",
+        **({} if path.endswith(".1") or decoder is None else {"decoder": decoder}),
         "uid": f"DDSM {case} {image[1]} {image[2]}",
         "rows": int(image[3]),
         "columns": int(image[4]),
@@ -258,7 +250,7 @@ def _raster(case: str, path: str, image: re.Match[str], digitiser: str | None) -
         "laterality": image[1][0],
     }
     if (
-        digitiser is not None and digitiser in LINEAR
+        digitiser and digitiser in LINEAR
     ):  # density falls with the grey level, and is dark where it is high
         told |= {"rescale": list(LINEAR[digitiser]), "photometric": "MONOCHROME1"}
     return told

@@ -7,7 +7,7 @@ References:
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 STEPS: Final = ((0, -1), (1, -1), (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1))
 """Chain code to dx, dy."""
@@ -36,6 +36,8 @@ class Abnormality:
         proven: By a biopsy, as far as its word tells.
         box: Of its boundary, half-open.
         outline: Centres of the boundary's pixels, ``x, y, x, y ...``.
+        extra: What else is told: subtlety, the word of the pathology, lesion types, chains of
+            cores.
     """
 
     number: int
@@ -45,6 +47,7 @@ class Abnormality:
     proven: bool
     box: list[float]
     outline: list[float]
+    extra: dict[str, Any]
 
 
 def read_overlay(text: str) -> list[Abnormality]:
@@ -84,9 +87,8 @@ def trace(words: Sequence[str]) -> list[tuple[int, int]]:
 def _abnormality(text: str) -> Abnormality:
     lines = [line.split() for line in text.splitlines() if line.split()]
     facts = {line[0]: line[1:] for line in lines}
-    at = [line[0] for line in lines].index("BOUNDARY")
-    chain = [word for line in [lines[at][1:], *lines[at + 1 :]] for word in line]
-    pixels = trace(chain)
+    titles = [line[0] for line in lines]
+    pixels = trace(_chain(lines, titles.index("BOUNDARY")))
     xs, ys = [x for x, _ in pixels], [y for _, y in pixels]
     word = next(iter(facts.get("PATHOLOGY", ())), "")
     assessment = next(iter(facts.get("ASSESSMENT", ())), None)
@@ -98,7 +100,22 @@ def _abnormality(text: str) -> Abnormality:
         word != UNPROVEN,
         [float(min(xs)), float(min(ys)), float(max(xs) + 1), float(max(ys) + 1)],
         [edge + 0.5 for pixel in pixels for edge in pixel],
+        {
+            "number": int(lines[0][0]),
+            "pathology": word,
+            "subtlety": next(iter(facts.get("SUBTLETY", ())), None),
+            "lesion_types": [" ".join(line[1:]) for line in lines if line[0] == "LESION_TYPE"],
+            "cores": [
+                " ".join(_chain(lines, at)) for at, title in enumerate(titles) if title == "CORE"
+            ],
+        },
     )
+
+
+def _chain(lines: Sequence[Sequence[str]], at: int) -> list[str]:
+    """Give the words after a title, with the end of the chain."""
+    words = [word for line in [lines[at][1:], *lines[at + 1 :]] for word in line]
+    return words[: words.index(END) + 1] if END in words else words
 
 
 def _categories(words: Sequence[str]) -> list[str]:

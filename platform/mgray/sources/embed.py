@@ -7,14 +7,14 @@ exam and side. See ``embed_clinical`` for the labels.
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from mgray.collector import paused_collector
-from mgray.errors import ConfigError
 from mgray.sources.cells import FALSE, Cells
+from mgray.sources.embed_boxes import NUMBER, levels_of, read_boxes
 from mgray.sources.embed_clinical import COLUMNS as CLINICAL_COLUMNS
 from mgray.sources.embed_clinical import Breast, Clinical, read_clinical
 from mgray.sources.layout import files_below, find_file
@@ -43,7 +43,7 @@ COLUMNS: Final = (
 )
 KINDS: Final = {"2d": "ffdm", "cview": "synthetic_2d", "c-view": "synthetic_2d", "3d": "dbt"}
 SCREEN_SAVES: Final = frozenset({"roi_ssc", "roi_ss"})
-NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?")
+PATIENT: Final = re.compile(r"images/cohort_\w+/([^/]+)/")
 SERVER: Final = re.compile(r"cohort_\w+/.*")
 MAPPED: Final = frozenset(COLUMNS) - {"num_roi"}
 TEXTS: Final = {
@@ -56,6 +56,14 @@ TEXTS: Final = {
     "exam is taken over to or from them",
     "biopsy_unsided": "images whose pathology is of a finding of both breasts, or of no side, "
     "with an empty bside: it counts for both breasts",
+    "files_not_named": "files that the metadata lack: kept without labels, of the patient whose "
+    "folder holds them",
+    "dup_view": "images of a breast and view that its exam has several of and that no pair takes: "
+    "kept and flagged",
+    "side_not_told": "images whose ImageLateralityFinal is not L or R: the header's side is taken, "
+    "nothing of the clinical table",
+    "levels_unclear": "images with boxes of several match levels that are not one for each box: "
+    "levels left out",
     "boxes_miscounted": "images whose number of boxes is not num_roi, doubles not counted",
 }
 RELEASE: Final = "EMBED Open Data on AWS, cohorts 1-2"
@@ -86,8 +94,10 @@ DESCRIPTION: Final = Description(
         "tissueden 5 is male, no density",
         "spot_mag is empty for normal views: spot views never pair",
         "several images of one breast and view: paired by the closest series time, flagged "
-        "paired_by_time; the rest is flagged dup_view",
+        "paired_by_time; the rest is flagged dup_view, also where only one kind repeats, or "
+        "ambiguous_pair where times do not tell",
         "boxes are y, x, y, x, nested by release: numbers are pulled in fours; doubles dropped",
+        "boxes of match level 2 come from the other kind of image, noisier: said in their source",
         "a box is linked to a finding only where the breast has exactly one",
         "ROI_SSC and ROI_SS are screen saves: left out",
         "borderline lesions (path_severity 3) count as high_risk",
@@ -95,8 +105,9 @@ DESCRIPTION: Final = Description(
     unsettled=(
         "whether boxes are in the frame of the PNGs, mirrored so that the breast faces right: the "
         "hypothesis whose boxes lie in the breast is used (frame_hypothesis_mirrored), its "
-        "conflict with the published flip rule is flagged (frame_against_rule), and so are images "
-        "that do not tell (frame_undecided: the rule)",
+        "conflict with the published flip rule is flagged (frame_against_rule); images that do not "
+        "tell follow most that do (frame_by_vote), without any the rule (frame_undecided); the "
+        "manifest has the votes",
     ),
 )
 
@@ -107,7 +118,7 @@ class EmbedSource:
 
     name: str = "embed"
     licence_tag: str = "EMBED"
-    adapter_version: str = "2"
+    adapter_version: str = "3"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -124,7 +135,8 @@ class EmbedSource:
         metadata, clinical = _tables(archive)
         seen = Seen()
         for path in files_below(archive, ["images"]):
-            seen.files.add(path, {})
+            seen.files.add(path, _named(path))
+            seen.counts["files_not_named"] += 1
         known = read_clinical(clinical)
         for cells in metadata:
             _image(cells, known, seen)
@@ -164,7 +176,7 @@ class Seen:
     """What was met.
 
     Args:
-        files: Path to an empty dict for the file, then its labels, then changes by its pair.
+        files: Path to what it tells itself, then its labels, then changes by its pair.
         views: Key of a view to path, kind, time and number of each of its images.
         screen_saves: Paths.
         counts: Of things met.
@@ -193,7 +205,9 @@ def _image(cells: Cells, known: Clinical, seen: Seen) -> None:
     kind = (cells.text("FinalImageType") or "").lower()
     if len(found) != 1:
         seen.counts["rows_doubled" if found else "files_not_here"] += 1
-    elif kind in SCREEN_SAVES:
+        return
+    seen.counts["files_not_named"] -= 1
+    if kind in SCREEN_SAVES:
         seen.screen_saves.append(path)
         seen.files.add(path, {})
     else:
@@ -210,6 +224,7 @@ def _pair(seen: Seen) -> None:
         candidates = [Candidate(key, *told) for _, *told in images]
         for number, changes in pair_by_time(candidates).items():
             seen.files.add(images[number][0], changes)
+            seen.counts["dup_view"] += "dup_view" in changes["qc_flags"]
 
 
 def _joined(said: list[dict[str, Any]]) -> dict[str, Any]:
@@ -219,8 +234,16 @@ def _joined(said: list[dict[str, Any]]) -> dict[str, Any]:
     return labels | ({"qc_flags": flags} if flags else {})
 
 
+def _named(path: str) -> dict[str, Any]:
+    """Tell the patient by the folder of a file."""
+    found = PATIENT.match(path)
+    return {"patient_id": found[1]} if found else {}
+
+
 def _labels(cells: Cells, known: Clinical, seen: Seen) -> dict[str, Any]:
-    exam, side = as_id(cells.text("acc_anon")), cells.word("ImageLateralityFinal", ("L", "R"))
+    exam, word = as_id(cells.text("acc_anon")), (cells.text("ImageLateralityFinal") or "").upper()
+    side = word if word in ("L", "R") else None
+    seen.counts["side_not_told"] += side is None
     breast = known.breast(exam, side)
     spot = (cells.text("spot_mag") or "0").lower() not in FALSE
     extra = {"metadata": extra_json(cells, MAPPED), "clinical": breast.extra}
@@ -245,14 +268,12 @@ def _labels(cells: Cells, known: Clinical, seen: Seen) -> dict[str, Any]:
 
 
 def _annotations(cells: Cells, breast: Breast, seen: Seen) -> list[dict[str, Any]]:
-    """Read the boxes: numbers in fours, y, x, y, x, however they are nested."""
-    boxes = list(dict.fromkeys(read_boxes(cells.text("ROI_coords"))))
+    """Read the boxes with their levels; one that is given twice is one."""
+    told = cells.text("match_level")
+    boxes = levels_of(list(read_boxes(cells.text("ROI_coords"))), told)
     said = cells.number("num_roi")
     seen.counts["boxes_miscounted"] += said is not None and int(said) != len(boxes)
-    if not boxes:
-        return []
-    levels = NUMBER.findall(cells.text("match_level") or "")
-    level = levels[0] if len(set(levels)) == 1 else None
+    seen.counts["levels_unclear"] += bool(boxes and told and None in boxes.values())
     linked = breast.finding or {}
     return [
         {
@@ -265,24 +286,8 @@ def _annotations(cells: Cells, breast: Breast, seen: Seen) -> list[dict[str, Any
             "birads": linked.get("birads"),
             "source": f"embed level {level}" if level else "embed",
         }
-        for box in boxes
+        for box, level in boxes.items()
     ]
-
-
-def read_boxes(text: str | None) -> Iterator[tuple[float, float, float, float]]:
-    """Read ``ROI_coords``: ``y, x, y, x`` in any nesting becomes ``x0, y0, x1, y1``.
-
-    Raises:
-        ConfigError: The numbers do not come in fours.
-    """
-    numbers = [float(number) for number in NUMBER.findall(text or "")]
-    if len(numbers) % 4:
-        raise ConfigError(
-            "a cell of ROI_coords does not hold numbers in fours (y, x, y, x): another release?"
-        )
-    for at in range(0, len(numbers), 4):
-        y0, x0, y1, x1 = numbers[at : at + 4]
-        yield min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
 
 
 def _candidate(cells: Cells, labels: Mapping[str, Any]) -> Candidate:

@@ -10,7 +10,6 @@ bside          breast of the biopsy, which a finding of both breasts does not te
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +17,7 @@ from mgray.sources.cells import Cells
 from mgray.sources.csv_table import WORST_FIRST
 from mgray.sources.spool import Spool
 from mgray.sources.tables import as_id, extra_json, without_nones
+from mgray.sources.timing import Timeline, day_number
 
 COLUMNS: Final = (
     "empi_anon",
@@ -83,7 +83,7 @@ class Breast:
         labels: Of ``source.LABELS``.
         flags: Of ``schema.QC_FLAGS``.
         finding: Labels of an annotation, if the breast has just one finding.
-        extra: Unmapped columns of each finding.
+        extra: Unmapped columns of each finding that tells of it; where none does, of the exam's.
         unsided: Its pathology is of a finding of both breasts whose biopsy names no side.
     """
 
@@ -100,9 +100,11 @@ class Clinical:
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.undated = 0
         by_exam, by_patient = Spool(), Spool()
+        self.days = Timeline()
         for finding in findings:
             by_exam.add(finding.exam, tuple(finding))
             self.undated += finding.day is None
+            self.days.add(finding.patient, finding.day)
             if finding.patient and finding.pathology is not None and finding.day is not None:
                 by_patient.add(finding.patient, tuple(finding))
         # remembered, since images of one exam and exams of one patient come together
@@ -122,7 +124,11 @@ class Clinical:
         findings = self.of_exam(exam)
         own = [one for one in findings if one.side == side or one.side in BOTH]
         shared = without_nones(
-            {"density": _first(findings, "density"), "age": _first(findings, "age")}
+            {
+                "density": _first(findings, "density"),
+                "age": _first(findings, "age"),
+                "exam_order": self.days.order(_first(findings, "patient"), _first(findings, "day")),
+            }
         )
         proofs = [one for one in findings if one.proof(side)]
         if own or proofs:
@@ -140,14 +146,14 @@ class Clinical:
         birads = worst(BIRADS_WORST_FIRST, (one.birads for one in own))
         pathology = worst(WORST_FIRST, (one.pathology for one in proofs))
         later = None if pathology else self._later(own[0], side, birads)
-        source = "pathology" if pathology else "followup"
-        labels = {**shared, "birads": birads, **_outcome(pathology or later, source)}
+        outcome = _outcome(pathology, "pathology", 0) if later is None else later
+        labels = {**shared, "birads": birads, **outcome}
         single = own[0] if len(own) == 1 else None
         return Breast(
             without_nones(labels),
             ["pathology_on_other_exam"] * (later is not None),
             None if single is None else _linked(single, side),
-            [one.extra for one in own if one.extra],
+            [one.extra for one in [*own, *(one for one in proofs if one not in own)]],
             any(one.biopsied is None for one in proofs),
         )
 
@@ -156,15 +162,16 @@ class Clinical:
 
         As after any negative exam, a cancer within a year tells otherwise.
         """
+        rest = [one.extra for one in findings]
         if not any(one.bilateral for one in findings):
-            return Breast(shared)
+            return Breast(shared, extra=rest)
         if later := self._later(findings[0], side, NEGATIVE):
-            return Breast({**shared, **_outcome(later, "followup")}, ["pathology_on_other_exam"])
+            return Breast({**shared, **later}, ["pathology_on_other_exam"], extra=rest)
         told = {"cancer": 0, "label_source": "assumed_normal", "label_level": "breast"}
-        return Breast({**shared, **told}, ["assumed_normal"])
+        return Breast({**shared, **told}, ["assumed_normal"], extra=rest)
 
-    def _later(self, first: Finding, side: str, birads: int | None) -> str | None:
-        """Find the pathology of a later exam that answers this one.
+    def _later(self, first: Finding, side: str, birads: int | None) -> dict[str, Any] | None:
+        """Make the labels of the pathology of a later exam that answers this one.
 
         After an incomplete assessment any pathology does; after a negative one cancer alone.
         """
@@ -172,7 +179,7 @@ class Clinical:
         if first.day is None or days is None or first.patient is None:
             return None
         found = [
-            proof
+            (proof, one.day - first.day)
             for one in self.of_patient(first.patient)
             if one.exam != first.exam
             and (proof := one.proof(side))
@@ -180,8 +187,10 @@ class Clinical:
             and 0 <= one.day - first.day <= days
             and (birads == 0 or proof == "malignant")
         ]
-        answer: str | None = worst(WORST_FIRST, found)
-        return answer
+        answer = worst(WORST_FIRST, (proof for proof, _ in found))
+        if answer is None:
+            return None
+        return _outcome(answer, "followup", min(after for proof, after in found if proof == answer))
 
 
 def _remembered(held: Spool) -> Callable[[str], list[Finding]]:
@@ -228,7 +237,7 @@ def _finding(cells: Cells) -> Finding | None:
         categories(cells),
         DENSITY.get(as_id(cells.text("tissueden")) or ""),
         cells.number("age_at_study"),
-        _day(cells),
+        day_number(cells.text("study_date_anon")),
         "bilat" in words,
         extra_json(cells, MAPPED),
     )
@@ -260,7 +269,7 @@ def _linked(finding: Finding, side: str) -> dict[str, Any]:
     }
 
 
-def _outcome(pathology: str | None, source: str) -> dict[str, Any]:
+def _outcome(pathology: str | None, source: str, days: int) -> dict[str, Any]:
     told = None if pathology is None else source
     cancer = cancer_of(pathology)
     return {
@@ -268,6 +277,7 @@ def _outcome(pathology: str | None, source: str) -> dict[str, Any]:
         "cancer": cancer,
         "label_source": told,
         "label_level": "breast",
+        "outcome_time_days": None if pathology is None else days,
     }
 
 
@@ -275,12 +285,4 @@ def _first(findings: Sequence[Finding], name: str) -> Any:
     return next((found for one in findings if (found := getattr(one, name)) is not None), None)
 
 
-def _day(cells: Cells) -> int | None:
-    text = (cells.text("study_date_anon") or "")[:10]
-    try:
-        return date.fromisoformat(text).toordinal()
-    except ValueError:
-        return None
-
-
-MAPPED: Final = frozenset({"empi_anon", "acc_anon", "side", "tissueden", "age_at_study"})
+MAPPED: Final = frozenset({"empi_anon", "acc_anon", "age_at_study"})

@@ -6,7 +6,7 @@ told in counts, since names of files may be a patient's.
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -71,6 +71,27 @@ def files_below(
             for name in names:
                 if name.lower().endswith(ends):
                     yield prefix + name
+
+
+def by_name(paths: Iterable[str], name: Callable[[str], str | None]) -> tuple[dict[str, str], int]:
+    """Find files by the name that a table gives them.
+
+    Args:
+        paths: Below the archive.
+        name: Tells the name of a path; ``None`` if it is none of the table's files.
+
+    Returns:
+        Name to path, the first in the order of paths where several have one name; and how many
+        were passed over for that.
+    """
+    found: dict[str, str] = {}
+    doubled = 0
+    for path in sorted(paths):
+        named = name(path)
+        if named is not None:
+            doubled += named in found
+            found.setdefault(named, path)
+    return found, doubled
 
 
 def tell(folder: Path) -> str:

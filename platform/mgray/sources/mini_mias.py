@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from mgray.errors import ConfigError
 from mgray.sources.csv_table import WORST_FIRST
-from mgray.sources.layout import files_below, find_file
+from mgray.sources.layout import by_name, files_below, find_file
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
 from mgray.sources.tables import dumps, without_nones
 
 LAYOUT: Final = ("Info.txt", "mdb001.pgm ... mdb322.pgm")
+NAMED: Final = re.compile(r"mdb\d{3}(\s|$)")
 ROW: Final = re.compile(
     r"(mdb(\d{3}))\s+([FGD])\s+(CALC|CIRC|SPIC|MISC|ARCH|ASYM|NORM)(?:\s+([BM]))?(?:\s+(.*))?"
 )
@@ -33,6 +34,7 @@ SPACING_MM: Final = 0.2
 TEXTS: Final = {
     "files_not_here": "images of Info.txt whose file is not here: a partial download",
     "files_not_named": "pictures that Info.txt lacks: left out",
+    "files_doubled": "pictures of a name that another one has: left out",
     "findings_without_place": "abnormalities without coordinates: no box",
 }
 DESCRIPTION: Final = Description(
@@ -52,10 +54,16 @@ DESCRIPTION: Final = Description(
         "three rows hold *NOTE 3* for widespread calcification, one nothing at all: no box",
         "F, G, D are three tissues, no BI-RADS density: kept in extra_json",
         "the text begins with prose",
-        "coordinates of the full-size MIAS are others",
-        "normal is the readers' word, no biopsy: label_source registry, pathology empty",
+        "coordinates of the full-size MIAS are others: boxes of a picture that is not 1024 x 1024 "
+        "are dropped, flagged size_contradicted",
+        "a row that begins with mdb and cannot be read is an error, no prose",
+        "normal is the readers' word: pathology stays empty",
     ),
-    unsettled=("whether all views are MLO: taken as MLO",),
+    unsettled=(
+        "what severity rests on is not told: it is taken as pathology and cancer, label_source "
+        "stays empty",
+        "whether all views are MLO: taken as MLO",
+    ),
 )
 
 
@@ -65,7 +73,7 @@ class MiniMiasSource:
 
     name: str = "mini_mias"
     licence_tag: str = "mini-MIAS"
-    adapter_version: str = "2"
+    adapter_version: str = "3"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -78,8 +86,9 @@ class MiniMiasSource:
             NotFoundError: No Info.txt.
             ConfigError: It holds no such rows, or one that cannot be understood.
         """
-        here = {Path(path).stem: path for path in files_below(archive, suffixes=(".pgm",))}
         counts, rows, named = Counter[str](), [], _read(archive)
+        pictures = files_below(archive, suffixes=(".pgm",))
+        here, counts["files_doubled"] = by_name(pictures, lambda path: Path(path).stem.lower())
         for name, found in sorted(named.items()):
             counts["findings_without_place"] += sum(
                 one["place"] is None and one["kind"] != NORMAL for one in found
@@ -115,9 +124,14 @@ def _read(archive: Path) -> dict[str, list[dict[str, Any]]]:
     path = find_file(archive, ["Info.txt", "*/Info.txt", "info.txt"], LAYOUT)
     named: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for number, line in enumerate(path.read_text(encoding="latin-1").splitlines(), 1):
+        if not NAMED.match(line.strip()):
+            continue  # prose
         row = ROW.fullmatch(line.strip())
         if row is None:
-            continue
+            raise ConfigError(
+                f"line {number} of Info.txt: expected mdb and a number, F, G or D, a kind, B or M, "
+                "and x, y, radius: get it again"
+            )
         name, _, tissue, kind, severity, rest = row.groups()
         place = PLACE.fullmatch((rest or "").strip())
         if rest and place is None and "*" not in rest:
@@ -137,7 +151,7 @@ def _labels(name: str, found: list[dict[str, Any]]) -> dict[str, Any]:
     pathology = next((word for word in WORST_FIRST if word in severities), None)
     normal = all(one["kind"] == NORMAL for one in found)
     known = pathology is not None or normal
-    kept = [{"tissue": one["tissue"], "kind": one["kind"], "note": one["note"]} for one in found]
+    kept = [{name: one[name] for name in ("tissue", "kind", "severity", "note")} for one in found]
     return without_nones(
         {
             "patient_id": patient,
@@ -147,7 +161,6 @@ def _labels(name: str, found: list[dict[str, Any]]) -> dict[str, Any]:
             "image_kind": "film",
             "pathology": pathology,
             "cancer": int(pathology == "malignant") if known else None,
-            "label_source": None if not known else "registry" if normal else "pathology",
             "label_level": "image",
             "annotations": [_annotation(one) for one in found if one["place"]],
             "extra_json": dumps(kept),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mgray.errors import ConfigError
-from mgray.sources.layout import files_below, find_file
+from mgray.sources.layout import by_name, files_below, find_file
 from mgray.sources.plain_pickle import MOST_BYTES, read_pickle
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
 from mgray.sources.tables import dumps, without_nones
@@ -29,10 +29,16 @@ LISTS: Final = tuple(
 )
 MOST_VALUES, DEEPEST = 20_000_000, 32
 """Values of a list, one that is named twice counted twice, and how deep they may lie."""
+MASKS: Final = "segmentation"
 PATHOLOGIES: Final = ("malignant", "benign")
 TEXTS: Final = {
     "files_not_here": "images of the list whose file is not here: a partial download",
     "files_not_named": "pictures that the list does not name: left out",
+    "files_doubled": "pictures of a name that another one has: left out",
+    "stems_doubled": "pictures that the list names a second time, in another view or exam: first "
+    "one taken",
+    "exams_as_patients": "exams, each taken as a patient of its own: the list names no patients, "
+    "so two exams of one woman may be in two splits",
     "masks_not_here": "masks of the list whose file is not here: no box",
 }
 DESCRIPTION: Final = Description(
@@ -52,7 +58,13 @@ DESCRIPTION: Final = Description(
         "unknown is a label of its own: pathology stays empty",
         "neither benign nor malignant is no biopsy: cancer 0, label_source assumed_normal, flagged",
         "window_location is in the frame before cropping: kept in extra_json",
-        "stems without suffix, several to a view",
+        "stems without suffix, several to a view; a stem that is named twice is one image",
+        "no patient is named: an exam is a patient, so two exams of one woman may be in two "
+        "splits, which is said",
+    ),
+    unsettled=(
+        "whether masks beside cropped pictures are cropped too: one of another size is brought to "
+        "its image's, flagged mask_resized",
     ),
 )
 
@@ -63,7 +75,7 @@ class NyuExamListSource:
 
     name: str = "nyu_exam_list"
     licence_tag: str = "unknown"
-    adapter_version: str = "2"
+    adapter_version: str = "3"
 
     def describe(self) -> Description:
         """Tell what the format is."""
@@ -76,19 +88,19 @@ class NyuExamListSource:
             NotFoundError: No list.
             ConfigError: It is no list of exams.
         """
-        here = set(files_below(archive, suffixes=(".png",)))
-        counts, rows = Counter[str](), []
-        named = {_stem(path): path for path in sorted(here) if "segmentation" not in path}
-        masks = {_stem(path): path for path in sorted(here) if "segmentation" in path}
-        listed = list(_images(archive))
-        for number, exam, view, stem in listed:
-            if stem not in named:
-                counts["files_not_here"] += 1
-                continue
-            labels = _labels(number, exam, view, stem, (masks, counts))
-            rows.append(CatalogRow(named[stem], labels))
-        counts["files_not_named"] = len(named.keys() - {stem for *_, stem in listed})
-        return Catalog(sorted(rows, key=lambda row: row.path), notices=count_notices(counts, TEXTS))
+        counts, labels, stems, exams = Counter[str](), dict[str, Any](), set[str](), set[int]()
+        named, masks = _pictures(archive, counts)
+        for number, exam, view, stem in _images(archive):
+            counts["stems_doubled"] += stem in stems
+            counts["files_not_here"] += stem not in named and stem not in stems
+            if stem in named and stem not in stems:
+                labels[named[stem]] = _labels(number, exam, view, stem, (masks, counts))
+            stems.add(stem)
+            exams.add(number)
+        counts["files_not_named"] = len(named.keys() - stems)
+        counts["exams_as_patients"] = len(exams) if len(exams) > 1 else 0
+        rows = [CatalogRow(path, labels[path]) for path in sorted(labels)]
+        return Catalog(rows, notices=count_notices(counts, TEXTS))
 
     def verify(self, archive: Path) -> list[Count]:
         """Count the list and its pictures.
@@ -102,6 +114,15 @@ class NyuExamListSource:
         here = {_stem(path) for path in files_below(archive, suffixes=(".png",))}
         found = sum(stem in here for *_, stem in listed)
         return [Count("exams", None, exams), Count("images of the list", len(listed), found)]
+
+
+def _pictures(archive: Path, counts: Counter[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Find images and masks by their stems."""
+    paths = list(files_below(archive, suffixes=(".png",)))
+    named, doubled = by_name((path for path in paths if MASKS not in path), _stem)
+    masks, more = by_name((path for path in paths if MASKS in path), _stem)
+    counts["files_doubled"] = doubled + more
+    return named, masks
 
 
 def _images(archive: Path) -> Iterator[tuple[int, Mapping[str, Any], str, str]]:
@@ -166,6 +187,7 @@ def _labels(
             "patient_id": f"exam {number}",
             "exam_id": f"exam {number}",
             "laterality": side,
+            "mirrored": True if exam["horizontal_flip"] == "YES" else None,
             "view": view[2:],
             "image_kind": "ffdm",
             "pathology": pathology,

@@ -23,6 +23,7 @@ from mgray.sources.layout import files_below, tell
 from mgray.sources.source import Catalog, Count, Description, count_notices
 from mgray.sources.spool import Rows, Spool
 from mgray.sources.tables import dumps, without_nones
+from mgray.sources.timing import Timeline, day_number
 
 LAYOUT: Final = (
     "data/<client>/imagedb_<client>.json and nbss_<client>.json (or in capitals)",
@@ -58,10 +59,13 @@ FEATURES: Final = {
 }
 Lesions = dict[str, dict[str, str | None]]
 """Number of a lesion to side to pathology."""
+NAMED: Final = 4
+"""Parts of the path of an image: images, client, study, file."""
 CORNERS: Final = ("X1", "Y1", "X2", "Y2")
 TEXTS: Final = {
     "files_not_here": "images of the imagedb whose file is not here: a partial download",
-    "files_not_named": "files that no imagedb names: kept without labels",
+    "files_not_named": "files that no imagedb names: kept without labels, of the client and study "
+    "whose folders hold them",
     "episodes_unknown": "studies whose episode the NBSS lacks: no pathology",
     "opinions_unknown": "opinions of a biopsy or an operation in words that nobody listed: none",
     "lesions_ambiguous": "marks linked to a lesion number that both sides have: no pathology",
@@ -87,11 +91,14 @@ DESCRIPTION: Final = Description(
         "opinions of screening and imaging are no pathology: biopsy and surgery alone count, of "
         "several the worst",
         "a side without any biopsy has no label, also where the screen was normal",
-        "padding is 0",
+        "padding is told by the header (0 in the sample that was read): black under any window",
+        "an interval cancer has an episode of its own (CI), the client a status (M, B, N, CI): an "
+        "image has the labels of its own episode alone, the rest is in extra_json",
     ),
     unsettled=(
         "whether corners count from the top or the bottom: sorted, and the hypothesis whose boxes "
-        "lie in the breast is used; where both do, the top, flagged frame_undecided",
+        "lie in the breast is used; where both do, that of most other images (frame_by_vote), "
+        "without any the top (frame_undecided); the manifest has the votes",
     ),
 )
 
@@ -102,7 +109,7 @@ class OmiDbSource:
 
     name: str = "omi_db"
     licence_tag: str = "OMI-DB"
-    adapter_version: str = "2"
+    adapter_version: str = "3"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -118,14 +125,19 @@ class OmiDbSource:
         """
         counts, files = Counter[str](), Spool()
         for path in files_below(archive, ["images"]):
-            files.add(path, {})
+            files.add(path, _named(path))
         for client in _clients(archive):
             nbss = _read(archive, client, "nbss") or {}
-            for path, study, marks in _images(client, _read(archive, client, "imagedb") or {}):
+            imagedb = _read(archive, client, "imagedb") or {}
+            studies = (study for _, study in _objects(imagedb.get("STUDIES")))
+            days = Timeline((client, day_number(study.get("StudyDate"))) for study in studies)
+            for path, study, marks in _images(client, imagedb):
                 if not files.get(path):
                     counts["files_not_here"] += 1
                 else:
-                    files.add(path, _labels(client, study, marks, nbss, counts))
+                    order = days.order(client, day_number(study.get("StudyDate")))
+                    told = _labels(client, study, marks, nbss, counts)
+                    files.add(path, told | ({} if order is None else {"exam_order": order}))
         counts["files_not_named"] = sum(len(said) == 1 for _, said in files.groups())
         rows = Rows(files, itemgetter(-1))
         return Catalog(rows, notices=count_notices(counts, TEXTS), described=True)
@@ -199,6 +211,12 @@ def _images(
                     yield path, told, [mark for _, mark in _objects(marks)]
 
 
+def _named(path: str) -> dict[str, Any]:
+    """Tell client and study by the folders of a file."""
+    parts = path.split("/")
+    return {"patient_id": parts[1], "exam_id": parts[2]} if len(parts) == NAMED else {}
+
+
 def _objects(found: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the members that are objects themselves."""
     for name, value in found.items() if isinstance(found, dict) else ():
@@ -217,18 +235,20 @@ def _labels(
     if not isinstance(episode, dict):
         counts["episodes_unknown"] += 1
         episode = {}
-    lesions = _lesions(episode, counts)
+    lesions, exam = _lesions(episode, counts), day_number(study.get("StudyDate"))
     boxes = [made for mark in marks if (made := _annotation(mark, lesions, counts)) is not None]
     counts["marks_without_corners"] += len(marks) - len(boxes)
-    flat = {name: value for name, value in episode.items() if not isinstance(value, dict)}
+    flat = {name: value for name, value in nbss.items() if not isinstance(value, dict)}
     return without_nones(
         {
             "patient_id": client,
             "exam_id": str(study["uid"]),
-            "by_side": {side: _side(episode, lesions, side, counts) for side in SIDES},
+            "by_side": {side: _side(episode, lesions, side, exam, counts) for side in SIDES},
             "label_level": "breast",
             "annotations": boxes,
-            "extra_json": dumps({"study": study, "episode": flat, "marks": marks}),
+            "extra_json": dumps(
+                {"study": study, "episode": episode, "client": flat, "marks": marks}
+            ),
         }
     )
 
@@ -247,13 +267,21 @@ def _lesions(episode: Mapping[str, Any], counts: Counter[str]) -> Lesions:
 
 def _opinion(said: Any, counts: Counter[str]) -> str | None:
     """Read an opinion as pathology; a word that nobody listed is counted."""
-    word = str(said or "").strip().lower()
+    word = _word(said)
     counts["opinions_unknown"] += bool(word) and word not in PATHOLOGY
     return PATHOLOGY.get(word)
 
 
+def _word(said: Any) -> str:
+    return str(said or "").strip().lower()
+
+
 def _side(
-    episode: Mapping[str, Any], lesions: Lesions, side: str, counts: Counter[str]
+    episode: Mapping[str, Any],
+    lesions: Lesions,
+    side: str,
+    exam: int | None,
+    counts: Counter[str],
 ) -> dict[str, Any]:
     events = (episode.get(event) for event in PROOFS)
     said = [_opinion(event.get(SIDES[side]), counts) for event in events if isinstance(event, dict)]
@@ -261,7 +289,27 @@ def _side(
     if pathology is None:
         return {}
     cancer = int(pathology == "malignant")
-    return {"pathology": pathology, "cancer": cancer, "label_source": "pathology"}
+    told = {"pathology": pathology, "cancer": cancer, "label_source": "pathology"}
+    return told | _days_to(pathology, episode, side, exam)
+
+
+def _days_to(
+    pathology: str, episode: Mapping[str, Any], side: str, exam: int | None
+) -> dict[str, int]:
+    """Count the days from an exam to the first event that says a pathology; below 0: before."""
+    found = []
+    for event in (episode.get(name) for name in PROOFS):
+        if not isinstance(event, dict):
+            continue
+        of_event = event.get("dateperformed")
+        said = [(event.get(SIDES[side]), of_event)]
+        for _, lesion in _objects(event.get(side)):
+            said.append((lesion.get("Opinion"), lesion.get("DatePerformed") or of_event))
+        found += [
+            day_number(text) for opinion, text in said if PATHOLOGY.get(_word(opinion)) == pathology
+        ]
+    days = [day for day in found if day is not None]
+    return {} if exam is None or not days else {"outcome_time_days": min(days) - exam}
 
 
 def _worst(found: Iterable[str | None]) -> str | None:

@@ -28,10 +28,11 @@ def pair_by_time(images: Sequence[Candidate]) -> Mapping[int, dict[str, Any]]:
 
     FFDM and synthetic 2D of the closest series times belong together, one to one; where a time is
     missing or two are as close, of the closest series numbers; where these do not tell either,
-    nothing is decided, and the ingest flags all of them ambiguous.
+    nothing is decided, and the ingest flags all of them ambiguous. Where one kind alone repeats
+    there is no pair, and its images are flagged ``dup_view``.
 
     Returns:
-        For images of such views, by number: labels ``pair_group`` and ``qc_flags`` to add.
+        For images of such views, by number: labels to add, ``qc_flags`` and mostly ``pair_group``.
     """
     views: dict[str, dict[str, list[int]]] = defaultdict(lambda: {kind: [] for kind in KINDS})
     for at, image in enumerate(images):
@@ -39,8 +40,9 @@ def pair_by_time(images: Sequence[Candidate]) -> Mapping[int, dict[str, Any]]:
             views[image.key][image.kind].append(at)
     changes: dict[int, dict[str, Any]] = {}
     for view in views.values():
-        if max(map(len, view.values())) > 1 and all(view.values()):
-            changes |= _parted(images, *view.values())
+        if max(map(len, view.values())) > 1:
+            alone = {at: {"qc_flags": ["dup_view"]} for some in view.values() for at in some}
+            changes |= _parted(images, *view.values()) if all(view.values()) else alone
     return changes
 
 

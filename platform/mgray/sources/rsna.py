@@ -1,5 +1,6 @@
 """RSNA Screening Mammography Breast Cancer Detection, as Kaggle delivers it."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -34,6 +35,9 @@ MAPPED: Final = frozenset(
 IMAGES: Final = "train_images"
 TEXTS: Final = {
     "files_not_here": "images of train.csv whose file is not here: a partial download",
+    "files_not_named": "files that train.csv lacks: kept without labels, of the patient whose "
+    "folder holds them",
+    "rows_doubled": "rows of train.csv that name a file again: the last one taken",
     "dup_view": "images of a side and view that the patient has several of: kept and flagged",
 }
 DESCRIPTION: Final = Description(
@@ -50,16 +54,21 @@ DESCRIPTION: Final = Description(
         "BI-RADS 0 is a call for follow-up, 1 negative, 2 normal: kept as numbers, no order made",
         "biopsy, invasive, difficult_negative_case, machine_id are known after the fact or leak "
         "the site: only in extra_json, which no reader loads",
-        "the header's side is unreliable: the table's is taken, a conflict is counted",
+        "the header's side is unreliable: the table's is taken, a conflict is counted; "
+        "that side is held against the pixels (laterality_tag_vs_pixels)",
         "a patient may have several images of a side and view: flagged dup_view",
         "no exam and no date: all images of a patient are one exam",
+        "polarity is checked in the pixels, not believed: air on the bright side after all LUTs is "
+        "flagged polarity_suspect, and the header's intensity sign is a column",
         "implant is of the patient and always 0 at site 2: a flag only where 1",
+        "windows, VOI functions, and the sign of the pixels' intensity (+1 with MONOCHROME2 in "
+        "8,221 images, all of machine 21) differ by machine: each file is shown by its own "
+        "header, where MONOCHROME2 alone means that high is bright",
         "MONOCHROME1 (9,337 images), values beyond the stored bits, nearly empty images: flagged "
         "by every ingest (monochrome1, values_over_bits_stored, near_empty)",
     ),
     unsettled=(
-        "what cancer=0 rests on is not told in the tables: label_source is registry for all; "
-        "pathology stays empty",
+        "what cancer rests on is not told in the tables: label_source and pathology stay empty",
     ),
 )
 
@@ -70,7 +79,7 @@ class RsnaSource:
 
     name: str = "rsna"
     licence_tag: str = "RSNA"
-    adapter_version: str = "1"
+    adapter_version: str = "2"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -85,17 +94,19 @@ class RsnaSource:
             ConfigError: A column or cell that cannot be understood.
         """
         table, here = _table(archive), set(files_below(archive, [IMAGES]))
-        labels, missing = {}, 0
+        labels: dict[str, dict[str, Any]] = {}
+        counts = Counter[str]()
         for cells in table:
             path = _path(cells)
             if path in here:
+                counts["rows_doubled"] += path in labels
                 labels[path] = _labels(cells)
             else:
-                missing += 1
-        repeated = flag_repeated(labels.values())
-        rows = [CatalogRow(path, labels.get(path, {})) for path in sorted(here)]
-        notices = count_notices({"files_not_here": missing, "dup_view": repeated}, TEXTS)
-        return Catalog(rows, notices=notices, described=True)
+                counts["files_not_here"] += 1
+        counts["files_not_named"] = len(here) - len(labels)
+        counts["dup_view"] = flag_repeated(labels.values())
+        rows = [CatalogRow(path, labels.get(path) or _named(path)) for path in sorted(here)]
+        return Catalog(rows, notices=count_notices(counts, TEXTS), described=True)
 
     def verify(self, archive: Path) -> list[Count]:
         """Count the table and the files.
@@ -131,6 +142,12 @@ def _path(cells: Cells) -> str:
     return f"{IMAGES}/{patient}/{image}.dcm"
 
 
+def _named(path: str) -> dict[str, Any]:
+    """Tell the patient, who is an exam here, by the folder of a file."""
+    patient = path.split("/")[1]
+    return {"patient_id": patient, "exam_id": patient}
+
+
 def _labels(cells: Cells) -> dict[str, Any]:
     patient, cancer = as_id(cells.text("patient_id")), cells.flag("cancer")
     birads = cells.number("BIRADS")
@@ -143,7 +160,6 @@ def _labels(cells: Cells) -> dict[str, Any]:
             "age": cells.number("age"),
             "birads": None if birads is None else int(birads),
             "cancer": None if cancer is None else int(cancer),
-            "label_source": None if cancer is None else "registry",
             "label_level": "breast",
             "density": cells.word("density", DENSITIES),
             "qc_flags": ["implant"] if cells.flag("implant") else [],

@@ -67,7 +67,7 @@ class SamplesSource:
 
     name: str = "samples"
     licence_tag: str = "CC-BY-3.0"
-    adapter_version: str = "2"
+    adapter_version: str = "3"
 
     def catalog(self, archive: Path) -> Catalog:
         """Write the archive if need be and read it as CBIS-DDSM.

@@ -40,12 +40,20 @@ LABELS: Final = frozenset(
         "qc_flags",
         "pixel_padding_value",
         "raster",
+        "mirrored",
+        "source_frame",
+        "exam_order",
+        "outcome_time_days",
     }
 )
 """Most are columns of ``schema.IMAGE``. ``split`` wins over ``split_official`` where the official
 one leaks; ``by_side`` maps L and R to further labels, for tables that know a file's patient but not
 its side; ``pixel_padding_value`` is used where the header gives none; ``pair_group`` parts images
-of one breast and view that are pairs among themselves."""
+of one breast and view that are pairs among themselves; ``mirrored`` says that images are stored
+against the convention that a left breast faces right; ``source_frame`` is that of the table's
+coordinates, where it tells also of images without any whether they are turned."""
+NAMING: Final = frozenset({"patient_id", "exam_id", "image_kind"})
+"""Labels that a path alone may tell; an image that has no others is one that the tables lack."""
 
 
 @dataclass(frozen=True)

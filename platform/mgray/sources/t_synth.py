@@ -1,66 +1,71 @@
 """T-SYNTH and M-SYNTH: simulated C-View-like and digital mammograms of virtual breasts (FDA).
 
-``.mhd`` is a small text that tells the size and type of the numbers in ``.raw``; ``.h5`` holds the
-tissue of each voxel, 200 for a lesion.
+How their files are read is in ``t_synth_files``.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from mgray.errors import ConfigError, NotFoundError
+from mgray.errors import NotFoundError
 from mgray.sources.layout import files_below, tell
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
+from mgray.sources.t_synth_files import LESION, MAMMOGRAM, points_of, raster_of, read_header
 from mgray.sources.tables import dumps, without_nones
 
 LAYOUT: Final = (
-    "device_data_VICTREPhantoms_spic_<lesion density>/<fatty|scattered|hetero|dense>/2/<size>/SIM/"
-    "D2_<size>_<density>.<id>/<id>/",
+    "device_data_VICTREPhantoms_spic_<lesion density>/[<dose>/]<fatty|scattered|hetero|dense>/2/"
+    "<size>/SIM/<...>.<id>/<id>/",
     "reconstruction<id>.mhd .raw [.loc], reconstruction_mask<id>.h5 (T-SYNTH)",
     "projection_DM<id>.mhd .raw [.loc] (M-SYNTH)",
 )
 NAME: Final = re.compile(r"(reconstruction|projection_DM)_?(\d+)\.mhd$")
+DOSE: Final = re.compile(r"\d+(?:\.\d+)?e\d+")
+MASKS: Final = "segmentation_masks/"
 BREASTS: Final = {"fatty": "a", "scattered": "b", "hetero": "c", "dense": "d"}
-DIGITS: Final = re.compile("[0-9]{1,6}")
-NUMBER: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{0,12})?")
-MOST_OF_HEADER: Final = 2**16
-"""Bytes of a ``.mhd`` that are read; those of the datasets have a few hundred."""
-BIG_ENDIAN: Final = ("ElementByteOrderMSB", "BinaryDataByteOrderMSB")
-TYPES: Final = {
-    "MET_FLOAT": "f4", "MET_DOUBLE": "f8", "MET_USHORT": "u2", "MET_UCHAR": "u1",
-}  # fmt: skip
 TEXTS: Final = {
     "volumes_left_out": "tomosynthesis volumes: left out, only their 2D images are read",
     "raw_not_here": "headers whose numbers are not here: a partial download",
     "loc_not_here": "images of an odd phantom (with a lesion) whose .loc is not here: no label",
     "loc_of_even": "images of an even phantom, which should be healthy, with a .loc: a lesion",
+    "loc_unreadable": "digital mammograms whose .loc does not begin with row and column: "
+    "no finding",
     "masks_not_here": "images with a lesion whose mask is not here: no box",
+    "masks_left_out": "headers of segmentation masks (M-SYNTH), which are no images: left out",
+    "dicom_left_out": "DICOM copies of digital mammograms: left out, the numbers are read",
 }
 DESCRIPTION: Final = Description(
     title="T-SYNTH and M-SYNTH (FDA, VICTRE virtual breasts)",
     kind="simulated C-View-like 2D (T-SYNTH) and raw digital mammograms (M-SYNTH); raw numbers",
     size="as many phantoms as were downloaded",
     labels="lesion or none by simulation, density of breast and lesion",
-    boxes="voxel masks of the lesion, brought to boxes on the 2D image (T-SYNTH)",
+    boxes="masks of the lesion, brought to boxes (T-SYNTH); its centre as a point (M-SYNTH)",
     pairs="not by default: see below",
     obtain="Hugging Face, didsr/tsynth and didsr/msynth",
     layout=LAYOUT,
     pitfalls=(
-        "sizes and types are in the .mhd, the .raw has no header: float32 in 2D, float64 in "
-        "volumes",
+        "sizes are in the .mhd, the .raw has no header; a C-View lies under the header of its "
+        "volume and is told by its bytes: height x width of float32; a volume has float64",
+        "DimSize is height, width in T-SYNTH and width, height in M-SYNTH; so is ElementSpacing",
+        "a digital mammogram is the first of two planes and lies on its side: turned upright; .loc "
+        "counts in the numbers as stored, so its y runs upwards in the upright image",
+        "digital mammograms come as DICOM too, and their masks under the names of images: counted "
+        "and left out",
         "real numbers are stored in 65,536 even steps; rescale brings them back",
         "odd ids have a lesion and a .loc, even ones neither: without its .loc an odd one, of a "
         "partial download, has no label",
-        "one phantom is simulated with several lesions and doses: the phantom is the patient",
+        "one phantom is simulated with several lesions and five doses: the phantom is the patient, "
+        "each simulation an exam",
     ),
     unsettled=(
         "whether phantoms of one number are the same breast in both datasets: their exams are kept "
         "apart, so nothing pairs",
-        "what .loc says: boxes come from the voxel masks alone; M-SYNTH has none",
-        "a virtual breast has no side: all are L CC by convention",
+        "how large a lesion of M-SYNTH is on its image: .loc is a point, no box is made of it",
+        "a virtual breast has no side: all are L CC by convention; which way it faces is found in "
+        "the pixels",
         "polarity of the digital mammograms: kept as stored, as ffdm_raw",
         "terms of the data (the code is CC0): tagged CC0-1.0",
     ),
@@ -73,7 +78,7 @@ class TSynthSource:
 
     name: str = "t_synth"
     licence_tag: str = "CC0-1.0"
-    adapter_version: str = "2"
+    adapter_version: str = "3"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -89,16 +94,24 @@ class TSynthSource:
         counts, rows = Counter[str](), []
         here = set(files_below(archive, suffixes=(".raw", ".loc", ".h5")))
         for path, kind, number in _headers(archive):
-            head = _read(archive / path)
-            size = head["DimSize"].split()
             raw = f"{path.removesuffix('.mhd')}.raw"
-            if len(size) > 2 and int(size[2]) > 1:
-                counts["volumes_left_out"] += 1
-            elif raw not in here:
+            if MASKS in path:
+                counts["masks_left_out"] += 1
+                continue
+            head = read_header(archive / path)
+            if raw not in here:
                 counts["raw_not_here"] += 1
-            else:
-                told = _labels(path, kind, number, here, counts)
-                rows.append(CatalogRow(raw, {**told, "raster": _raster(raw, head, size)}))
+                continue
+            raster = raster_of(raw, kind, head, (archive / raw).stat().st_size)
+            if raster is None:
+                counts["volumes_left_out"] += 1
+                continue
+            told = _labels(path, kind, number, here, counts)
+            if kind == MAMMOGRAM and told.get("cancer"):
+                loc = (archive / path).with_suffix(".loc")
+                told["annotations"] = points_of(loc, int(head["DimSize"].split()[0]), counts)
+            rows.append(CatalogRow(raw, {**told, "raster": raster}))
+        counts["dicom_left_out"] = sum(1 for _ in files_below(archive))
         return Catalog(rows, notices=count_notices(counts, TEXTS))
 
     def verify(self, archive: Path) -> list[Count]:
@@ -111,7 +124,7 @@ class TSynthSource:
         raws = sum(1 for _ in files_below(archive, suffixes=(".raw",)))
         return [
             Count("reconstructions (T-SYNTH)", None, found["reconstruction"]),
-            Count("digital mammograms (M-SYNTH)", None, found["projection_DM"]),
+            Count("digital mammograms (M-SYNTH)", None, found[MAMMOGRAM]),
             Count("files of numbers", found.total(), raws),
         ]
 
@@ -129,46 +142,6 @@ def _headers(archive: Path) -> Iterator[tuple[str, str, str]]:
     yield from named
 
 
-def _read(path: Path) -> Mapping[str, str]:
-    with path.open("rb") as file:
-        text = file.read(MOST_OF_HEADER).decode("latin-1")
-    pairs = (line.partition("=") for line in text.splitlines())
-    head = {name.strip(): value.strip() for name, _, value in pairs}
-    size = head.get("DimSize", "").split()
-    if (
-        head.get("ElementType") not in TYPES
-        or len(size) < 2
-        or not all(map(DIGITS.fullmatch, size))
-    ):
-        raise ConfigError(
-            f"a header (.mhd) lacks DimSize or an ElementType of {', '.join(TYPES)}: get it again"
-        )
-    return head
-
-
-def _spacing(head: Mapping[str, str]) -> float | None:
-    """Read the first spacing; the pixels of these simulations are square."""
-    words = head.get("ElementSpacing", "").split()
-    if not words:
-        return None
-    if not NUMBER.fullmatch(words[0]):
-        raise ConfigError("a header (.mhd) has an ElementSpacing of no numbers: get it again")
-    return float(words[0])
-
-
-def _raster(raw: str, head: Mapping[str, str], size: list[str]) -> dict[str, Any]:
-    order = ">" if "true" in {head.get(name, "").lower() for name in BIG_ENDIAN} else "<"
-    spacing = _spacing(head)
-    return {
-        "format": "numbers",
-        "uid": raw,
-        "rows": int(size[1]),
-        "columns": int(size[0]),
-        "dtype": order + TYPES[head["ElementType"]],
-        **({"spacing_mm": spacing} if spacing else {}),
-    }
-
-
 def _labels(
     path: str, kind: str, number: str, here: set[str], counts: Counter[str]
 ) -> dict[str, Any]:
@@ -178,7 +151,8 @@ def _labels(
     mask = f"{'/'.join(folders)}/reconstruction_mask{number}.h5".lstrip("/")
     synthetic = kind == "reconstruction"
     boxed = lesion is True and synthetic and mask in here
-    counts["masks_not_here"] += lesion is True and not boxed
+    counts["masks_not_here"] += lesion is True and synthetic and not boxed
+    dose = next((name for name in folders if DOSE.fullmatch(name)), None)
     return without_nones(
         {
             "patient_id": f"phantom {number}",
@@ -192,7 +166,7 @@ def _labels(
             "label_level": "image",
             "density": breast,
             "annotations": [_annotation(mask)] if boxed else [],
-            "extra_json": dumps({"folders": folders}),
+            "extra_json": dumps(without_nones({"folders": folders, "dose": dose})),
         }
     )
 
@@ -211,7 +185,6 @@ def _annotation(mask: str) -> dict[str, Any]:
         "shape": "box",
         "coords": None,
         "mask_files": [mask],
-        "categories": ["mass", "spiculated"],
-        "pathology": "malignant",
+        **LESION,
         "source": "t_synth mask",
     }

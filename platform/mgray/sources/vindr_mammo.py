@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from mgray.collector import paused_collector
 from mgray.sources.cells import Cells
-from mgray.sources.layout import files_below, find_file
+from mgray.sources.layout import by_name, files_below, find_file
 from mgray.sources.pairing import flag_repeated
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
 from mgray.sources.tables import Table, dumps, extra_json, open_table, without_nones
@@ -40,6 +40,9 @@ SPLITS: Final = {"training": "train", "test": "test"}
 QUOTED: Final = re.compile(r"['\"]([^'\"]+)['\"]")
 TEXTS: Final = {
     "files_not_here": "images of the tables whose file is not here: a partial download",
+    "files_not_named": "files that the breast-level table lacks: kept without labels, of the exam "
+    "whose folder holds them",
+    "files_doubled": "files of a name that another one has: left out",
     "dup_view": "images of a side and view that the exam has several of: kept and flagged",
     "suspicious_without_box": "images of BI-RADS 4 and 5 breasts without a box",
     "boxes_without_birads": "boxes without a BI-RADS (lymph nodes, skin, nipple)",
@@ -56,7 +59,8 @@ DESCRIPTION: Final = Description(
     layout=LAYOUT,
     pitfalls=(
         "no pathology at all: cancer and pathology stay empty, BI-RADS is never turned into them",
-        "21 boxes exceed their image and 22 begin before it: clipped and flagged",
+        "21 boxes exceed their image and 22 begin before it: clipped and flagged; of an image of "
+        "another size than the table tells (a resized mirror) dropped, flagged size_contradicted",
         "125 boxes have no BI-RADS: null, not 0",
         "36 images of BI-RADS 4 and 5 breasts have no box: counted, not negative",
         "categories are a Python list in a cell",
@@ -75,7 +79,7 @@ class VindrMammoSource:
 
     name: str = "vindr_mammo"
     licence_tag: str = "VinDr-Mammo"
-    adapter_version: str = "2"
+    adapter_version: str = "3"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -92,7 +96,7 @@ class VindrMammoSource:
         breasts, table = _tables(archive)
         counts: Counter[str] = Counter()
         findings = _findings(table, counts)
-        here = {_stem(path): path for path in files_below(archive, ["images"], SUFFIXES)}
+        here, counts["files_doubled"] = by_name(files_below(archive, ["images"], SUFFIXES), _stem)
         labels: dict[str, dict[str, Any]] = {}
         for cells in breasts:
             image = cells.text("image_id") or ""
@@ -106,7 +110,8 @@ class VindrMammoSource:
                 counts["suspicious_without_box"] += suspicious and not found
         counts["findings_without_image"] = sum(map(len, findings.values()))
         counts["dup_view"] = flag_repeated(labels.values())
-        rows = [CatalogRow(path, labels.get(path, {})) for path in sorted(here.values())]
+        counts["files_not_named"] = len(here) - len(labels)
+        rows = [CatalogRow(path, labels.get(path) or _named(path)) for path in here.values()]
         return Catalog(rows, notices=count_notices(counts, TEXTS), described=True)
 
     def verify(self, archive: Path) -> list[Count]:
@@ -147,6 +152,12 @@ def _tables(archive: Path) -> tuple[Table, Table]:
 def _stem(path: str) -> str:
     """Name a file by exam and image."""
     return path.removeprefix("images/").rpartition(".")[0]
+
+
+def _named(path: str) -> dict[str, Any]:
+    """Tell the exam, which is a patient here, by the folder of a file."""
+    study = _stem(path).partition("/")[0]
+    return {"patient_id": study, "exam_id": study}
 
 
 def _labels(cells: Cells, findings: list[dict[str, Any]]) -> dict[str, Any]:

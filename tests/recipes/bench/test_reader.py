@@ -27,7 +27,7 @@ def work(tmp_path: Path, finish_table: Any) -> Path:
 
 def row_of(name: str, height: int) -> dict[str, Any]:
     stored = np.random.default_rng(0).integers(0, 4096, (height, 40)).astype(np.int32)
-    texts = ("patient_id", "exam_id", "dataset", "source_sha256", "kind_evidence", "pixel_sha256")
+    texts = ("patient_id", "exam_id", "dataset", "source_sha256", "kind_evidence", "pixel_blake3")
     return dict.fromkeys(IMAGE.names) | dict.fromkeys(texts, "") | {
         "image_id": name, "split": "test", "image_kind": "ffdm", "rows": height, "columns": 40,
         "number_of_frames": 1, "bits_allocated": 16, "bits_stored": 12, "pixel_representation": 0,

@@ -131,7 +131,7 @@ def _write_index(folder: Path, columns: dict[str, Any]) -> None:
         "image_id": _name("image", names),
         "file_id": _name("file", names),
         "source_sha256": _hashes(count),
-        "pixel_sha256": _hashes(count),
+        "pixel_blake3": _hashes(count),
         "pair_key": _joined(columns["exam_id"], columns["laterality"], columns["view"], by="-"),
         "pair_role": columns["image_kind"],
         "split": pa.repeat("train", count),

@@ -95,9 +95,10 @@ def ingest_words(config: BenchConfig, archive: Path, out: Path) -> list[str]:
 
 
 def steady_rate(table: Path, workers: int) -> float:
-    """Images a second from when each worker could have finished a shard to the end of the last.
+    """Images a second while all workers work: each counts from its first shard's end to its last's.
 
-    Told from the shards' files: what was running at the first moment counts as if begun then.
+    Told from the shards' files: the first ends are those of so many workers, and so are the last
+    ones. A worker that waits for the others at the end is not counted as working.
 
     Raises:
         DataError: Too few shards.
@@ -108,8 +109,8 @@ def steady_rate(table: Path, workers: int) -> float:
     if len(shards) <= workers:
         raise DataError(f"{len(shards)} shards for {workers} workers: give more exams")
     images = sum(pq.read_metadata(shard).num_rows for shard in shards[workers:])
-    first, last = (shards[place].stat().st_mtime_ns for place in (workers - 1, -1))
-    return float(images / (last - first) * 1e9)
+    ends = [shard.stat().st_mtime_ns for shard in shards]
+    return float(images * workers / (sum(ends[-workers:]) - sum(ends[:workers])) * 1e9)
 
 
 def codec_seconds(files: Sequence[Path], syntax: str, processes: int) -> float:

@@ -1,0 +1,44 @@
+"""Polarity: is air darker than the breast as the image is shown?"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import Float
+
+from mgray.dicom.grey import display_values
+
+CORNER: Final = 1 / 10
+"""Share of the sides that a corner has: more than a scanner's frame."""
+LEAST_RANGE: Final = 0.05
+"""Of the display values, below which nothing is seen."""
+
+
+def shown_as_negative(small: Float[np.ndarray, "height width"], columns: Mapping[str, Any]) -> bool:
+    """Tell whether air is on the bright side of the image after all LUTs.
+
+    Air lies in three corners or more, or the breast fills both of the chest wall, and then reaches
+    the middle too. Medians are held against Otsu's threshold between air and breast.
+
+    Args:
+        small: Stored values, shrunk.
+        columns: Grey attributes of ``schema.IMAGE``.
+
+    References:
+        PS3.3 C.8.11.3 (0028,1041) Pixel Intensity Relationship Sign: not always true to the pixels.
+    """
+    import cv2
+
+    shown = display_values(np.rint(small).astype(np.int32).ravel(), columns).reshape(small.shape)
+    low, high = float(shown.min()), float(shown.max())
+    if high - low < LEAST_RANGE:
+        return False
+    scaled = ((shown - low) / (high - low) * 255.0).astype(np.uint8)
+    threshold, _ = cv2.threshold(scaled, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    rows, cols = (max(1, round(CORNER * side)) for side in scaled.shape)
+    edges = [(slice(size), slice(-size, None)) for size in (rows, cols)]
+    bright = sum(np.median(scaled[y, x]) > threshold for y in edges[0] for x in edges[1])
+    if bright != 2:
+        return bool(bright > 2)
+    y, x = (scaled.shape[0] - rows) // 2, (scaled.shape[1] - cols) // 2
+    return bool(np.median(scaled[y : y + rows, x : x + cols]) <= threshold)
