@@ -30,7 +30,11 @@ def run(config: FindingsConfig) -> None:
 
         print(f"{draw_table(config)} images drawn in {config.out}")
     elif config.archive is not None:
-        print(comparison(config.source, SOURCES[config.source].verify(config.archive)))
+        from mgray.ingest.run import without_values
+
+        with without_values():
+            counts = SOURCES[config.source].verify(config.archive)
+        print(comparison(config.source, counts))
     else:
         print(page(SOURCES[config.source]))
 

@@ -58,7 +58,9 @@ def without_paths() -> Iterator[None]:
         yield
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else type(error).__name__
-        raise DataError(f"the table cannot be read or written: {why}") from None
+        raise DataError(
+            f"a file of the archive or of the table cannot be read or written: {why}"
+        ) from None
 
 
 @contextmanager
