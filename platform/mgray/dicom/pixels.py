@@ -45,7 +45,15 @@ def read_stored(columns: Mapping[str, Any], reduce: int = 0) -> Int[np.ndarray, 
     values = decode_htj2k(columns["pixels"], reduce - kept)
     if columns["pixel_offset"]:
         values = values - np.int32(columns["pixel_offset"])
-    return np.clip(values, *stored_range(columns), dtype=np.int32) if reduce else values
+    return _within(values, *stored_range(columns)) if reduce else values
+
+
+def _within(
+    values: Int[np.ndarray, "height width"], low: int, high: int
+) -> Int[np.ndarray, "height width"]:
+    """Clip in place, to as much of the range as the type can hold."""
+    held = np.iinfo(values.dtype)
+    return np.clip(values, max(low, held.min), min(high, held.max), out=values)
 
 
 def read_display(columns: Mapping[str, Any], reduce: int = 0) -> Float[np.ndarray, "height width"]:

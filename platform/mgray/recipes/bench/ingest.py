@@ -23,6 +23,8 @@ STARTS: Final = {
     "jpeg_lossless": b"\xff\xd8\xff",
 }
 """How a codestream starts: SOC and SIZ of ISO/IEC 15444-1 A.4, SOI of ISO/IEC 10918-1 B.1."""
+LARGE_ROWS: Final = 4160
+LARGE_EXAMS: Final = 2
 LEAST: Final = {"j2k": 0.90, "jpeg_lossless": 0.80, "htj2k": 0.80}
 """Goals: share of the bare loop's rate that the ingest reaches, without its start."""
 
@@ -92,6 +94,23 @@ def ingest_words(config: BenchConfig, archive: Path, out: Path) -> list[str]:
     """The command that ingests an archive."""
     folders = [f"archive={archive}", f"out={out}"]
     return ["jobs.ingest", "phantom", *folders, f"workers={config.workers}"]
+
+
+def large_table(config: BenchConfig, work: Path, log: Path) -> Path:
+    """Ingest some images whose quarter has 1024 pixels and more: ``LARGE_ROWS``.
+
+    Args:
+        config: Its seed, workers and folder, where the images are kept.
+        work: Gets the table.
+        log: Gets what the jobs say.
+
+    Raises:
+        MgrayError: A job failed.
+    """
+    large = config.model_copy(update={"full_rows": LARGE_ROWS, "full_exams": LARGE_EXAMS})
+    make_full_size(large, log, SYNTAXES[:1])
+    seconds_of(ingest_words(large, full_size_archive(large, SYNTAXES[0]), work / "large"), log)
+    return work / "large"
 
 
 def steady_rate(table: Path, workers: int) -> float:

@@ -10,7 +10,7 @@ from mgray.progress import track
 from mgray.recipes.bench.config import BenchConfig
 from mgray.recipes.bench.figures import Measured, comparison_table, memory_table
 from mgray.recipes.bench.full_size import SYNTAXES, full_size_archive, make_full_size
-from mgray.recipes.bench.ingest import ingest_words, measure_ingest, phantom_words
+from mgray.recipes.bench.ingest import ingest_words, large_table, measure_ingest, phantom_words
 from mgray.recipes.bench.memory import check_proc
 from mgray.recipes.bench.process import peak_of
 from mgray.recipes.bench.startup import entry_points, measure_startup
@@ -82,7 +82,7 @@ def _measured(config: BenchConfig, work: Path) -> Iterator[Measured]:
     if "reader" in config.which:
         from mgray.recipes.bench.reader import measure_reader
 
-        yield measure_reader(config, work)
+        yield measure_reader(config, [work / "table", large_table(config, work, config.out / LOG)])
     if "catalog" in config.which:
         from mgray.recipes.bench.catalog import measure_catalog
 
