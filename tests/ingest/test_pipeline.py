@@ -10,6 +10,9 @@ import pytest
 from mgray.data.pairs import build_pairs
 from mgray.data.table import ImageTable
 from mgray.dicom.pixels import read_stored
+from mgray.ingest import pipeline
+from mgray.ingest.ledger import Chunk
+from mgray.ingest.pipeline import RayRunner
 
 pytestmark = pytest.mark.ray
 
@@ -176,3 +179,15 @@ def ancestors(pid: int) -> list[int]:
         pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
         chain.append(pid)
     return chain
+
+
+def test_chunks_are_asked_for_as_they_are_ingested(monkeypatch):
+    asked = []
+    monkeypatch.setattr(pipeline, "AT_ONCE", 2)
+    monkeypatch.setattr(RayRunner, "_start", lambda self: None)
+    monkeypatch.setattr(RayRunner, "_run_some", lambda self, task, texts: iter(texts))
+    chunks = (asked.append(key) or Chunk(key, ()) for key in "abc")
+    done = RayRunner.__new__(RayRunner).ingest(chunks)
+    assert json.loads(next(done)["item"])["key"] == "a"
+    assert asked == ["a", "b"]
+    assert [json.loads(one["item"])["key"] for one in done] == ["b", "c"]
