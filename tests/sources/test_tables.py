@@ -129,6 +129,7 @@ def test_what_is_not_mapped_is_kept(table):
     (one,) = cells(table("a,b,c\n1,2, \n"))
     assert extra_json(one, {"a"}) == {"b": "2"}
     assert (dumps({"b": "ç"}), dumps({})) == ('{"b": "ç"}', None)
+    assert dumps({"b": "\ud800"}) == '{"b": "?"}'
 
 
 def test_labels_that_are_not_said_are_left_out():

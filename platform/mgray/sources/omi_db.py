@@ -189,6 +189,7 @@ def _read(archive: Path, client: str, what: str) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(path.read_text()) if path.stat().st_size <= MOST_OF_JSON else None
+        json.dumps(found, ensure_ascii=False).encode()  # fails on half a character
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

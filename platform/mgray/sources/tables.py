@@ -94,8 +94,10 @@ def extra_json(cells: Cells, mapped: Collection[str]) -> dict[str, str]:
 
 
 def dumps(extra: Any) -> str | None:
-    """Write ``extra_json``; nothing is ``None``."""
-    return json.dumps(extra, sort_keys=True, ensure_ascii=False) if extra else None
+    """Write ``extra_json``; nothing is ``None``, and half a character is a question mark."""
+    if not extra:
+        return None
+    return json.dumps(extra, sort_keys=True, ensure_ascii=False).encode(errors="replace").decode()
 
 
 def as_id(text: str | None) -> str | None:
