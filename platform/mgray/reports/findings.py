@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pyarrow.compute as pc
 from jaxtyping import UInt8
 from pydantic import Field, field_validator
 
@@ -71,7 +72,9 @@ def draw_table(config: FindingsConfig) -> int:
     if config.table is None or config.out is None:
         raise ConfigError("table=DIR and out=PICTURE.png go together: give both")
     table = ImageTable.open(config.table)
-    rows = table.index.select(["dataset", "annotations", "licence_tag"]).to_pylist()
+    columns = table.index.select(["dataset", "annotations", "licence_tag"])
+    drawn = pc.list_value_length(columns["annotations"])
+    rows = columns.set_column(1, "annotations", drawn).to_pylist()
     chosen = choose(rows, config)
     if not chosen:
         raise DataError(f"the table holds no image of {config.source}: give the one of its ingest")
@@ -87,7 +90,7 @@ def choose(rows: Sequence[Mapping[str, Any]], config: FindingsConfig) -> list[in
     """Choose rows evenly, those with findings first.
 
     Args:
-        rows: ``dataset`` and ``annotations`` of the whole table.
+        rows: ``dataset`` and ``annotations``, or their number, of the whole table.
         config: Which dataset, and how many.
     """
     names = {config.source} if config.source != "samples" else {"samples", "cbis_ddsm"}
