@@ -117,7 +117,8 @@ class CsvSource:
             raise NotFoundError(f"no archive folder {str(archive)!r}: give archive=DIR")
         header, lines = read_lines(self.table or archive / "catalog.csv", ["path"])
         read, by_path = _Reader(header), Spool()
-        for number, texts in lines:
+        for number, given in lines:
+            texts = read.whole(given)
             by_path.add(read.path(number, texts), read.line(number, texts))
         for several in by_path.repeated():
             read.labels(several)
@@ -179,10 +180,15 @@ class _Reader:
         """Patient to the first split that is named."""
         self.leaks = False
 
+    def whole(self, texts: list[str]) -> list[str]:
+        """The texts of a line, with an empty one for each that lacks at its end."""
+        lacking = len(self.header) - len(texts)
+        return texts if lacking <= 0 else texts + [""] * lacking
+
     def path(self, number: int, texts: Sequence[str]) -> str:
         """The file that a line is about."""
-        path = _text(texts, self.at)
-        if path is None:
+        path = texts[self.at].strip()
+        if not path:
             raise ConfigError(
                 f"line {number} of the table: path is empty: name a file or delete the line"
             )
@@ -191,7 +197,7 @@ class _Reader:
 
     def line(self, number: int, texts: Sequence[str]) -> tuple[Any, ...]:
         """What a line says, in few bytes: for ``labels``."""
-        key = tuple([texts[at] for at in self.known if at < len(texts)])
+        key = tuple([texts[at] for at in self.known])
         at = self.numbers.get(key)
         if at is None:
             cells = Cells(dict(zip(self.header, texts, strict=False)), number)
@@ -202,9 +208,9 @@ class _Reader:
         else:
             said = self.said[at]
         split = said.get("split_official")
-        if split and (patient := _text(texts, self.ids.get("patient_id", len(texts)))):
+        if split and "patient_id" in self.ids and (patient := texts[self.ids["patient_id"]].strip()):
             self.leaks |= self.splits.setdefault(patient, split) != split
-        return number, said if at is None else at, *[_text(texts, place) for place in self.kept]
+        return number, said if at is None else at, *[texts[place].strip() for place in self.kept]
 
     def labels(self, lines: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
         """Join the lines of one path: each says something about the image and may hold a box.
@@ -218,15 +224,11 @@ class _Reader:
         extra = [line.extra for line in said]
         return {**labels, "extra_json": json.dumps(extra, sort_keys=True)} if any(extra) else labels
 
-    def _said(self, number: int, at: int | dict[str, Any], *texts: str | None) -> _Line:
+    def _said(self, number: int, at: int | dict[str, Any], *texts: str) -> _Line:
         count, said = len(self.ids), self.said[at] if isinstance(at, int) else at
         labels = {name: text for name, text in zip(self.ids, texts, strict=False) if text}
-        rest = zip(self.extra, texts[count:], strict=True)
+        rest = zip(self.extra, texts[count:], strict=True) if self.extra else ()
         return _Line(number, labels | said, {name: text for name, text in rest if text})
-
-
-def _text(texts: Sequence[str], at: int) -> str | None:
-    return (texts[at].strip() or None) if at < len(texts) else None
 
 
 def _understood(cells: Cells) -> dict[str, Any]:
