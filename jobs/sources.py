@@ -18,6 +18,7 @@ from mgray.reports.findings import FindingsConfig
 
 def run(config: FindingsConfig) -> None:
     """Print, compare or draw."""
+    from mgray.ingest.run import without_values
     from mgray.sources.pages import comparison, document, overview, page
     from mgray.sources.registry import SOURCES
 
@@ -30,11 +31,8 @@ def run(config: FindingsConfig) -> None:
 
         print(f"{draw_table(config)} images drawn in {config.out}")
     elif config.archive is not None:
-        from mgray.ingest.run import without_values
-
         with without_values():
-            counts = SOURCES[config.source].verify(config.archive)
-        print(comparison(config.source, counts))
+            print(comparison(config.source, SOURCES[config.source].verify(config.archive)))
     else:
         print(page(SOURCES[config.source]))
 

@@ -208,7 +208,10 @@ class _Reader:
         else:
             said = self.said[at]
         split = said.get("split_official")
-        if split and "patient_id" in self.ids and (patient := texts[self.ids["patient_id"]].strip()):
+        patient = (
+            texts[self.ids["patient_id"]].strip() if split and "patient_id" in self.ids else ""
+        )
+        if patient and split:
             self.leaks |= self.splits.setdefault(patient, split) != split
         return number, said if at is None else at, *[texts[place].strip() for place in self.kept]
 
