@@ -6,8 +6,7 @@
     python -m jobs.sources embed table=DIR out=PICTURE.png
     python -m jobs.sources all                      docs/sources.md
 
-The last but one draws findings of an ingested table on their pixels. The pictures show the images
-themselves.
+The last but one draws findings of an ingested table on their pixels: it shows the images.
 
 Keys:
 """
