@@ -10,6 +10,7 @@ import pytest
 from mgray.data.pairs import build_pairs
 from mgray.data.table import ImageTable
 from mgray.dicom.pixels import read_stored
+from mgray.errors import DataError
 from mgray.ingest import pipeline
 from mgray.ingest.ledger import Chunk
 from mgray.ingest.pipeline import RayRunner
@@ -132,6 +133,21 @@ def test_rerun_changes_nothing_and_needs_no_ray(ingested, ingest_on_ray, monkeyp
     monkeypatch.setattr("ray.data.from_items", None)
     assert ingest_on_ray(ingested.archive, ingested.out) == ingested.manifest
     assert contents(ingested.out) == before
+
+
+def test_what_went_wrong_in_a_worker_is_one_line_and_the_next_run_goes_on(
+    archive, ingest_on_ray, ingest_here, tmp_path
+):
+    archive.pair(1)
+    out = tmp_path / "table"
+    out.mkdir()
+    (out / "images").write_text("in the way")
+    why = r"^a worker failed: a file of .* cannot be read or written: File exists; run the same"
+    with pytest.raises(DataError, match=why):
+        ingest_on_ray(archive, out)
+    (out / "images").unlink()
+    manifest = ingest_on_ray(archive, out)
+    assert manifest.content_sha256 == ingest_here(archive, tmp_path / "calm").content_sha256
 
 
 def test_killed_worker_loses_nothing(archive, ingest_on_ray, ingest_here, tmp_path):

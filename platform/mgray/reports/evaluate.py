@@ -21,6 +21,7 @@ from mgray.reports.figures import audit_drawing, curves_drawing, froc_drawing
 from mgray.reports.gallery import build_galleries
 from mgray.reports.html import Page, render
 from mgray.reports.predictions import Predict, collect_predictions, licences
+from mgray.reports.printed import check_shares, printed_shares
 from mgray.reports.run import run_facts, settings, versions
 from mgray.reports.summary import (
     complementarity,
@@ -63,6 +64,7 @@ def evaluate(config: EvaluateConfig, predict: Predict | None = None) -> Path:
     main = splits[config.split]
     audit = audit_pairs(config.data, main.pairs) if config.audit else NO_AUDIT
     facts["alignment"] = _audit_facts(audit)
+    check_shares(printed_shares(facts["models"]), digits=2)
     page = Page(
         facts=facts,
         froc=froc_drawing(main, config.bootstrap),
