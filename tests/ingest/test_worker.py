@@ -22,7 +22,7 @@ def job(archive, tmp_path, ids):
 
 def chunk_of(job, *paths):
     files = [state_of(job.archive, path, {}) for path in paths]
-    return split_into_chunks(files, 9, job.rows.ids.shard)[0]
+    return next(split_into_chunks(files, 9, job.rows.ids.shard))
 
 
 def refuse(path, kind):

@@ -7,7 +7,7 @@ import pytest
 from mgray.dicom.limits import Limits
 from mgray.dicom.pixels import read_display, read_stored
 from mgray.errors import ConfigError, NotFoundError
-from mgray.sources.ddsm import DdsmSource
+from mgray.sources.ddsm import IMAGE, DdsmSource
 from mgray.sources.ddsm_density import digitiser_of
 from mgray.sources.ddsm_overlay import read_overlay, trace
 from tests.sources.kit import breast, marked
@@ -309,3 +309,9 @@ def test_wrong_folder_and_other_ics_are_one_line(ddsm):
     (ddsm.root / "a.ics").write_text("dear diary")
     with pytest.raises(ConfigError, match="names no case"):
         DdsmSource().catalog(ddsm.root)
+
+
+@pytest.mark.parametrize(("words", "number"), [("43.5 MICRONS", 43.5), ("50", 50), ("1.2.3", 1.2)])
+def test_resolution_is_a_number_whatever_follows(words, number):
+    line = f"LEFT_CC LINES 4 PIXELS_PER_LINE 3 BITS_PER_PIXEL 12 RESOLUTION {words}"
+    assert float(IMAGE.match(line)[6]) == number

@@ -8,8 +8,9 @@ is left alone. This module holds what is Ray's; the rest is in ``run`` and ``upd
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import islice
 from types import TracebackType
 from typing import Any, Final
 
@@ -31,7 +32,8 @@ from mgray.ingest.manifest import Manifest
 from mgray.ingest.run import ingest_with, without_values
 from mgray.ingest.worker import ChunkWorker, Job, apply_verdict
 
-MOST_BLOCKS: Final = 4096
+AT_ONCE: Final = 4096
+"""Chunks of one run of Ray Data: their labels are in this process's memory."""
 AGAIN: Final = "run the same command again to continue: finished shards are kept"
 
 
@@ -87,7 +89,7 @@ class RayRunner:
         if self._started:
             ray.shutdown()
 
-    def ingest(self, chunks: Sequence[Chunk]) -> Iterator[Mapping[str, int]]:
+    def ingest(self, chunks: Iterable[Chunk]) -> Iterator[Mapping[str, int]]:
         """Turn chunks into shards; yield ``ledger.outcomes`` of each, as it ends."""
         return self._run(IngestTask, chunks)
 
@@ -96,12 +98,17 @@ class RayRunner:
         return self._run(SettleTask, ledgers)
 
     def _run(
-        self, task: type[IngestTask | SettleTask], items: Sequence[Chunk | Ledger]
+        self, task: type[IngestTask | SettleTask], items: Iterable[Chunk | Ledger]
     ) -> Iterator[Any]:
-        self._start()
-        texts = [{"item": json.dumps(asdict(item))} for item in items]
-        blocks = min(len(texts), MOST_BLOCKS)
-        results = ray.data.from_items(texts, override_num_blocks=blocks).map_batches(
+        rest = iter(items)
+        while some := list(islice(rest, AT_ONCE)):
+            self._start()
+            yield from self._run_some(task, [{"item": json.dumps(asdict(one))} for one in some])
+
+    def _run_some(
+        self, task: type[IngestTask | SettleTask], texts: list[dict[str, str]]
+    ) -> Iterator[Any]:
+        results = ray.data.from_items(texts, override_num_blocks=len(texts)).map_batches(
             task,
             fn_constructor_args=(self.job,),
             batch_size=1,

@@ -17,7 +17,7 @@ from mgray.errors import ConfigError, NotFoundError
 from mgray.sources.csv_table import WORST_FIRST
 from mgray.sources.ddsm_density import LINEAR, LOGARITHMIC, digitiser_of
 from mgray.sources.ddsm_overlay import Abnormality, read_overlay
-from mgray.sources.layout import files_below, tell
+from mgray.sources.layout import files_below, read_text, tell
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
 from mgray.sources.tables import dumps, without_nones
 
@@ -28,7 +28,7 @@ LAYOUT: Final = (
 )
 IMAGE: Final = re.compile(
     r"(LEFT|RIGHT)_(CC|MLO)\s+LINES\s+(\d+)\s+PIXELS_PER_LINE\s+(\d+)\s+BITS_PER_PIXEL\s+(\d+)"
-    r"\s+RESOLUTION\s+([\d.]+)\s*(\S*)"
+    r"\s+RESOLUTION\s+(\d+(?:\.\d*)?)\s*(\S*)"
 )
 DENSITY: Final = {"1": "a", "2": "b", "3": "c", "4": "d"}
 NORMAL: Final = re.compile(r"(^|[/_])normals?([/_]|\d|$)", re.IGNORECASE)
@@ -142,7 +142,7 @@ def _images(
     archive: Path, path: str, decoder: str | None, counts: Counter[str]
 ) -> Iterator[CatalogRow]:
     """Yield the images of one case."""
-    text = (archive / path).read_text(encoding="latin-1")
+    text = read_text(archive / path)
     facts = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.split()}
     if "filename" not in facts or not facts["filename"]:
         raise ConfigError("an .ics file names no case (filename): is it DDSM's?")
@@ -177,8 +177,8 @@ def _overlay(path: Path, counts: Counter[str]) -> list[Abnormality] | None:
     if not path.is_file():
         return None
     try:
-        return read_overlay(path.read_text(encoding="latin-1"))
-    except (ValueError, IndexError):
+        return read_overlay(read_text(path))
+    except (ValueError, IndexError, ConfigError):
         counts["overlays_unreadable"] += 1
         return None
 
