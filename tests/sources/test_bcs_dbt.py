@@ -215,14 +215,19 @@ def test_what_is_not_mapped_survives(dbt, labels):
     assert kept["boxes"] == [{"AD": "0", "Subject": key["PatientID"], "VolumeSlices": "3"}]
 
 
-def test_volume_that_the_tables_lack_keeps_its_patient(dbt, rows):
-    listed, key = dbt.volume("lcc")
-    other, _ = dbt.volume("rcc", patient=key["PatientID"], PatientID="x", ViewPosition="CC")
-    dbt.paths["train"].pop()
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_volumes_that_the_tables_lack_are_left_out_and_counted(dbt, rows, split):
+    """Their headers would say L, and their patients' split nobody; of several patients."""
+    listed = []
+    for _ in range(4):
+        path, key = dbt.volume("lcc", split=split)
+        listed.append(path)
+        dbt.volume("rmlo", split=split, patient=key["PatientID"], ViewPosition="MLO")
+        dbt.paths[split].pop()
     made = rows(dbt)
-    assert made.refused == {}
-    assert made.rows[listed]["patient_id"] == made.rows[other]["patient_id"]
-    assert made.warnings()["images_without_labels"] == made.warnings()["files_not_named"] == 1
+    assert ([*made.rows], made.refused) == (listed, {})
+    assert {row["split"] for row in made.rows.values()} == {{"validation": "val"}.get(split, split)}
+    assert made.warnings()["files_not_named"] == 4
 
 
 def test_volume_of_another_ones_name_is_left_out_and_counted(dbt):

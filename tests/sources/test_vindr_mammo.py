@@ -156,12 +156,27 @@ def test_box_begins_on_the_first_pixel_of_its_finding(vindr, rows):
     assert [one["coords"] for one in row["annotations"]] == [marked(row)] == [[8, 40, 9, 41]]
 
 
-def test_file_that_the_table_lacks_is_of_the_exam_of_its_folder(vindr, rows):
-    listed, other = (vindr.image("a", side) for side in "LR")
-    vindr.images.pop()
+@pytest.mark.parametrize(("word", "split"), [("training", "train"), ("test", "test")])
+def test_file_that_the_table_lacks_is_of_the_exam_of_its_folder_and_its_split(
+    vindr, rows, word, split
+):
+    """Of eight exams, since a split by hash would be right for some by chance."""
+    pairs = [[vindr.image(study, side, split=word) for side in "LR"] for study in "abcdefgh"]
+    vindr.images = vindr.images[::2]
     made = rows()
-    assert made.rows[listed]["patient_id"] == made.rows[other]["patient_id"]
-    assert made.warnings()["images_without_labels"] == made.warnings()["files_not_named"] == 1
+    for listed, other in pairs:
+        assert made.rows[listed]["patient_id"] == made.rows[other]["patient_id"]
+    assert {(row["split"], row["split_official"]) for row in made.rows.values()} == {
+        (split, split), (split, None),
+    }  # fmt: skip
+    assert made.warnings()["images_without_labels"] == made.warnings()["files_not_named"] == 8
+
+
+def test_split_of_an_exam_is_told_by_rows_whose_files_are_not_here(vindr, labels):
+    vindr.image("a", "L", split="test", file=False)
+    other = vindr.image("a", "R")
+    vindr.images.pop()
+    assert labels()[other]["split"] == "test"
 
 
 def test_file_of_another_ones_name_is_left_out_and_counted(vindr):

@@ -28,7 +28,6 @@ BOX_COLUMNS: Final = (*KEY, "Slice", *BOX, "Class", "VolumeSlices")
 SPLIT: Final = re.compile(r"(?:file-paths|labels|boxes)-(train|validation|test)")
 SPLITS: Final = {"train": "train", "validation": "val", "test": "test"}
 VIEW: Final = re.compile(r"([lr])(cc|mlo)\d*", re.IGNORECASE)
-PATIENT: Final = re.compile(r"(?:^|/)(DBT-P\d+)/", re.IGNORECASE)
 PATHOLOGY: Final = {"benign": "benign", "cancer": "malignant"}
 TAIL: Final = 4
 """Parts of a path that the tables and the disk share: patient, study, series, file."""
@@ -38,8 +37,7 @@ TEXTS: Final = {
     "class_unclear": "volumes whose class is none or several of normal, actionable, benign, "
     "cancer: no label",
     "boxes_unclassed": "boxes whose Class is empty: kept without pathology",
-    "files_not_named": "files that the tables lack: kept without labels, of the patient whose "
-    "folder holds them",
+    "files_not_named": "files that the tables lack: left out, since headers say L for every side",
     "files_doubled": "files of a name that another one has: left out",
     "boxes_without_volume": "boxes on volumes that the tables of paths lack: dropped",
     "dup_view": "volumes of a side and view that the exam has several of: kept and flagged",
@@ -56,7 +54,7 @@ DESCRIPTION: Final = Description(
     "doi:10.7937/E4WT-CD02",
     layout=LAYOUT,
     pitfalls=(
-        "headers say L for every side: the table's is taken",
+        "headers say L for every side: the table's is taken, volumes that it lacks are left out",
         "boxes hold for a volume that is turned by 180 degrees where its breast lies on the other "
         "side than the view's name: decided once for the volume, on its projection "
         "(orient_rotated), boxes are mapped back, "
@@ -83,7 +81,7 @@ class BcsDbtSource:
 
     name: str = "bcs_dbt"
     licence_tag: str = "CC-BY-NC-4.0"
-    adapter_version: str = "3"
+    adapter_version: str = "4"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -117,8 +115,8 @@ class BcsDbtSource:
         counts["files_not_named"] = len(here) - len(labels)
         counts["dup_view"] = flag_repeated(labels.values())
         counts["split_leak"] = _mend_leaks(labels)
-        rows = [CatalogRow(path, labels.get(path) or _named(path)) for path in here.values()]
-        return Catalog(rows, notices=count_notices(counts, TEXTS), described=True)
+        rows = [CatalogRow(path, labels[path]) for path in here.values() if path in labels]
+        return Catalog(rows, notices=count_notices(counts, TEXTS))
 
     def verify(self, archive: Path) -> list[Count]:
         """Count tables and files.
@@ -171,12 +169,6 @@ def _key(cells: Cells) -> tuple[str, ...]:
 
 def _tail(path: str) -> str:
     return "/".join(path.split("/")[-TAIL:])
-
-
-def _named(path: str) -> dict[str, Any]:
-    """Tell the patient by the folder of a file."""
-    found = PATIENT.search(path)
-    return {"image_kind": "dbt", **({"patient_id": found[1].upper()} if found else {})}
 
 
 def _find(cells: Cells, here: dict[str, str]) -> str | None:

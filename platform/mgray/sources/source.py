@@ -52,8 +52,8 @@ its side; ``pixel_padding_value`` is used where the header gives none; ``pair_gr
 of one breast and view that are pairs among themselves; ``mirrored`` says that images are stored
 against the convention that a left breast faces right; ``source_frame`` is that of the table's
 coordinates, where it tells also of images without any whether they are turned."""
-NAMING: Final = frozenset({"patient_id", "exam_id", "image_kind"})
-"""Labels that a path alone may tell; an image that has no others is one that the tables lack."""
+NAMING: Final = frozenset({"patient_id", "exam_id", "split"})
+"""Labels that a path may tell, or its patient; an image that has no others the tables lack."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -41,7 +42,7 @@ QUOTED: Final = re.compile(r"['\"]([^'\"]+)['\"]")
 TEXTS: Final = {
     "files_not_here": "images of the tables whose file is not here: a partial download",
     "files_not_named": "files that the breast-level table lacks: kept without labels, of the exam "
-    "whose folder holds them",
+    "whose folder holds them, and in its split",
     "files_doubled": "files of a name that another one has: left out",
     "dup_view": "images of a side and view that the exam has several of: kept and flagged",
     "suspicious_without_box": "images of BI-RADS 4 and 5 breasts without a box",
@@ -79,7 +80,7 @@ class VindrMammoSource:
 
     name: str = "vindr_mammo"
     licence_tag: str = "VinDr-Mammo"
-    adapter_version: str = "3"
+    adapter_version: str = "4"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -98,10 +99,12 @@ class VindrMammoSource:
         findings = _findings(table, counts)
         here, counts["files_doubled"] = by_name(files_below(archive, ["images"], SUFFIXES), _stem)
         labels: dict[str, dict[str, Any]] = {}
+        splits: dict[str, str | None] = {}
         for cells in breasts:
-            image = cells.text("image_id") or ""
+            image, study = cells.text("image_id") or "", cells.text("study_id") or ""
+            splits[study] = cells.word("split", SPLITS) or splits.get(study)
             found = findings.pop(image, [])
-            path = here.get(f"{cells.text('study_id')}/{image}")
+            path = here.get(f"{study}/{image}")
             if path is None:
                 counts["files_not_here"] += 1
             else:
@@ -111,7 +114,9 @@ class VindrMammoSource:
         counts["findings_without_image"] = sum(map(len, findings.values()))
         counts["dup_view"] = flag_repeated(labels.values())
         counts["files_not_named"] = len(here) - len(labels)
-        rows = [CatalogRow(path, labels.get(path) or _named(path)) for path in here.values()]
+        rows = [
+            CatalogRow(path, labels.get(path) or _named(path, splits)) for path in here.values()
+        ]
         return Catalog(rows, notices=count_notices(counts, TEXTS), described=True)
 
     def verify(self, archive: Path) -> list[Count]:
@@ -154,10 +159,10 @@ def _stem(path: str) -> str:
     return path.removeprefix("images/").rpartition(".")[0]
 
 
-def _named(path: str) -> dict[str, Any]:
-    """Tell the exam, which is a patient here, by the folder of a file."""
+def _named(path: str, splits: Mapping[str, str | None]) -> dict[str, Any]:
+    """Tell the exam, which is a patient here, by the folder of a file, and its split."""
     study = _stem(path).partition("/")[0]
-    return {"patient_id": study, "exam_id": study}
+    return without_nones({"patient_id": study, "exam_id": study, "split": splits.get(study)})
 
 
 def _labels(cells: Cells, findings: list[dict[str, Any]]) -> dict[str, Any]:
