@@ -183,6 +183,14 @@ def test_kind_is_told_in_either_spelling(embed, kind, found):
     assert embed.labels()[path]["image_kind"] == found
 
 
+@pytest.mark.parametrize(("kind", "count"), [("Synthetic", 1), ("", 1), ("2D", 0), ("ROI_SS", 0)])
+def test_kind_that_nobody_listed_is_counted(embed, kind, count):
+    path = embed.image(EXAM, "L", kind)
+    assert "image_kind" not in embed.labels().get(path, {}) or not count
+    found = {one.code: one.count for one in EmbedSource().catalog(embed.root).notices}
+    assert found["kind_unknown"] == count
+
+
 def test_reduced_tables_are_read_where_the_full_ones_are_not_here(embed):
     path = embed.image(EXAM, "L")
     embed.finding(EXAM, "L", asses="B")

@@ -2,7 +2,12 @@ import pytest
 
 from mgray.errors import ConfigError
 from mgray.sources.embed import EmbedSource
+from mgray.sources.embed_clinical import SEVERITY
 from tests.sources.mini_embed import EXAM, LATER, LEFT, roi
+
+
+def notices(embed):
+    return {one.code: one.count for one in EmbedSource().catalog(embed.write()).notices}
 
 
 def test_box_is_linked_to_the_only_finding_of_its_breast(embed):
@@ -45,6 +50,31 @@ def test_other_breast_of_a_bilateral_exam_is_assumed_normal(embed):
     assert "cancer" not in told[left]
 
 
+@pytest.mark.parametrize("file", [True, False])
+@pytest.mark.parametrize("side", ["R", "B"])
+def test_other_breast_that_is_drawn_on_is_not_assumed_normal(embed, file, side):
+    """Also where the box is on its other view, not here, or on an image of an unknown side."""
+    embed.finding(EXAM, "L")
+    plain = embed.image(EXAM, "R")
+    boxed = embed.image(EXAM, "R", view="MLO", num_roi=1, ROI_coords=roi(LEFT), file=file)
+    embed.metadata[-1]["ImageLateralityFinal"] = side
+    told = embed.labels()
+    for path in [plain, boxed] if file and side == "R" else [plain]:
+        assert not {"cancer", "label_source", "qc_flags"} & told[path].keys()
+    assert notices(embed)["assumed_but_drawn"] == 1 + (file and side == "R")
+    assert notices(embed)["assumed_normal"] == 0
+
+
+def test_boxes_of_one_breast_leave_the_other_breasts_assumed(embed):
+    """Those of the named breast, and of another exam."""
+    right = embed.image(EXAM, "R")
+    for exam, side in ((EXAM, "L"), (LATER, "R")):
+        embed.image(exam, side, num_roi=1, ROI_coords=roi(LEFT))
+    embed.finding(EXAM, "L")
+    assert embed.labels()[right]["label_source"] == "assumed_normal"
+    assert (notices(embed)["assumed_normal"], notices(embed)["assumed_but_drawn"]) == (1, 0)
+
+
 def test_other_breast_of_a_one_sided_exam_is_unknown(embed):
     right = embed.image(EXAM, "R")
     embed.finding(EXAM, "L", desc="MG Diagnostic Left w/CAD")
@@ -64,6 +94,12 @@ def test_assessment_x_is_none(embed):
     path = embed.image(EXAM, "L")
     embed.finding(EXAM, "L", asses="X")
     assert "birads" not in embed.labels()[path]
+
+
+@pytest.mark.parametrize(("asses", "count"), [("5", 1), ("SMITH", 1), ("x", 0), ("", 0), ("n", 0)])
+def test_assessment_that_nobody_listed_is_counted(embed, asses, count):
+    embed.finding(EXAM, "L", asses=asses)
+    assert notices(embed)["asses_unknown"] == count
 
 
 @pytest.mark.parametrize(
@@ -112,6 +148,29 @@ def test_pathology_of_a_later_exam_answers_a_screen(embed, asses, day, severity,
     assert told.get("pathology") == found
     assert ("pathology_on_other_exam" in told.get("qc_flags", [])) == (found is not None)
     assert told.get("label_source") == (found and "followup")
+
+
+@pytest.mark.parametrize(
+    ("own", "later", "expected"),
+    [
+        ("4", "0", ("malignant", 1, "followup", 58)),
+        ("2", "1", ("malignant", 1, "followup", 58)),
+        ("4", "2", ("benign", 0, "pathology", 0)),
+        ("2", "4", ("high_risk", 0, "pathology", 0)),
+        ("0", "0", ("malignant", 1, "pathology", 0)),
+    ],
+)
+def test_later_cancer_wins_over_a_benign_biopsy_of_the_exam_itself(embed, own, later, expected):
+    path = embed.image(EXAM, "L", num_roi=1, ROI_coords=roi(LEFT))
+    embed.finding(EXAM, "L", asses="A", path_severity=own)
+    proven = {"study_date_anon": "2013-07-01", "path_severity": later}
+    embed.finding(LATER, "L", empi_anon=EXAM[:8], **proven)
+    told = embed.labels()[path]
+    names = ("pathology", "cancer", "label_source", "outcome_time_days")
+    assert tuple(told[name] for name in names) == expected
+    flagged = "pathology_on_other_exam" in told.get("qc_flags", [])
+    assert flagged == (expected[2] == "followup")
+    assert told["annotations"][0]["pathology"] == SEVERITY[own]
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,14 @@ COLUMNS: Final = (
     "ROI_coords",
 )
 KINDS: Final = {"2d": "ffdm", "cview": "synthetic_2d", "c-view": "synthetic_2d", "3d": "dbt"}
+SIDES: Final = ("L", "R")
+DRAWN: Final = ""
+ASSUMED: Final = {
+    "cancer": 0,
+    "label_source": "assumed_normal",
+    "label_level": "breast",
+    "qc_flags": ["assumed_normal"],
+}
 SCREEN_SAVES: Final = frozenset({"roi_ssc", "roi_ss"})
 PATIENT: Final = re.compile(r"images/cohort_\w+/([^/]+)/")
 SERVER: Final = re.compile(r"cohort_\w+/.*")
@@ -51,6 +59,11 @@ TEXTS: Final = {
     "rows_doubled": "rows of the metadata that name a file again: first one taken",
     "screen_saves": "screen saves with burned-in drawings: left out",
     "assumed_normal": "images of a breast that its exam's findings do not name: assumed normal",
+    "assumed_but_drawn": "images of such a breast that boxes are drawn on, in any of its images: "
+    "nothing is assumed, cancer stays empty",
+    "asses_unknown": "findings whose asses is none of A, N, B, P, S, M, K, X: no BI-RADS",
+    "kind_unknown": "images whose FinalImageType is none of 2D, cview, 3D: the header's kind is "
+    "taken",
     "clinical_missing": "images whose exam the clinical table lacks: no labels",
     "dates_unread": "findings whose study_date_anon is no date (YYYY-MM-DD): nothing of a later "
     "exam is taken over to or from them",
@@ -83,13 +96,15 @@ DESCRIPTION: Final = Description(
         "one exam has several findings: merged into one row for each image, none counted twice",
         "a finding of side B, or of no side, belongs to both breasts",
         "a bilateral exam lists only the breast with a finding: the other one is assumed normal, "
-        "said in label_source and flagged assumed_normal, unless a later exam proves cancer there",
+        "said in label_source and flagged assumed_normal, unless a later exam proves cancer there "
+        "or boxes are drawn on an image of it",
         "BI-RADS 0 is incomplete, not the lowest risk: the worst of a breast is "
         "6, 5, 4, 0, 3, 2, 1 in this order; X is none",
         "no biopsy is not benign: pathology and cancer stay empty",
         "the biopsy of a recalled screen hangs on a later exam: taken over from exams up to 180 "
         "days later (cancers after a negative screen: 365), label_source followup, flagged "
-        "pathology_on_other_exam; it is of the breast, so boxes keep what their own finding says",
+        "pathology_on_other_exam; it is of the breast, so boxes keep what their own finding says; "
+        "a cancer so found wins over a benign or high-risk biopsy of the exam itself",
         "a biopsy is of the breast that bside names; a finding of both may be biopsied on one",
         "tissueden 5 is male, no density",
         "spot_mag is empty for normal views: spot views never pair",
@@ -118,7 +133,7 @@ class EmbedSource:
 
     name: str = "embed"
     licence_tag: str = "EMBED"
-    adapter_version: str = "3"
+    adapter_version: str = "4"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -141,9 +156,11 @@ class EmbedSource:
         for cells in metadata:
             _image(cells, known, seen)
         _pair(seen)
+        _assume(seen)
         for path in seen.screen_saves:
             seen.files.drop(path)
-        seen.counts |= {"dates_unread": known.undated, "screen_saves": len(seen.screen_saves)}
+        seen.counts |= {"dates_unread": known.undated, "asses_unknown": known.unassessed}
+        seen.counts["screen_saves"] = len(seen.screen_saves)
         notices = count_notices(seen.counts, TEXTS)
         return Catalog(Rows(seen.files, _joined), notices=notices, described=True)
 
@@ -178,12 +195,15 @@ class Seen:
     Args:
         files: Path to what it tells itself, then its labels, then changes by its pair.
         views: Key of a view to path, kind, time and number of each of its images.
+        breasts: Exam and side to paths of images that its findings do not name, and to ``DRAWN``
+            for each image with boxes, here or not.
         screen_saves: Paths.
         counts: Of things met.
     """
 
     files: Spool = field(default_factory=Spool)
     views: Spool = field(default_factory=Spool)
+    breasts: Spool = field(default_factory=Spool)
     screen_saves: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -203,6 +223,9 @@ def _image(cells: Cells, known: Clinical, seen: Seen) -> None:
     path = posixpath.normpath(f"images/{named[0]}") if named else ""
     found = seen.files.get(path)
     kind = (cells.text("FinalImageType") or "").lower()
+    if NUMBER.search(cells.text("ROI_coords") or "") or cells.number("num_roi"):
+        for side in [_side(cells)] if _side(cells) else SIDES:  # of an unknown side: either
+            seen.breasts.add(f"{as_id(cells.text('acc_anon'))}-{side}", DRAWN)
     if len(found) != 1:
         seen.counts["rows_doubled" if found else "files_not_here"] += 1
         return
@@ -211,8 +234,12 @@ def _image(cells: Cells, known: Clinical, seen: Seen) -> None:
         seen.screen_saves.append(path)
         seen.files.add(path, {})
     else:
-        labels = _labels(cells, known, seen)
+        seen.counts["kind_unknown"] += kind not in KINDS
+        breast = known.breast(as_id(cells.text("acc_anon")), _side(cells))
+        labels = _labels(cells, known, breast, seen)
         seen.files.add(path, labels)
+        if breast.assumed:
+            seen.breasts.add(f"{labels['exam_id']}-{labels['laterality']}", path)
         key, *told = _candidate(cells, labels)
         if key is not None:
             seen.views.add(key, [path, *told])
@@ -225,6 +252,16 @@ def _pair(seen: Seen) -> None:
         for number, changes in pair_by_time(candidates).items():
             seen.files.add(images[number][0], changes)
             seen.counts["dup_view"] += "dup_view" in changes["qc_flags"]
+
+
+def _assume(seen: Seen) -> None:
+    """Label the breasts that findings do not name, unless something is drawn on them."""
+    for _, told in seen.breasts.groups():
+        paths = [path for path in told if path != DRAWN]
+        drawn = len(paths) < len(told)
+        seen.counts["assumed_but_drawn" if drawn else "assumed_normal"] += len(paths)
+        for path in () if drawn else paths:
+            seen.files.add(path, ASSUMED)
 
 
 def _joined(said: list[dict[str, Any]]) -> dict[str, Any]:
@@ -240,15 +277,16 @@ def _named(path: str) -> dict[str, Any]:
     return {"patient_id": found[1]} if found else {}
 
 
-def _labels(cells: Cells, known: Clinical, seen: Seen) -> dict[str, Any]:
-    exam, word = as_id(cells.text("acc_anon")), (cells.text("ImageLateralityFinal") or "").upper()
-    side = word if word in ("L", "R") else None
+def _side(cells: Cells) -> str | None:
+    word = (cells.text("ImageLateralityFinal") or "").upper()
+    return word if word in SIDES else None
+
+
+def _labels(cells: Cells, known: Clinical, breast: Breast, seen: Seen) -> dict[str, Any]:
+    exam, side = as_id(cells.text("acc_anon")), _side(cells)
     seen.counts["side_not_told"] += side is None
-    breast = known.breast(exam, side)
     spot = (cells.text("spot_mag") or "0").lower() not in FALSE
     extra = {"metadata": extra_json(cells, MAPPED), "clinical": breast.extra}
-    if breast.labels.get("label_source") == "assumed_normal":
-        seen.counts["assumed_normal"] += 1
     seen.counts["clinical_missing"] += not known.holds(exam)
     seen.counts["biopsy_unsided"] += breast.unsided
     view = cells.text("ViewPosition")

@@ -31,7 +31,7 @@ COLUMNS: Final = (
     "age_at_study",
     "study_date_anon",
 )
-BIRADS: Final = {"a": 0, "n": 1, "b": 2, "p": 3, "s": 4, "m": 5, "k": 6}
+BIRADS: Final = {"a": 0, "n": 1, "b": 2, "p": 3, "s": 4, "m": 5, "k": 6, "x": None}
 BIRADS_WORST_FIRST: Final = (6, 5, 4, 0, 3, 2, 1)
 SEVERITY: Final = {
     "0": "malignant",
@@ -85,6 +85,7 @@ class Breast:
         finding: Labels of an annotation, if the breast has just one finding.
         extra: Unmapped columns of each finding that tells of it; where none does, of the exam's.
         unsided: Its pathology is of a finding of both breasts whose biopsy names no side.
+        assumed: Its exam is of both breasts and names only the other one: as if normal.
     """
 
     labels: dict[str, Any] = field(default_factory=dict)
@@ -92,18 +93,20 @@ class Breast:
     finding: dict[str, Any] | None = None
     extra: list[dict[str, str]] = field(default_factory=list)
     unsided: bool = False
+    assumed: bool = False
 
 
 class Clinical:
     """All findings by exam, and exams by patient."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
-        self.undated = 0
+        self.undated, self.unassessed = 0, 0
         by_exam, by_patient = Spool(), Spool()
         self.days = Timeline()
         for finding in findings:
             by_exam.add(finding.exam, tuple(finding))
             self.undated += finding.day is None
+            self.unassessed += finding.extra.get("asses", "x").lower() not in BIRADS
             self.days.add(finding.patient, finding.day)
             if finding.patient and finding.pathology is not None and finding.day is not None:
                 by_patient.add(finding.patient, tuple(finding))
@@ -142,11 +145,16 @@ class Clinical:
         side: str,
         shared: dict[str, Any],
     ) -> Breast:
-        """A breast that findings or their biopsies name."""
+        """A breast that findings or their biopsies name.
+
+        A later cancer wins over what its own biopsy found.
+        """
         birads = worst(BIRADS_WORST_FIRST, (one.birads for one in own))
         pathology = worst(WORST_FIRST, (one.pathology for one in proofs))
-        later = None if pathology else self._later(own[0], side, birads)
-        outcome = _outcome(pathology, "pathology", 0) if later is None else later
+        later = self._later((own or proofs)[0], side, birads)
+        if later and (pathology == "malignant" or (pathology and later["cancer"] != 1)):
+            later = None
+        outcome = later or _outcome(pathology, "pathology", 0)
         labels = {**shared, "birads": birads, **outcome}
         single = own[0] if len(own) == 1 else None
         return Breast(
@@ -154,7 +162,7 @@ class Clinical:
             ["pathology_on_other_exam"] * (later is not None),
             None if single is None else _linked(single, side),
             [one.extra for one in [*own, *(one for one in proofs if one not in own)]],
-            any(one.biopsied is None for one in proofs),
+            later is None and any(one.biopsied is None for one in proofs),
         )
 
     def _unnamed(self, findings: Sequence[Finding], side: str, shared: dict[str, Any]) -> Breast:
@@ -167,8 +175,7 @@ class Clinical:
             return Breast(shared, extra=rest)
         if later := self._later(findings[0], side, NEGATIVE):
             return Breast({**shared, **later}, ["pathology_on_other_exam"], extra=rest)
-        told = {"cancer": 0, "label_source": "assumed_normal", "label_level": "breast"}
-        return Breast({**shared, **told}, ["assumed_normal"], extra=rest)
+        return Breast(shared, extra=rest, assumed=True)
 
     def _later(self, first: Finding, side: str, birads: int | None) -> dict[str, Any] | None:
         """Make the labels of the pathology of a later exam that answers this one.
