@@ -54,6 +54,7 @@ QC_FLAGS: Final = (
     "crop_mask_swapped",
     "mask_unreadable",
     "size_contradicted",
+    "lesion_side_contradicted",
     "pathology_on_other_exam",
     "assumed_normal",
     "no_biopsy",

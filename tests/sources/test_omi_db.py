@@ -140,6 +140,26 @@ def test_lesion_of_one_number_on_both_sides_names_no_box(omi, rows):
     assert made.warnings()["lesions_ambiguous"] == 2
 
 
+def test_lesion_of_the_other_breast_says_nothing_of_a_box(omi, rows):
+    left, right = (omi.image(side=side, marks=[mark(*BOX)]) for side in "LR")
+    omi.opinion("SURGERY", "L", "1", "H5")
+    made = rows(omi)
+    told = [made.rows[path] for path in (left, right)]
+    assert [row["annotations"][0]["pathology"] for row in told] == ["malignant", None]
+    assert ["lesion_side_contradicted" in row["qc_flags"] for row in told] == [False, True]
+    assert made.warnings()["lesion_side_contradicted"] == 1
+
+
+def test_mark_of_lesions_of_both_breasts_has_the_pathology_of_its_own(omi, rows):
+    left, right = (omi.image(side=side, marks=[mark(*BOX, lesions="1,2")]) for side in "LR")
+    omi.opinion("SURGERY", "L", "1", "H5")
+    omi.opinion("SURGERY", "R", "2", "H2")
+    made = rows(omi)
+    told = [made.rows[path]["annotations"][0]["pathology"] for path in (left, right)]
+    assert told == ["malignant", "benign"]
+    assert "lesion_side_contradicted" not in made.warnings()
+
+
 def test_days_to_the_outcome_are_those_to_the_first_event_that_proves_it(omi, rows):
     left, right = (omi.image(side=side) for side in "LR")
     for event, side, lesion, opinion, day in (

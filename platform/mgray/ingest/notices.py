@@ -43,6 +43,8 @@ TEXTS: Final = {
     "mask_resized": "images with a finding's mask of another size: brought to the image's",
     "crop_mask_swapped": "images with mask and cut-out under each other's name: told by pixels",
     "mask_unreadable": "images with a mask that is missing, damaged or empty: finding dropped",
+    "lesion_side_contradicted": "images with boxes that the table links to lesions of the other "
+    "breast alone: without their pathology",
     "size_contradicted": "images of another size than the one their boxes were drawn on: boxes "
     "dropped",
     "rejected": "files refused: see quarantine.parquet",

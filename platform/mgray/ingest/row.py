@@ -36,6 +36,7 @@ CONTRADICTED: Final = ("laterality", "view", "image_kind")
 NOTED: Final = frozenset({
     "frame_hypothesis_mirrored", "frame_against_rule", "frame_undecided", "orient_rotated",
     "mask_resized", "crop_mask_swapped", "mask_unreadable", "size_contradicted",
+    "lesion_side_contradicted",
 })  # fmt: skip
 """Flags of annotations that the manifest counts."""
 SIDE_FLAG: Final = "laterality_tag_vs_pixels"
@@ -141,7 +142,8 @@ class RowMaker:
         """Put the boxes of masks in their place, and all boxes into the dicom frame.
 
         A mask that cannot be read is flagged and drops its finding; so is one before pixels are,
-        and so is a box that was drawn on an image of another size.
+        and so is a box that was drawn on an image of another size. What a lesion of the other side
+        says is no box's.
         """
         read = iter(record.columns.get("masks") or ())
         found: list[Mapping[str, Any]] = []
@@ -156,7 +158,11 @@ class RowMaker:
             if annotation.get("of_size") not in (None, size):
                 flags.add("size_contradicted")
             elif coords is not None:
-                found.append({**annotation, "coords": coords})
+                sides = annotation.get("by_side") or {}
+                if sides and row["laterality"] not in sides:
+                    flags.add("lesion_side_contradicted")
+                own = sides.get(row["laterality"], {})
+                found.append({**annotation, **own, "coords": coords})
         columns = {**record.columns, **{name: row[name] for name in CONTRADICTED}}
         placed, framed = place(found, columns, labels.get("source_frame"))
         flags |= framed

@@ -87,6 +87,8 @@ DESCRIPTION: Final = Description(
         "file names of the JSON are in lower or upper case",
         "labels are of a side, and the side is in the header alone: joined after reading",
         "lesion numbers are unique within an episode only; 1, 01 and a list with commas occur",
+        "a mark may be linked to a lesion of the other breast: its pathology is not the box's, "
+        "flagged lesion_side_contradicted",
         "opinions of a lesion are codes (B5), those of a side words (Malignant)",
         "opinions of screening and imaging are no pathology: biopsy and surgery alone count, of "
         "several the worst",
@@ -109,7 +111,7 @@ class OmiDbSource:
 
     name: str = "omi_db"
     licence_tag: str = "OMI-DB"
-    adapter_version: str = "3"
+    adapter_version: str = "4"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -330,6 +332,9 @@ def _annotation(
     linked = [number for number in linked if number]
     sides = [lesions.get(number, {}) for number in linked]
     counts["lesions_ambiguous"] += any(len(found) > 1 for found in sides)
+    by_side: dict[str, list[str | None]] = {}
+    for side, pathology in (one for found in sides if len(found) == 1 for one in found.items()):
+        by_side.setdefault(side, []).append(pathology)
     words = [word for name, word in FEATURES.items() if mark.get(name)]
     return {
         "finding_id": f"lesion {linked[0]}" if len(linked) == 1 else None,
@@ -337,7 +342,7 @@ def _annotation(
         "coords": [min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)],
         "source_frame": "omi_db",
         "categories": list(dict.fromkeys(words)),
-        "pathology": _worst(next(iter(found.values())) for found in sides if len(found) == 1),
+        "by_side": {side: {"pathology": _worst(said)} for side, said in by_side.items()},
         "source": "omi_db",
     }
 

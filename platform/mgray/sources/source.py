@@ -3,10 +3,12 @@
 A source reads tables and lists files; it never opens an image. Labels are keyed by path where the
 table names files, and by SOP instance UID where it names objects: the second kind is joined after
 decoding, so a copied or renamed file keeps its labels. What only pixels can settle is left to the
-ingest, by four joints:
+ingest, by five joints:
 
 * an annotation's ``source_frame`` names the frame of its coordinates, see ``sources.frames``;
 * an annotation's ``of_size``, rows and columns, is that of the image that it was drawn on;
+* an annotation's ``by_side`` maps the sides of the lesions that it is linked to, L and R, to what
+  they say of it: of the image's own side alone;
 * an annotation's ``mask_files`` stand for a box: the candidates, one of which is its mask;
 * the label ``raster`` tells how to read a file that is no DICOM, see ``dicom.raster``.
 """
