@@ -116,7 +116,7 @@ def test_partial_download_is_said(cmmd):
         cmmd.lesion(patient, "L")
     source = CmmdSource()
     notices = {one.code: one.count for one in source.catalog(cmmd.write()).notices}
-    assert notices == {"files_not_named": 1, "patients_not_here": 1}
+    assert notices == {"files_not_named": 1, "patients_not_here": 1, "rows_unsided": 0}
     counts = {one.what: (one.expected, one.found) for one in source.verify(cmmd.root)}
     assert counts["benign"] == (556, 2)
     assert counts["images here"] == (5_202, 2)
@@ -129,6 +129,25 @@ def test_wrong_folder_and_odd_cells_are_one_line(cmmd):
     cmmd.lesion("D1-0001", "L", "perhaps")
     with pytest.raises(ConfigError, match="classification must be one of benign, malignant"):
         CmmdSource().catalog(cmmd.write())
+
+
+@pytest.mark.parametrize(
+    ("own", "unsided", "expected"),
+    [
+        ("Benign", "Malignant", (None, None, None)),
+        ("Benign", "Benign", ("benign", 0, "pathology")),
+        ("Malignant", "Benign", ("malignant", 1, "pathology")),
+    ],
+)
+def test_side_is_unknown_where_a_row_without_a_side_is_worse(cmmd, rows, own, unsided, expected):
+    path = cmmd.image("D1-0001", "L")
+    cmmd.lesion("D1-0001", "L", own)
+    cmmd.lesion("D1-0001", "", unsided, subtype="Luminal A")
+    made = rows()
+    row = made.rows[path]
+    assert (row["pathology"], row["cancer"], row["label_source"]) == expected
+    assert json.loads(row["extra_json"])[1]["subtype"] == "Luminal A"
+    assert made.warnings()["rows_unsided"] == 1
 
 
 def test_nothing_is_assumed_where_a_row_names_no_side(tmp_path, ingest_source):

@@ -32,6 +32,8 @@ AIR: Final = 0
 TEXTS: Final = {
     "files_not_named": "files of patients whom the table lacks: kept without labels, of the "
     "patient whose folder holds them",
+    "rows_unsided": "rows of the table that name no side, which may be either: nothing is assumed "
+    "of their patient's sides, and a side with a better label has none",
     "patients_not_here": "patients of the table without a file here: a partial download",
 }
 DESCRIPTION: Final = Description(
@@ -51,7 +53,8 @@ DESCRIPTION: Final = Description(
         "8-bit pixels under a SIGMOID window of 128/256, two files of 16 bits: stored values are "
         "kept, each file's own window is used, never a 12-bit one",
         "a sigmoid shows air as grey: stored 0 is taken as padding, which is black",
-        "a row of the table may name no side: then nothing is assumed of the patient's other side",
+        "a row of the table may name no side: then nothing is assumed of the patient's other side, "
+        "and a side whose own rows are better than that row is unknown",
         "dates are made up, one study for each patient: a patient is an exam",
     ),
 )
@@ -63,7 +66,7 @@ class CmmdSource:
 
     name: str = "cmmd"
     licence_tag: str = "CC-BY-4.0"
-    adapter_version: str = "3"
+    adapter_version: str = "4"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -88,6 +91,8 @@ class CmmdSource:
             counts["files_not_named"] += patient is None
             met |= {patient} if patient else set()
             rows.append(CatalogRow(path, known[patient] if patient else _named(path)))
+        unsided = (cells.text("LeftRight") is None for some in rows_of.values() for cells in some)
+        counts["rows_unsided"] = sum(unsided)
         counts["patients_not_here"] = len(known.keys() - met)
         return Catalog(rows, notices=count_notices(counts, TEXTS), described=True)
 
@@ -127,26 +132,30 @@ def _patient(patient: str, rows: list[Cells]) -> dict[str, Any]:
     age = next((found for cells in rows if (found := cells.number("Age")) is not None), None)
     told = {"patient_id": patient, "exam_id": patient, "image_kind": "ffdm", "age": age}
     told |= {"pixel_padding_value": AIR}
-    sides = {side: _side(by_side[side], unsided=bool(by_side[""])) for side in SIDES}
+    sides = {side: _side(by_side[side], by_side[""]) for side in SIDES}
     return without_nones({**told, "label_level": "breast", "by_side": sides})
 
 
-def _side(rows: list[Cells], unsided: bool) -> dict[str, Any]:
+def _side(rows: list[Cells], unsided: list[Cells]) -> dict[str, Any]:
     """Make the labels of one breast: of its worst row, or assumed where it has none.
 
-    Where a row names no side, which may be this one, nothing is assumed.
+    Where a row names no side, which may be this one, nothing is assumed, and nothing better told.
     """
-    if not rows and unsided:
-        return {}
-    if not rows:
+    if not rows and not unsided:
         return {"cancer": 0, "label_source": "assumed_normal", "qc_flags": ["assumed_normal"]}
-    found = {cells.word("classification", PATHOLOGY) for cells in rows}
-    pathology = next((word for word in WORST_FIRST if word in found), None)
+    pathology = _worst(rows)
+    if _worst([*rows, *unsided]) != pathology:
+        pathology = None
     return without_nones(
         {
             "pathology": pathology,
             "cancer": None if pathology is None else int(pathology == "malignant"),
             "label_source": pathology and "pathology",
-            "extra_json": dumps([extra_json(cells, MAPPED) for cells in rows]),
+            "extra_json": dumps([extra_json(cells, MAPPED) for cells in [*rows, *unsided]]),
         }
     )
+
+
+def _worst(rows: list[Cells]) -> str | None:
+    found = {cells.word("classification", PATHOLOGY) for cells in rows}
+    return next((word for word in WORST_FIRST if word in found), None)
