@@ -22,6 +22,7 @@ from typing import Literal
 from mgray.config import fingerprint, replace
 from mgray.data.config import DataConfig
 from mgray.data.pairs import build_pairs
+from mgray.data.storage import absolute
 from mgray.data.table import ImageTable
 from mgray.data.transforms import GEOMETRY_COLUMNS, check_record
 from mgray.errors import DataError
@@ -66,7 +67,7 @@ def run_fusion(config: FusionRun, use_ray: bool = True, stages: Collection[str] 
         NotFoundError: No image table at ``data``.
         ConfigError: ``out`` holds a run of another config.
     """
-    config = config.model_copy(update={"data": config.data.resolve(), "out": config.out.resolve()})
+    config = config.model_copy(update={"data": absolute(config.data), "out": config.out.resolve()})
     check_data(config.data, config.batches)
     wanted = [stage for stage in build_stages(config) if stage.name in {"untrained", *stages}]
     run_stages(wanted, config, config.out, use_ray=use_ray and config.train.workers > 0)
