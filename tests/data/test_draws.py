@@ -1,4 +1,4 @@
-"""The steps of a run: they go on over epochs, from wherever it stopped, with any number of ranks."""
+"""The steps of a run go on over epochs, from wherever it stopped, with any number of ranks."""
 
 import hashlib
 from itertools import islice
@@ -20,7 +20,9 @@ MODES: tuple[Mode, ...] = (
 def pairs(positives: int, negatives: int) -> list[Pair]:
     """Positives spread among the others."""
     order = np.random.default_rng(0).permutation(positives + negatives)
-    return [Pair(f"{n}", "p", "train", {}, bool(at < positives), None) for n, at in enumerate(order)]
+    return [
+        Pair(f"{n}", "p", "train", {}, bool(at < positives), None) for n, at in enumerate(order)
+    ]
 
 
 def draws(mode: Mode, batch: int, positives: int = 30, negatives: int = 200) -> Draws:

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future
 from itertools import count, islice
 
@@ -57,14 +56,10 @@ def test_the_first_error_in_order_is_raised() -> None:
 
 def test_leaving_ends_what_waits_and_what_it_waits_for() -> None:
     """A thread that decodes waits for a read that was never begun."""
-    gate = threading.Event()
+    gate, before = threading.Event(), {*threading.enumerate()}
     with Pools(1, 1) as pools:
         pools.readers.submit(gate.wait, 0.2)
         never = pools.readers.submit(gate.wait)
         pools.decoders.submit(never.result)
     assert never.cancelled()
-    assert not list(_named("mgray-"))
-
-
-def _named(start: str) -> Iterator[threading.Thread]:
-    return (thread for thread in threading.enumerate() if thread.name.startswith(start))
+    assert not {*threading.enumerate()} - before

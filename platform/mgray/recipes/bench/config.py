@@ -7,7 +7,9 @@ from pydantic import Field, field_validator
 
 from mgray.config import Config
 
-Part = Literal["ingest", "codecs", "reader", "catalog", "nodes", "train", "serve", "help"]
+Part = Literal[
+    "ingest", "codecs", "reader", "sampler", "catalog", "nodes", "train", "serve", "help"
+]
 
 
 class BenchConfig(Config):
@@ -15,7 +17,9 @@ class BenchConfig(Config):
 
     out: Path = Path("runs/bench")
     """Folder of bench.json and of the jobs' words, bench.log and serve.log."""
-    which: tuple[Part, ...] = ("ingest", "codecs", "reader", "catalog", "train", "serve", "help")
+    which: tuple[Part, ...] = (
+        *("ingest", "codecs", "reader", "sampler", "catalog", "train", "serve", "help"),
+    )
     """Parts to run, e.g. which=[ingest,serve], or nodes, which is not among them by default; peak
     memory comes with those that need the job."""
     exams: int = Field(default=24, ge=8)
@@ -29,7 +33,7 @@ class BenchConfig(Config):
     """Turns that the ingest of the full-size images takes; the bare loop takes half of the files
     before, half after."""
     pairs: int = Field(default=1_239_372, ge=4)
-    """Pairs of the catalogue, which has no pixels; as many as paper P1 has."""
+    """Pairs of the catalogue and of the sampler, without pixels; as many as paper P1 has."""
     repeats: int = Field(default=3, ge=1)
     """Turns that mgray and the bare way take."""
     steps: int = Field(default=12, ge=4, multiple_of=4)

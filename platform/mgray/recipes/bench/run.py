@@ -62,7 +62,7 @@ def _commands(config: BenchConfig, work: Path) -> Iterator[tuple[str, list[str]]
     if not set(config.which) & {"ingest", "reader", "nodes", "train", "serve"}:
         return
     yield "phantom", phantom_words(config, work / "archive", config.exams)
-    if set(config.which) <= {"codecs", "nodes", "catalog", "help"}:
+    if set(config.which) <= {"codecs", "nodes", "sampler", "catalog", "help"}:
         return
     yield "ingest", ingest_words(config, work / "archive", work / "table")
     if {"train", "serve"} & set(config.which):
@@ -81,8 +81,14 @@ def _measured(config: BenchConfig, work: Path) -> Iterator[Measured]:
         yield measure_codecs(config, full_size_archive(config, SYNTAXES[0]))
     if "reader" in config.which:
         from mgray.recipes.bench.reader import measure_reader
+        from mgray.recipes.bench.sampling import measure_batches
 
         yield measure_reader(config, [work / "table", large_table(config, work, config.out / LOG)])
+        yield measure_batches(config, work / "table")
+    if "sampler" in config.which:
+        from mgray.recipes.bench.sampling import measure_sampler
+
+        yield measure_sampler(config)
     if "catalog" in config.which:
         from mgray.recipes.bench.catalog import measure_catalog
 
