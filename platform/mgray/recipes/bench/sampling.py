@@ -25,7 +25,7 @@ GOAL_BYTES: Final = 200 * 10**6
 POSITIVE: Final = 1648 / 1_214_501  # PAPERS.md 0.5: share of malignant images
 BATCH: Final = 64
 LATENCY_S: Final = 0.02
-STEPS: Final = 24
+STEPS: Final = 12
 """Batches in a turn."""
 
 
