@@ -2,9 +2,13 @@
 
 import hashlib
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import distributed, multiprocessing, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from mgray.config import replace
 from mgray.data.config import DataConfig, Mode
@@ -89,3 +93,30 @@ def test_the_next_epoch_begins_with_its_own_first_step() -> None:
     last, first = islice(found.endless(found.steps - 1), 2)
     assert (last.epoch, last.step, first.epoch, first.step) == (0, found.steps - 1, 1, 0)
     assert first.numbers.tolist() == next(found.epoch(1)).numbers.tolist()
+
+
+def train_shapes(rank: int, world: int, folder: str) -> None:
+    """Step through an epoch of each of some random shapes under DDP, each rank with its pairs."""
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=world
+    )
+    random, steps = np.random.default_rng(3), []  # the same shapes in every process
+    for number in range(12):
+        counts = [int(count) for count in random.integers(1, 40, 2)]
+        found = draws(MODES[number % len(MODES)], 2 * world, *counts)
+        model = DistributedDataParallel(nn.Linear(1, 1))
+        for step in found.epoch(number):
+            mine = torch.tensor(step.numbers[rank::world], dtype=torch.float32)
+            model(mine[:, None]).sum().backward()
+        steps.append(found.steps)
+    distributed.barrier()
+    Path(folder, f"rank_{rank}").write_text(str(steps))
+    distributed.destroy_process_group()
+
+
+def test_real_processes_of_any_shape_end_together(tmp_path: Path) -> None:
+    """A rank with a step more than the others would wait for them without end."""
+    multiprocessing.spawn(train_shapes, (2, str(tmp_path)), nprocs=2)
+    told = {(tmp_path / f"rank_{rank}").read_text() for rank in range(2)}
+    assert len(told) == 1
+    assert max(map(int, told.pop().strip("[]").split(","))) > 5

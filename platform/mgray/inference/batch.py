@@ -83,12 +83,15 @@ def predict_models(
 def build_tasks(models: Iterable[str], data: Path, splits: Sequence[str]) -> list[pa.Table]:
     """List the pairs of some splits for one model after the other, a few pairs to a task.
 
+    They come in the order in which their images lie in the table, for storage that reads ahead.
+
     Raises:
         NotFoundError: No table, or no pair in these splits.
     """
     pairs = [pair for pair in build_pairs(ImageTable.open(data)) if pair.split in splits]
     if not pairs:
         raise NotFoundError(f"no pair in split {' or '.join(splits)} of {shown(data)!r}")
+    pairs.sort(key=lambda pair: sorted(pair.rows.values()))
     rows = [{"pair_key": pair.pair_key, **pair.rows} for pair in pairs]
     few = [rows[start : start + PAIRS_PER_TASK] for start in range(0, len(rows), PAIRS_PER_TASK)]
     return [

@@ -27,7 +27,7 @@ class FusionRun(Config):
     """One full run of the paper's five stages."""
 
     data: Path = Path("data/table")
-    """Image table, as ``jobs.ingest`` writes it."""
+    """Image table, as ``jobs.ingest`` writes it: a folder, or a URI like s3://bucket/table."""
     out: Path = Path("runs/fusion")
     """Run folder: ``models/``, ``stages/``, ``config.resolved.yaml``, ``run.json``."""
     seed: int = 0
