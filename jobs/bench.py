@@ -1,4 +1,4 @@
-"""Measure mgray's work, from catalogue to endpoint, against bare work; about 11 minutes.
+"""Measure mgray's work, from catalogue to endpoint, against bare work; about 13 minutes.
 
     python -m jobs.bench [which=[ingest,reader,sampler,train,serve] exams=24 repeats=3]
     python -m jobs.bench which=[ingest] full_exams=25 full_turns=3
