@@ -97,7 +97,7 @@ def test_a_model_names_the_licences_of_what_it_started_from(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     tags = pa.table({"licence_tag": ["CC0-1.0"]})
-    table = ImageTable(Path(), tags, schema.PLACE.empty_table())
+    table = ImageTable(LocalFolder(Path()), tags, schema.PLACE.empty_table())
     monkeypatch.setattr(fusion.ImageTable, "open", lambda _: table)
     meta = ModelMeta(
         kind="detector", inputs=("sm",), detector=DetectorConfig(), data_licences=("EMBED",)
