@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from mgray.config import replace
-from mgray.data.batches import Batch, DataConfig, batches, endless, steps_per_epoch
+from mgray.data.batches import Batch, DataConfig, batches, endless
+from mgray.data.draws import Draws
 from mgray.data.pairs import Pair, build_pairs
 from mgray.data.storage import Storage
 from mgray.data.table import ImageTable
@@ -195,7 +196,7 @@ def test_without_augmentation_epochs_are_alike(table: ImageTable, pairs: list[Pa
 
 
 def test_steps_per_epoch_counts_the_batches(table: ImageTable, pairs: list[Pair]) -> None:
-    assert len(epoch_of(table, pairs)) == steps_per_epoch(pairs, CONFIG) == 3
+    assert len(epoch_of(table, pairs)) == Draws(pairs, CONFIG, seed=0).steps == 3
 
 
 def test_a_batch_holds_both_images_of_a_pair(table: ImageTable, pairs: list[Pair]) -> None:
@@ -268,7 +269,7 @@ def test_benign_pairs_count_as_positive_if_asked_for(
         rows += make_pair_rows(f"k{number:02}", annotations=found)
     pairs = build_pairs(ImageTable.open(write_table(rows)))
     config = replace(CONFIG, {"sampler.mode": "match", "sampler.positives": positives})
-    assert steps_per_epoch(pairs, config) * 4 == drawn
+    assert Draws(pairs, config, seed=0).steps * 4 == drawn
 
 
 def test_weights_are_one_unless_the_mode_is_weighted(table: ImageTable, pairs: list[Pair]) -> None:

@@ -23,7 +23,7 @@ from mgray.data.table import ImageTable
 from mgray.data.targets import FINDING_COLUMNS, MALIGNANT, Sample, prepare_sample, read_findings
 from mgray.dicom.pixels import DISPLAY_COLUMNS
 
-__all__ = ["Batch", "DataConfig", "Place", "batches", "endless", "steps_per_epoch"]
+__all__ = ["Batch", "DataConfig", "Place", "batches", "endless"]
 
 READ_COLUMNS: Final = tuple(dict.fromkeys((*DISPLAY_COLUMNS, *FINDING_COLUMNS, "view")))
 """What a sample is made from, beside the pixels."""
@@ -77,11 +77,6 @@ class Place(TypedDict):
     seed: int
     pin: NotRequired[bool]
     """In pinned memory, for a GPU."""
-
-
-def steps_per_epoch(pairs: Sequence[Pair], config: DataConfig) -> int:
-    """How many batches every rank gets in every epoch, whatever the number of ranks."""
-    return Draws(pairs, config, seed=0).steps
 
 
 def batches(
