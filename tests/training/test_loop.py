@@ -193,7 +193,7 @@ def test_the_gradient_is_clipped_but_reported_whole(tiny: FusionRun, tmp_path: P
 
 
 def test_autocast_trains_with_finite_losses(tiny: FusionRun, tmp_path: Path) -> None:
-    stage = build_stage(tiny, tmp_path, train__amp=True, train__steps__sm=1)
+    stage = build_stage(tiny, tmp_path, train__precision="bfloat16", train__steps__sm=1)
     task = start(stage, LocalPort(stage.loop.folder))
     assert all(p.dtype == torch.float32 for p in task.parameters())
 

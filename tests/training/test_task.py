@@ -14,10 +14,10 @@ from mgray.errors import SchemaError
 from mgray.models.folder import load_model, read_meta
 from mgray.recipes.fusion import FusionRun, build_stages
 from mgray.training.feed import build_feed
-from mgray.training.loop import train_step
 from mgray.training.optimizer import build_optimizer
 from mgray.training.port import LocalPort
 from mgray.training.stages import Stage
+from mgray.training.step import build_learner, train_step
 from mgray.training.task import DetectionTask, DistillationTask, Task
 
 StageOf = Callable[..., Stage]
@@ -53,8 +53,8 @@ def step_once(stage: Stage, tmp_path: Path) -> Task:
 
 def take_step(task: Task, stage: Stage, tmp_path: Path) -> dict[str, Tensor]:
     batch = next(build_feed(stage.feed, LocalPort(tmp_path)).batches(0))
-    optimizer = build_optimizer(task, stage.loop.optimizer)
-    return train_step(task, batch, optimizer, 1e-3, stage.loop)
+    learner = build_learner(task, 1, stage.loop.train, stage.loop.optimizer)
+    return train_step(task, batch, learner, 1e-3, stage.loop.optimizer)
 
 
 def test_stage_two_leaves_the_teacher_bit_identical(stage_of: StageOf, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import math
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import ray.train
 from ray.train import Checkpoint, CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer, get_device, prepare_model
+from ray.util.metrics import Gauge
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -34,6 +35,7 @@ class RayPort:
         context = ray.train.get_context()
         self.rank, self.world = context.get_world_rank(), context.get_world_size()
         self.device = get_device()
+        self.gauges: dict[str, Gauge] = {}
 
     def resume(self) -> Path | None:
         """Return the newest state, which Ray finds by the run's name, or a run without it left.
@@ -61,6 +63,14 @@ class RayPort:
                 save(Path(folder))
                 checkpoint = Checkpoint.from_directory(folder)
             ray.train.report({"step": step}, checkpoint, checkpoint_dir_name=state_name(step))
+
+    def publish(self, row: Mapping[str, float | int]) -> None:
+        """Show metrics in Ray's dashboard, as gauges ``mgray_train_...`` with the stage's name."""
+        for name, value in row.items():
+            told = f"mgray_train_{name}"
+            if told not in self.gauges:
+                self.gauges[told] = Gauge(told, f"{name} of a stage", tag_keys=("stage",))
+            self.gauges[told].set(value, {"stage": self.stage.name})
 
 
 def train_on_ray(stage: Stage) -> None:
