@@ -81,6 +81,7 @@ class Mlflow:
         found = self.client.get_experiment_by_name(EXPERIMENT)
         number = found.experiment_id if found else self.client.create_experiment(EXPERIMENT)
         run_id = str(self.client.create_run(number, run_name=folder.name).info.run_id)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / RUN_ID_FILE).write_text(run_id)
         return run_id
 
