@@ -101,13 +101,22 @@ def test_an_option_leaves_the_loss_where_it_is(
     assert losses == pytest.approx(plain_one(), rel=tolerance)
 
 
-class Toy(Task):
+class Network(nn.Module):
     """Shapes in signatures are checked under test, which cannot be traced: a network without."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.SiLU())
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.layers(image)
+
+
+class Toy(Task):
     def __init__(self, train: TrainConfig) -> None:
         super().__init__(train)
         torch.manual_seed(0)
-        self.model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.SiLU())
+        self.model = Network()
 
     def forward(self, batch: Batch, normaliser: Tensor | None = None) -> dict[str, Tensor]:
         return {"loss": self.model(batch.images["sm"]).square().mean()}
