@@ -44,6 +44,14 @@ def mean_over_workers(
     return {name: total / max(number, 1) for name, total in zip(sums, totals, strict=True)}
 
 
+def as_worker_0_says(own: T) -> T:
+    """Return worker 0's object to every worker; it is pickled on the way."""
+    said = [own]
+    if is_distributed():
+        distributed.broadcast_object_list(said, src=0)
+    return said[0]
+
+
 def gather_from_workers(own: T) -> list[T]:
     """Return every worker's object, in the order of ranks; it is pickled on the way."""
     found = [own] * world_size()

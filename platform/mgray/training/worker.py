@@ -17,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mgray.cluster import start_ray
 from mgray.errors import MgrayError
+from mgray.training.collective import as_worker_0_says
 from mgray.training.config import TrainConfig
 from mgray.training.port import KEEP, LOCAL, RAY, Save, newest_state, state_name
 from mgray.training.stages import Stage, train_stage
@@ -38,13 +39,15 @@ class RayPort:
         self.gauges: dict[str, Gauge] = {}
 
     def resume(self) -> Path | None:
-        """Return the newest state, which Ray finds by the run's name, or a run without it left.
+        """Return the newest state of the stage, which Ray or a run without it left.
 
-        Of equally many steps Ray's own is taken. No worker writes a state before all have resumed.
+        Ray learns of a state a moment after it was stored, so its folder is looked at, too. Worker
+        0 decides for all.
         """
-        own, local = ray.train.get_checkpoint(), newest_state(self.stage, LOCAL)
+        own, found = ray.train.get_checkpoint(), newest_state(self.stage, LOCAL, RAY)
         states = [Path(own.path)] if own else []
-        return max(states + ([local] if local else []), key=lambda state: state.name, default=None)
+        newest = max([*states, *([found] if found else [])], key=lambda s: s.name, default=None)
+        return as_worker_0_says(newest)
 
     def wrap(self, task: Task) -> nn.Module:
         """Return the task under DDP, which neither sees nor touches its frozen parts."""
