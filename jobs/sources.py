@@ -6,8 +6,7 @@
     python -m jobs.sources embed table=DIR out=PICTURE.png
     python -m jobs.sources all                      docs/sources.md
 
-The last but one draws findings of an ingested table on their pixels. The pictures show the images
-themselves.
+The last but one draws findings of an ingested table on their pixels: it shows the images.
 
 Keys:
 """
@@ -18,6 +17,7 @@ from mgray.reports.findings import FindingsConfig
 
 def run(config: FindingsConfig) -> None:
     """Print, compare or draw."""
+    from mgray.ingest.run import without_values
     from mgray.sources.pages import comparison, document, overview, page
     from mgray.sources.registry import SOURCES
 
@@ -30,7 +30,8 @@ def run(config: FindingsConfig) -> None:
 
         print(f"{draw_table(config)} images drawn in {config.out}")
     elif config.archive is not None:
-        print(comparison(config.source, SOURCES[config.source].verify(config.archive)))
+        with without_values():
+            print(comparison(config.source, SOURCES[config.source].verify(config.archive)))
     else:
         print(page(SOURCES[config.source]))
 

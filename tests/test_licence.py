@@ -1,12 +1,25 @@
 import pytest
 
 from mgray.errors import LicenceError
-from mgray.licence import TERMS, check_sharing
+from mgray.licence import TERMS, check_sharing, tags_of
 
 
-def test_free_and_unknown_licences_forbid_nothing():
-    check_sharing(["CC-BY-4.0", "Apache-2.0", "unknown"], "data")
+def test_free_licences_forbid_nothing():
+    check_sharing(["CC-BY-4.0", "Apache-2.0"], "data")
     check_sharing(["CC-BY-NC-4.0", "RSNA"], "models")
+
+
+@pytest.mark.parametrize("what", ["data", "models"])
+@pytest.mark.parametrize("tags", [(), ("unknown",), tags_of(None, "CC0-1.0"), tags_of("")])
+def test_what_nobody_told_is_refused_unless_named(tags, what):
+    with pytest.raises(LicenceError) as error:
+        check_sharing(tags, what)
+    assert str(error.value).endswith("say allow=[unknown]")
+    check_sharing(tags, what, allow=["unknown"])
+
+
+def test_tags_are_told_once_each_in_order():
+    assert tags_of("EMBED", None, "CC0-1.0", "EMBED") == ("CC0-1.0", "EMBED", "unknown")
 
 
 def test_weights_trained_on_embed_are_not_handed_on():

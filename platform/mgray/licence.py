@@ -58,9 +58,17 @@ TERMS: Final[dict[str, Terms]] = {
     "mini-MIAS": Terms(
         "the dataset's own licence file: research", commercial=False, share_data=False
     ),
-    "unknown": Terms("not told: whoever owns the data knows"),
+    "unknown": Terms(
+        "not told: whoever owns the data says allow=[unknown]", share_data=False, share_models=False
+    ),
 }
 """Tag to terms; sources and wording in docs/sources.md."""
+UNKNOWN: Final = "unknown"
+
+
+def tags_of(*tags: str | None) -> tuple[str, ...]:
+    """List tags once each, in order; what has none is ``UNKNOWN``."""
+    return tuple(sorted({tag or UNKNOWN for tag in tags}))
 
 
 def check_sharing(tags: Iterable[str], what: What, allow: Collection[str] = ()) -> None:
@@ -68,7 +76,7 @@ def check_sharing(tags: Iterable[str], what: What, allow: Collection[str] = ()) 
 
     Args:
         tags: Of all rows concerned, in any case; one that is not in ``TERMS`` may forbid anything,
-            so it is refused too.
+            so it is refused too, and so is to tell none.
         what: What is handed on.
         allow: Tags whose owner gave permission.
 
@@ -76,7 +84,7 @@ def check_sharing(tags: Iterable[str], what: What, allow: Collection[str] = ()) 
         LicenceError: Names the tags and how to say that there is permission.
     """
     permitted = {_folded(tag) for tag in allow}
-    asked = {_folded(tag): tag for tag in sorted(tags)}
+    asked = {_folded(tag): tag for tag in sorted(tags) or [UNKNOWN]}
     terms = {KNOWN.get(word, tag): TERMS.get(KNOWN.get(word, "")) for word, tag in asked.items()}
     refused = [
         tag

@@ -11,7 +11,7 @@ from mgray.dicom.child import DecodeChild
 from mgray.dicom.example import example_file
 from mgray.dicom.limits import Limits
 from mgray.dicom.record import read_record
-from mgray.errors import Rejected
+from mgray.errors import MgrayError, Rejected
 
 IMAGE = np.random.default_rng(0).integers(0, 4096, (64, 48))
 GOOD = example_file(IMAGE, "rle")
@@ -175,5 +175,5 @@ def test_death_while_it_starts_is_nobody_s_fault():
 
 
 def test_child_that_never_starts_is_an_error():
-    with dies_at_start(DecodeChild(), 9) as child, pytest.raises(RuntimeError, match="status -9"):
+    with dies_at_start(DecodeChild(), 9) as child, pytest.raises(MgrayError, match="status -9"):
         child.read(b"")

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from mgray.dicom.child import DecodeChild
@@ -21,8 +22,8 @@ from mgray.errors import REJECT_REASONS, Rejected
 from mgray.ingest.ledger import Chunk, FileState
 from mgray.ingest.pseudonym import Pseudonyms
 from mgray.ingest.row import RowMaker, hash_row
-from mgray.ingest.shards import row_group
 from mgray.ingest.worker import ChunkWorker, Job
+from mgray.schema import IMAGE
 from tests.dicom.mutants import BASES, base, mutant
 
 MUTANTS = int(os.environ.get("MGRAY_FUZZ", "5000"))
@@ -38,7 +39,7 @@ def row_of(child, path):
     """Take one file in; the row as storage gets it."""
     row, _ = ROWS.row(path.name, child.read(path), {})
     hash_row(row)
-    return row_group(row).to_pylist()[0]
+    return pa.Table.from_pylist([row], schema=IMAGE).to_pylist()[0]
 
 
 def most_memory(pid):

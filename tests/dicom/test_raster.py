@@ -90,6 +90,15 @@ def test_real_numbers_are_kept_by_rescale():
     assert np.abs(back - real).max() < 1.01 * float(np.ptp(real)) / 65535 / 2 + 1e-6
 
 
+def test_a_logarithm_of_the_numbers_is_stored_in_their_place():
+    told = {"format": "numbers", "uid": "a", "rows": 96, "columns": 64, "dtype": ">u2", "bits": 12}
+    columns = read(SIXTEEN.astype(">u2").tobytes(), {**told, "log10": [-2, 9, 0.5, 8]}).columns
+    back = read_stored(columns) * columns["rescale_slope"] + columns["rescale_intercept"]
+    wanted = np.clip(9 - 2 * np.log10(SIXTEEN + 1.0), 0.5, 8)
+    np.testing.assert_allclose(back, wanted, atol=1e-4)
+    assert columns["bits_stored"] == 16
+
+
 def test_what_the_source_knows_reaches_the_columns():
     told = {"spacing_mm": 0.2, "photometric": "MONOCHROME1", "rescale": [-0.5, 3.0], "bits": 12}
     columns = read(picture((SIXTEEN // 16).astype(np.uint16), "PNG"), {**PICTURE, **told}).columns

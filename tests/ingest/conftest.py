@@ -1,7 +1,7 @@
 """A small archive as ``jobs.phantom`` writes it, and files that are wrong in every way we know."""
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -169,7 +169,7 @@ class Here:
     def __exit__(self, *_: object) -> None:
         return None
 
-    def ingest(self, chunks: Sequence[Chunk]) -> Iterator[dict[str, int]]:
+    def ingest(self, chunks: Iterable[Chunk]) -> Iterator[dict[str, int]]:
         worker = ChunkWorker(self.job, self.read)
         for chunk in chunks:
             yield outcomes(worker.ingest(chunk))

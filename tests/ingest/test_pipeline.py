@@ -10,6 +10,10 @@ import pytest
 from mgray.data.pairs import build_pairs
 from mgray.data.table import ImageTable
 from mgray.dicom.pixels import read_stored
+from mgray.errors import DataError
+from mgray.ingest import pipeline
+from mgray.ingest.ledger import Chunk
+from mgray.ingest.pipeline import RayRunner
 
 pytestmark = pytest.mark.ray
 
@@ -131,6 +135,21 @@ def test_rerun_changes_nothing_and_needs_no_ray(ingested, ingest_on_ray, monkeyp
     assert contents(ingested.out) == before
 
 
+def test_what_went_wrong_in_a_worker_is_one_line_and_the_next_run_goes_on(
+    archive, ingest_on_ray, ingest_here, tmp_path
+):
+    archive.pair(1)
+    out = tmp_path / "table"
+    out.mkdir()
+    (out / "images").write_text("in the way")
+    why = r"^a worker failed: a file of .* cannot be read or written: File exists; run the same"
+    with pytest.raises(DataError, match=why):
+        ingest_on_ray(archive, out)
+    (out / "images").unlink()
+    manifest = ingest_on_ray(archive, out)
+    assert manifest.content_sha256 == ingest_here(archive, tmp_path / "calm").content_sha256
+
+
 def test_killed_worker_loses_nothing(archive, ingest_on_ray, ingest_here, tmp_path):
     for number in range(10):
         archive.pair(number)
@@ -176,3 +195,15 @@ def ancestors(pid: int) -> list[int]:
         pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
         chain.append(pid)
     return chain
+
+
+def test_chunks_are_asked_for_as_they_are_ingested(monkeypatch):
+    asked = []
+    monkeypatch.setattr(pipeline, "AT_ONCE", 2)
+    monkeypatch.setattr(RayRunner, "_start", lambda self: None)
+    monkeypatch.setattr(RayRunner, "_run_some", lambda self, task, texts: iter(texts))
+    chunks = (asked.append(key) or Chunk(key, ()) for key in "abc")
+    done = RayRunner.__new__(RayRunner).ingest(chunks)
+    assert json.loads(next(done)["item"])["key"] == "a"
+    assert asked == ["a", "b"]
+    assert [json.loads(one["item"])["key"] for one in done] == ["b", "c"]

@@ -22,7 +22,7 @@ def job(archive, tmp_path, ids):
 
 def chunk_of(job, *paths):
     files = [state_of(job.archive, path, {}) for path in paths]
-    return split_into_chunks(files, 9, job.rows.ids.shard)[0]
+    return next(split_into_chunks(files, 9, job.rows.ids.shard))
 
 
 def refuse(path, kind):
@@ -130,6 +130,14 @@ def test_damaged_shard_is_taken_away_when_it_is_settled(archive, job, share):
     shard.write_bytes(data)
     apply_verdict(job.out, ledger)
     assert not shard.exists()
+
+
+def test_shard_that_an_earlier_attempt_took_away_is_no_fault(archive, job):
+    archive.image("a.dcm", 1)
+    ledger = ChunkWorker(job, read_record_of).ingest(chunk_of(job, "images/a.dcm"))
+    shard_path(job.out, ledger.key).unlink()
+    apply_verdict(job.out, ledger)
+    assert not shard_path(job.out, ledger.key).exists()
 
 
 def read_record_of(path, kind):

@@ -30,6 +30,16 @@ def test_archive_is_counted_against_the_release(tmp_path):
     assert "a partial download or another release, which is fine" in done.stdout
 
 
+def test_fault_while_counting_tells_no_path(tmp_path):
+    folder = tmp_path / "Jane"
+    folder.mkdir()
+    (folder / "train.csv").symlink_to("/proc/self/mem")  # a file that cannot be read
+    done = job("rsna", f"archive={folder}")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "Jane" not in done.stderr
+    assert "cannot be read or written" in done.stderr
+
+
 def test_wrong_words_are_one_line():
     done = job("embd")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)

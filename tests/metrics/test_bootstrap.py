@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap as scipy_bootstrap
 
+from mgray.metrics.area import Weights
 from mgray.metrics.bootstrap import (
     Patients,
     bca_interval,
@@ -10,10 +11,10 @@ from mgray.metrics.bootstrap import (
     percentile_band,
     percentile_interval,
     replicate,
+    resample,
     resamples,
 )
 from mgray.metrics.config import BootstrapConfig
-from mgray.metrics.froc import Weights
 
 PATIENTS = group_patients(list("aabbccdd"), np.array([1, 0, 0, 0, 0, 0, 0, 1], bool))
 SHORT = BootstrapConfig(replicates=100)
@@ -137,3 +138,36 @@ def test_a_band_with_an_undefined_replicate_is_none() -> None:
 
     assert percentile_band(undefined, PATIENTS, SHORT) is None
     assert percentile_band(undefined, PATIENTS, BootstrapConfig(replicates=0)) is None
+
+
+@pytest.mark.parametrize("threads", [2, 5])
+def test_the_number_of_threads_changes_nothing(threads: int) -> None:
+    def spread_of(weights: Weights) -> np.ndarray:
+        return weights @ np.arange(8.0) / weights.sum(axis=1)
+
+    alone = replicate([spread_of], PATIENTS, SHORT, threads=1)
+    np.testing.assert_array_equal(replicate([spread_of], PATIENTS, SHORT, threads), alone)
+    left_out = jackknife([spread_of], PATIENTS, threads=1)
+    np.testing.assert_array_equal(jackknife([spread_of], PATIENTS, threads), left_out)
+
+
+def first_and_second() -> list[object]:
+    return [lambda w: w[:, 0] / w.sum(axis=1), lambda w: w[:, 3] / w.sum(axis=1)]
+
+
+@pytest.mark.parametrize("method", ["percentile", "bca"])
+def test_a_difference_is_paired_and_has_the_interval_of_its_own_replicates(method: str) -> None:
+    config = BootstrapConfig(replicates=400, method=method)
+    one, other = resample(first_and_second(), PATIENTS, config)
+    difference = one - other
+    whole = replicate([lambda w: (w[:, 0] - w[:, 3]) / w.sum(axis=1)], PATIENTS, config)[0]
+    np.testing.assert_allclose(difference.drawn, whole, atol=1e-15)
+    assert difference.point == 0
+    assert (difference.left_out is None) == (method == "percentile")
+    low, high = difference.interval() or (0, 0)
+    assert low < 0 < high
+
+
+def test_a_model_minus_itself_is_nothing() -> None:
+    (one,) = resample(first_and_second()[:1], PATIENTS, SHORT)
+    assert (one - one).interval() == (0, 0)

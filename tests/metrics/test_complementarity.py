@@ -53,6 +53,13 @@ def test_an_equal_upper_bound_is_undefined_not_infinite() -> None:
     assert answer.undefined_share == pytest.approx(0.01)
 
 
+def test_areas_that_differ_by_rounding_are_equal() -> None:
+    answer = gap_closed(PAPER, gap([0.1] * 100, [0.2] * 100, [0.1 + 1e-16] + [0.3] * 99))
+    assert answer.undefined_share == pytest.approx(0.01)
+    point = {"sm": 0.5, "fused": 0.6, "upper_bound": np.nextafter(0.5, 1)}
+    assert gap_closed(point, gap([], [], [])).value is None
+
+
 PAPER_TABLE = {  # (sm, ffdm, fused) found; the paper does not print how many all three find
     (0, 0, 0): 44,
     (0, 0, 1): 8,

@@ -30,7 +30,7 @@ def test_a_negative_radius_is_refused() -> None:
 
 def test_the_methods_text_says_what_bca_leaves_out() -> None:
     text = BootstrapConfig.model_fields["method"].description
-    assert "Differences, the gap closed and the bands of curves are percentile either way" in text
+    assert "The gap closed and the bands of curves are percentile either way" in text
 
 
 def test_reading_the_configs_imports_no_arrays() -> None:

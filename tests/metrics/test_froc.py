@@ -8,39 +8,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from mgray.metrics.config import Interpolation
-from mgray.metrics.froc import (
-    curve_statistic,
-    fauc,
-    fauc_statistic,
-    froc,
-    on_positive,
-    operating_threshold,
-)
+from mgray.metrics.froc import curve_statistic, fauc, froc, sensitivity_at
 from mgray.metrics.outcomes import Outcomes, select
-
-MISS = -np.inf
-
-
-def outcomes(
-    lesions: list[tuple[float, int]], false: list[tuple[float, int]], images: int
-) -> Outcomes:
-    """From (score, image) lists."""
-    hit, wrong = np.array(lesions, float).reshape(-1, 2), np.array(false, float).reshape(-1, 2)
-    return Outcomes(hit[:, 0], hit[:, 1].astype(int), wrong[:, 0], wrong[:, 1].astype(int), images)
-
-
-SMALL = outcomes([(0.9, 0), (0.5, 1), (MISS, 1)], [(0.8, 2), (0.5, 3), (0.3, 0), (0.1, 2)], 4)
-
-
-@st.composite
-def any_outcomes(draw: st.DrawFn) -> Outcomes:
-    """Up to six images; scores from a coarse grid, so that ties are common."""
-    images = draw(st.integers(1, 6))
-    score = st.sampled_from([0.1, 0.2, 0.3, 0.4, 0.5])
-    image = st.integers(0, images - 1)
-    hits = draw(st.lists(st.tuples(score | st.just(MISS), image), min_size=1, max_size=6))
-    false = draw(st.lists(st.tuples(score, image), max_size=12))
-    return outcomes(hits, false, images)
+from tests.metrics.made import MISS, SMALL, any_outcomes, outcomes
 
 
 def recount(data: Outcomes) -> list[tuple[Fraction, Fraction]]:
@@ -131,24 +101,6 @@ def test_the_area_lies_between_zero_and_one(data: Outcomes) -> None:
     assert -1e-12 <= fauc(froc(data)).raw <= 1 + 1e-12
 
 
-@given(any_outcomes(), st.integers(1, 3))
-def test_a_weight_counts_like_a_repeated_image(data: Outcomes, times: int) -> None:
-    weights = np.ones((1, data.images))
-    weights[0, 0] = times
-    again = [data.lesion_images == 0, data.false_images == 0]
-    repeated = data
-    for extra in range(times - 1):
-        new = data.images + extra
-        repeated = Outcomes(
-            np.r_[repeated.lesion_scores, data.lesion_scores[again[0]]],
-            np.r_[repeated.lesion_images, np.full(int(again[0].sum()), new)],
-            np.r_[repeated.false_scores, data.false_scores[again[1]]],
-            np.r_[repeated.false_images, np.full(int(again[1].sum()), new)],
-            new + 1,
-        )
-    assert fauc_statistic(data)(weights)[0] == pytest.approx(fauc(froc(repeated)).raw)
-
-
 def test_equal_scores_enter_together() -> None:
     assert froc(SMALL).thresholds.tolist() == [np.inf, 0.9, 0.8, 0.5, 0.3, 0.1]
     assert froc(SMALL).sensitivity[3] == pytest.approx(2 / 3)
@@ -187,22 +139,6 @@ def test_without_a_mark_the_area_is_zero() -> None:
     assert fauc(froc(outcomes([(MISS, 0)], [], 2))).raw == 0
 
 
-def test_the_plus_form_looks_at_images_with_a_lesion_only() -> None:
-    plus = on_positive(SMALL, fauc_statistic)(np.ones((1, 4)))[0]
-    assert plus == pytest.approx(fauc(froc(select(SMALL, SMALL.positive))).raw)
-
-
-def test_a_replicate_with_few_false_positives_uses_the_events_beyond_the_margin() -> None:
-    rng = np.random.default_rng(0)
-    false = [(float(rng.random()), int(image)) for image in rng.integers(0, 20, 400)]
-    data = outcomes([(float(rng.random()), n) for n in range(10)], false, 20)
-    weights = (rng.random((50, 20)) < 0.3) * 1.0
-    weights[:, 0] = 1
-    pruned = fauc_statistic(data)(weights)
-    for row, value in zip(weights, pruned, strict=True):
-        assert value == pytest.approx(fauc(froc(select(data, row > 0))).raw)
-
-
 def test_a_band_uses_the_events_beyond_the_margin_too() -> None:
     false = [(0.9 - n / 100, image) for n in range(10) for image in (0, 1)]
     data = outcomes([(0.1, 0), (0.05, 2)], [*false, (0.08, 2), (0.07, 3)], 4)
@@ -213,21 +149,6 @@ def test_a_band_uses_the_events_beyond_the_margin_too() -> None:
     assert curve_statistic(data, grid)(weights) == pytest.approx(expected)
 
 
-def test_the_operating_threshold_is_the_lowest_within_the_limit() -> None:
-    assert operating_threshold(SMALL, 0.5) == 0.5
-    assert operating_threshold(SMALL, 0.74) == 0.5
-    assert operating_threshold(SMALL, 1.0) == 0.1
-
-
-def test_the_operating_threshold_is_above_all_scores_where_the_first_is_too_many() -> None:
-    data = outcomes([(0.2, 0)], [(0.9, 0), (0.9, 0)], 1)
-    assert operating_threshold(data, 1.0) == np.nextafter(0.9, 1)
-
-
-def test_a_model_without_marks_has_the_threshold_zero() -> None:
-    assert operating_threshold(outcomes([(MISS, 0)], [], 1)) == 0.0
-
-
 @given(any_outcomes())
 def test_a_curve_at_given_false_positives_is_its_highest_point_there(data: Outcomes) -> None:
     grid = np.array([0.0, 0.3, 1.0])
@@ -236,3 +157,10 @@ def test_a_curve_at_given_false_positives_is_its_highest_point_there(data: Outco
     at_zero = curve.sensitivity[curve.fppi == 0].max()
     assert values[0] == pytest.approx(at_zero)
     assert (np.diff(values) >= -1e-12).all()
+
+
+@given(any_outcomes())
+def test_sensitivity_at_given_false_positives_is_the_curves(data: Outcomes) -> None:
+    grid = np.array([0.25, 0.3, 1.0, 9.0])
+    expected = curve_statistic(data, grid)(np.ones((1, data.images)))[0]
+    np.testing.assert_allclose(sensitivity_at(froc(data), grid), expected, atol=1e-12)

@@ -7,6 +7,7 @@ from mgray.metrics.outcomes import (
     by_image,
     false_marks,
     images_hit,
+    score_classes,
     score_images,
     select,
 )
@@ -70,3 +71,26 @@ def test_no_images_give_empty_outcomes() -> None:
     empty = score_images([], HitConfig())
     assert empty.images == 0
     assert empty.positive.shape == (0,)
+
+
+def test_a_mark_of_another_class_is_no_hit() -> None:
+    lesions = np.array([[0.0, 0, 40, 40], [500, 0, 540, 40]])
+    image = ImageMarks(lesions, lesions, np.array([0.9, 0.8]))
+    healthy = ImageMarks(np.zeros((0, 4)), lesions[:1], np.array([0.7]))
+    found = score_classes(
+        [image, healthy], [["mass", "calc"], []], [["mass", "mass"], ["calc"]], HitConfig()
+    )
+    assert list(found) == ["calc", "mass"]
+    assert found["mass"].lesion_scores.tolist() == [0.9]
+    assert found["mass"].false_scores.tolist() == [0.8]
+    assert found["calc"].lesion_scores.tolist() == [-np.inf]
+    assert found["calc"].false_images.tolist() == [1]
+
+
+def test_a_second_hit_is_kept_apart() -> None:
+    lesion = np.array([[0.0, 0, 40, 40]])
+    image = ImageMarks(lesion, np.repeat(lesion, 3, axis=0), np.array([0.2, 0.9, 0.5]))
+    found = score_images([image], HitConfig())
+    assert found.lesion_scores.tolist() == [0.9]
+    assert found.repeat_scores.tolist() == [0.2, 0.5]
+    assert select(found, np.array([False])).repeat_scores.size == 0

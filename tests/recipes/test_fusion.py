@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from torch import nn
 
 from mgray import schema
 from mgray.config import replace
@@ -12,6 +13,8 @@ from mgray.data.config import DataConfig
 from mgray.data.pairs import Pair
 from mgray.data.table import ImageTable
 from mgray.errors import DataError
+from mgray.models.config import DetectorConfig
+from mgray.models.folder import WEIGHTS, ModelMeta, save_model
 from mgray.recipes import fusion
 from mgray.recipes.fusion import build_stages, check_data, smoke
 
@@ -86,4 +89,18 @@ def test_a_model_names_the_licences_of_all_its_data(monkeypatch: pytest.MonkeyPa
     tags = pa.table({"licence_tag": ["EMBED", "CC0-1.0", None, "EMBED"]})
     table = ImageTable(Path(), tags, schema.PLACE.empty_table())
     monkeypatch.setattr(fusion.ImageTable, "open", lambda _: table)
-    assert fusion._licences(Path()) == ("CC0-1.0", "EMBED", "unknown")
+    assert fusion._licences(Path(), "coco") == ("CC0-1.0", "EMBED", "unknown")
+
+
+def test_a_model_names_the_licences_of_what_it_started_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tags = pa.table({"licence_tag": ["CC0-1.0"]})
+    table = ImageTable(Path(), tags, schema.PLACE.empty_table())
+    monkeypatch.setattr(fusion.ImageTable, "open", lambda _: table)
+    meta = ModelMeta(
+        kind="detector", inputs=("sm",), detector=DetectorConfig(), data_licences=("EMBED",)
+    )
+    save_model(tmp_path / "sm", nn.Linear(1, 1), meta)
+    assert fusion._licences(Path(), str(tmp_path / "sm" / WEIGHTS)) == ("CC0-1.0", "EMBED")
+    assert fusion._licences(Path(), str(tmp_path / "foreign.pth")) == ("CC0-1.0", "unknown")

@@ -63,7 +63,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory, finish_table: Callable[[Pa
     finish_table(root / "table")
     for model in FINDS:
         kind = "ffdm" if model == "ffdm" else "sm"
-        meta = ModelMeta(kind="detector", inputs=(kind,), detector=DetectorConfig(weights="none"))
+        told = {"detector": DetectorConfig(weights="none"), "data_licences": ("EMBED",)}
+        meta = ModelMeta(kind="detector", inputs=(kind,), **told)
         save_model(root / "run" / "models" / model, nn.Linear(1, 1), meta)
     write_run(root / "run")
     return root

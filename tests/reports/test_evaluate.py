@@ -53,6 +53,11 @@ def test_a_second_run_gives_the_same_bytes(evaluated: object, page: str) -> None
     assert evaluate(evaluated.config, evaluated.predict).read_text() == page
 
 
+def test_licences_of_images_and_models_are_told(page: str, report: dict) -> None:
+    assert report["licence_tags"] == ["EMBED", "unknown"]
+    assert "the data that the models have seen: EMBED, unknown." in page
+
+
 def test_nothing_private_is_written(evaluated: object, page: str) -> None:
     texts = page + (evaluated.config.out / "report.json").read_text()
     visible = re.sub(r"base64,[A-Za-z0-9+/=]+", "", texts)

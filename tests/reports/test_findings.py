@@ -33,16 +33,19 @@ def test_caption_says_labels_and_slice() -> None:
     record = {
         "laterality": "L", "view": "CC", "image_kind": "dbt", "birads": None, "pathology": "benign",
         "cancer": 0, "annotations": [{"frame_index": 3}, {"frame_index": None}],
+        "licence_tag": None,
     }  # fmt: skip
-    assert captions(record) == ("L CC dbt slice 3", "path benign cancer 0")
+    assert captions(record) == ("L CC dbt slice 3 unknown", "path benign cancer 0")
 
 
 def test_picture_shows_findings_in_their_colour(phantom_table: Path, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "picture.png"
     assert draw_table(config(table=phantom_table, out=out, count=6, side=120)) == 6
-    pixels = np.asarray(Image.open(out)).reshape(-1, 3)
+    with Image.open(out) as picture:
+        pixels, told = np.asarray(picture).reshape(-1, 3), picture.info["Copyright"]
     seen = set(map(tuple, np.unique(pixels, axis=0).tolist()))
     assert {COLOURS["malignant"], COLOURS["benign"]} & seen
+    assert told == "Apache-2.0"
 
 
 def test_table_of_another_dataset_is_one_line(phantom_table: Path, tmp_path: Path) -> None:

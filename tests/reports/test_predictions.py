@@ -39,6 +39,7 @@ def test_predictions_of_val_and_the_split_are_one_table(world: object) -> None:
     assert written.equals(table)
     assert set(table["split"].to_pylist()) == {"val", "test"}
     assert table.schema.equals(PREDICTION)
+    assert written.schema.metadata[b"licence_tags"] == b"EMBED,unknown"
 
 
 def test_predictions_that_are_done_are_reused(world: object) -> None:

@@ -196,3 +196,17 @@ def test_the_interpolation_reaches_the_areas(splits: dict[str, Cases], world: ob
     models = summarise_split(splits["test"], step)["models"]
     assert models["sm"]["fauc_1"] == pytest.approx(1 / 3)
     assert models["sm"]["max_fpi"] == pytest.approx(2.1)
+
+
+def test_the_area_under_the_roc_curve_is_that_of_the_highest_marks(
+    splits: dict[str, Cases], world: object
+) -> None:
+    facts = summarise_split(splits["test"], world.config)
+    sm = facts["models"]["sm"]
+    # two of six positive pairs score 0.9, one of four healthy ones 0.8, all others 0.1
+    assert sm["auc"] == pytest.approx((2 * 1 + 4 * (3 / 4) / 2) / 6)
+    low, high = sm["auc_delong_ci95"]
+    assert low < sm["auc"] < high
+    assert 0 < facts["auc_delong_p"]["fused_minus_sm"] <= 1
+    assert "auc" in {one["form"] for one in facts["differences"]}
+    assert "gap_closed_auc" not in facts

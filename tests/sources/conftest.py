@@ -1,6 +1,6 @@
 """Miniatures go from their catalog to an image table in this process, without Ray and child."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ class Here:
     def __exit__(self, *_: object) -> None:
         return None
 
-    def ingest(self, chunks: Sequence[Chunk]) -> Iterator[dict[str, int]]:
+    def ingest(self, chunks: Iterable[Chunk]) -> Iterator[dict[str, int]]:
         for chunk in chunks:
             yield outcomes(ChunkWorker(self.job, self.read).ingest(chunk))
 

@@ -1,7 +1,7 @@
 import pytest
 
-from mgray.errors import NotFoundError
-from mgray.sources.layout import files_below, find_file, find_files, tell
+from mgray.errors import ConfigError, NotFoundError
+from mgray.sources.layout import files_below, find_file, find_files, read_text, tell
 
 LAYOUT = ("tables/a.csv", "images/*.dcm")
 
@@ -17,12 +17,16 @@ def test_first_pattern_that_matches_wins(tmp_path):
 
 def test_missing_table_tells_sought_found_and_expected_in_one_line(tmp_path):
     (tmp_path / "jane_doe.dcm").touch()
+    (tmp_path / "doe.jane").touch()
     (tmp_path / "folder").mkdir()
     with pytest.raises(NotFoundError) as error:
         find_file(tmp_path, ["a.csv", "b.csv"], LAYOUT)
     said = str(error.value)
     assert "looked for a.csv or b.csv below" in said
-    assert "found 1 .dcm, 1 folder: expected tables/a.csv | images/*.dcm" in said
+    assert said.endswith(": expected tables/a.csv | images/*.dcm")
+    assert {*said.partition("found ")[2].partition(":")[0].split(", ")} == {
+        "1 .dcm", "1 folder", "1 other"
+    }  # fmt: skip
     assert "jane" not in said
     assert "\n" not in said
 
@@ -46,6 +50,15 @@ def test_files_are_listed_below_folders_by_suffix(tmp_path):
     assert set(files_below(tmp_path, suffixes=[".txt"])) == {"a/3.txt"}
     (tmp_path / "5.dcm").touch()
     assert "5.dcm" in set(files_below(tmp_path))
+
+
+def test_text_that_is_far_too_large_is_not_read(tmp_path, monkeypatch):
+    path = tmp_path / "jane.ics"
+    path.write_bytes(b"\xe9" * 9)
+    assert read_text(path) == "é" * 9
+    monkeypatch.setattr("mgray.sources.layout.MOST_OF_TEXT", 8)
+    with pytest.raises(ConfigError, match=r"a \.ics file has more than 8 bytes"):
+        read_text(path)
 
 
 def test_empty_folder_holds_nothing(tmp_path):

@@ -286,7 +286,7 @@ def test_wrong_folder_and_damaged_json_are_one_line(omi):
         OmiDbSource().catalog(omi.root)
     omi.image()
     omi.write()
-    for text in ("{", "[" * 100_000):
+    for text in ("{", "[" * 100_000, '{"STUDIES": "\\ud800"}'):
         (omi.root / "data" / "optm1" / "imagedb_optm1.json").write_text(text)
         with pytest.raises(ConfigError, match="an imagedb file of data/ is not JSON of OMI-DB"):
             OmiDbSource().catalog(omi.root)

@@ -61,6 +61,13 @@ def test_damaged_file_is_one_clear_line(data):
         read_pickle(data)
 
 
+def test_pickle_of_too_many_steps_is_refused(monkeypatch):
+    monkeypatch.setattr("mgray.sources.plain_pickle.MOST_STEPS", 100)
+    assert len(read_pickle(pickle.dumps([1] * 40))) == 40
+    with pytest.raises(ConfigError, match="more than 100 steps"):
+        read_pickle(pickle.dumps([1] * 100))
+
+
 def test_what_is_written_is_what_python_reads():
     plain = [{key: value for key, value in EXAMS[0].items() if key != "big"}, {}]
     assert pickle.loads(write_pickle(plain)) == plain

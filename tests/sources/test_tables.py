@@ -101,6 +101,12 @@ def test_damaged_workbook_is_one_clear_line(table):
         cells(table(b"PK nothing", "t.xlsx"))
 
 
+def test_header_without_an_end_is_one_line(table, monkeypatch):
+    monkeypatch.setattr("mgray.sources.tables.MOST_OF_HEADER", 64)
+    with pytest.raises(ConfigError, match=r"t\.csv has no header of 64 characters at most"):
+        cells(table("a," * 100))
+
+
 def test_memory_does_not_grow_with_the_rows(table):
     path = table("id,a,b\n" + "1234567890,some words,more words\n" * 40_000)
     opened = open_table(path, ["id"], release="")
@@ -123,6 +129,7 @@ def test_what_is_not_mapped_is_kept(table):
     (one,) = cells(table("a,b,c\n1,2, \n"))
     assert extra_json(one, {"a"}) == {"b": "2"}
     assert (dumps({"b": "ç"}), dumps({})) == ('{"b": "ç"}', None)
+    assert dumps({"b": "\ud800"}) == '{"b": "?"}'
 
 
 def test_labels_that_are_not_said_are_left_out():

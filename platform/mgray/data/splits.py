@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 from mgray.errors import ConfigError
 from mgray.schema import SPLITS
@@ -39,6 +40,8 @@ def assign_split(patient_id: str, seed: int, shares: Sequence[float] = PAPER_SHA
     return next(s for s, share in zip(reversed(SPLITS), reversed(shares), strict=True) if share > 0)
 
 
+@lru_cache(maxsize=2**14)
 def _uniform(text: str, seed: int) -> float:
+    """Draw a number; remembered, since images of one patient come together."""
     digest = hashlib.sha256(f"{seed}\0{text}".encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:6], "big") / 2**48

@@ -25,13 +25,14 @@ from mgray.dicom.croppers import CropperName
 from mgray.dicom.door import Hints, read_file
 from mgray.dicom.limits import DEFAULT_LIMITS, Limits
 from mgray.dicom.record import FileRecord, Identity, Volumes
-from mgray.errors import Rejected
+from mgray.errors import MgrayError, Rejected
 
 TOLD: Final = ("hints", "volumes", "cropper", "header_only")
 LENGTHS: Final = struct.Struct("<QQ")
 READY_S: Final = 60.0
 """Seconds that a new child has to import what it needs."""
-START_TRIES: Final = 3
+START_TRIES: Final = 8
+"""A machine that is short of memory may kill several new children in a row."""
 PIPE_BYTES: Final = 2**20
 """Of a pipe, the most that Linux allows anybody: an answer of megabytes comes in few turns."""
 ONE_THREAD: Final = {
@@ -164,7 +165,10 @@ class DecodeChild:
                 code = self._reap()
             finally:
                 watch.cancel()
-        raise RuntimeError(f"the decode child does not start: exit status {code}")
+        raise MgrayError(
+            f"the decode child does not start, {START_TRIES} times in a row, exit status {code}: "
+            "is the machine short of memory, or the installation damaged?"
+        )
 
     def _launch(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "mgray.dicom.child", self.limits.model_dump_json()]

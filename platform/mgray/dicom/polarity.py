@@ -10,6 +10,8 @@ from mgray.dicom.grey import display_values
 
 CORNER: Final = 1 / 10
 """Share of the sides that a corner has: more than a scanner's frame."""
+LONG_SIDE: Final = 128
+"""Pixels, or somewhat more, that are enough for medians."""
 LEAST_RANGE: Final = 0.05
 """Of the display values, below which nothing is seen."""
 
@@ -29,6 +31,8 @@ def shown_as_negative(small: Float[np.ndarray, "height width"], columns: Mapping
     """
     import cv2
 
+    every = max(1, max(small.shape) // LONG_SIDE)
+    small = small[::every, ::every]
     shown = display_values(np.rint(small).astype(np.int32).ravel(), columns).reshape(small.shape)
     low, high = float(shown.min()), float(shown.max())
     if high - low < LEAST_RANGE:

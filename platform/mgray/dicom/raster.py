@@ -16,6 +16,8 @@ decoder                path of the program that decodes ljpeg, optional
 spacing_mm             of a pixel: row, column; or one number for both; optional
 laterality             L or R, to be compared with the pixels, optional
 rescale                slope and intercept of the stored values, optional
+log10                  slope, intercept, lowest and highest value of real numbers over log10(n + 1)
+                       of numbers and ljpeg, which are stored in their place, optional
 photometric            MONOCHROME2 if not given
 bits                   stored bits; those of the file's values if not given
 =====================  ==========================================================================
@@ -79,8 +81,7 @@ def decode_raster(
             bits = {} if highest is None else {"bits": max(2, highest.bit_length())}
             return read_picture(data, limits), bits
         case "numbers":
-            values = np.rot90(_read_numbers(data, raster, limits), raster.get("turns", 0))
-            return _in_range(values)
+            return _in_range(np.rot90(_read_numbers(data, raster, limits), raster.get("turns", 0)))
     decoded = decode_ljpeg(data, raster.get("decoder"), _bytes_of(raster, limits), limits)
     return _in_range(_read_numbers(decoded, raster, limits))
 
@@ -144,7 +145,11 @@ def _read_numbers(
     shape, kind = (int(raster["rows"]), int(raster["columns"])), np.dtype(raster["dtype"])
     if len(data) != _bytes_of(raster, limits):
         raise Rejected("header_mismatch", f"{len(data)} bytes for {shape[0]} x {shape[1]} pixels")
-    return np.frombuffer(data, kind, shape[0] * shape[1]).reshape(shape)
+    values = np.frombuffer(data, kind, shape[0] * shape[1]).reshape(shape)
+    if "log10" not in raster:
+        return values
+    slope, intercept, low, high = raster["log10"]
+    return np.asarray(np.clip(slope * np.log10(values + 1.0) + intercept, low, high))
 
 
 def _bytes_of(raster: Mapping[str, Any], limits: Limits) -> int:
@@ -169,7 +174,7 @@ def _in_range(
     low, high = float(values.min()), float(values.max())
     slope = (high - low) / FLOAT_STEPS or 1.0
     stored = np.rint((values.astype(np.float64) - low) / slope).astype(np.uint16)
-    return stored, {"rescale": [slope, low]}
+    return stored, {"rescale": [slope, low], "bits": 16}
 
 
 def _spacing(told: float | Sequence[float] | None) -> list[float] | None:

@@ -146,7 +146,7 @@ def _stream(
     make: tuple[Mapping[str, Path], Path, str], tasks: list[pa.Table], workers: int, gpu: bool
 ) -> ray.data.Dataset:
     """Plan the work of workers made from ``make``; it runs while the result is read."""
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     ray.data.DataContext.get_current().enable_progress_bars = False
     with warnings.catch_warnings():
         # Ray 2.60 calls the last two deprecated and has no other way to say them yet.

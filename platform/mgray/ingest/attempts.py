@@ -42,7 +42,7 @@ class Attempts:
 def forget(folder: Path) -> None:
     """Take all notes away: a driver starts, or everything is done."""
     for note in folder.glob(f"*{SUFFIX}"):
-        note.unlink()
+        note.unlink(missing_ok=True)
 
 
 def _read(note: Path) -> list[int]:

@@ -10,9 +10,10 @@ import json
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -159,18 +160,21 @@ def load_ledgers(out: Path, stamp: str) -> list[Ledger]:
 
 
 def sweep(out: Path, keep: Iterable[Ledger]) -> None:
-    """Delete shards and ledgers that do not count, and drafts of a run that was killed."""
+    """Delete shards and ledgers that do not count, and drafts of a run that was killed.
+
+    Workers of that run may still live for a moment and finish what is to be deleted.
+    """
     keys = {ledger.key for ledger in keep}
     for folder in (out / "images", out / "index", out / "ledger", out):
         for draft in folder.glob(f".*{TEMPORARY}"):
-            draft.unlink()
+            draft.unlink(missing_ok=True)
     for path in (out / "ledger").glob("*.json"):  # first, so that no ledger names a lost shard
         if path.stem not in keys:
-            path.unlink()
+            path.unlink(missing_ok=True)
     for folder in (out / "images", out / "index"):
         for path in folder.glob(SHARD_PATTERN):
             if path.stem.removeprefix("part-") not in keys:
-                path.unlink()
+                path.unlink(missing_ok=True)
 
 
 def state_of(archive: Path, path: str, labels: Mapping[str, Any]) -> FileState:
@@ -192,7 +196,7 @@ def hash_labels(labels: Mapping[str, Any], ids: Pseudonyms) -> str:
 
 def still_true(
     ledger: Ledger,
-    files: Mapping[str, FileState],
+    find: Callable[[str], FileState | None],
     labels_of: Mapping[str, Mapping[str, Any]],
     archive: Path,
     ids: Pseudonyms,
@@ -201,13 +205,13 @@ def still_true(
 
     Args:
         ledger: Of the shard.
-        files: All files of the catalog by ``file_id``.
+        find: Gives a file of the catalog by its ``file_id``.
         labels_of: Labels by ``image_id``.
         archive: Root of the paths.
         ids: Pseudonyms of the dataset.
     """
     return all(
-        (file := files.get(entry.file_id)) is not None
+        (file := find(entry.file_id)) is not None
         and _same_bytes(entry, file, archive)
         and entry.label_hash
         == hash_labels({**file.labels, **labels_of.get(entry.image_id or "", {})}, ids)
@@ -216,11 +220,12 @@ def still_true(
 
 
 def split_into_chunks(
-    files: Sequence[FileState], size: int, name: Callable[[str], str]
-) -> list[Chunk]:
+    files: Iterable[FileState], size: int, name: Callable[[str], str]
+) -> Iterator[Chunk]:
     """Cut sorted files into chunks; which worker takes which never matters."""
-    pieces = [tuple(files[at : at + size]) for at in range(0, len(files), size)]
-    return [Chunk(name("\n".join(f"{f.size} {f.path}" for f in piece)), piece) for piece in pieces]
+    rest = iter(files)
+    while piece := tuple(islice(rest, size)):
+        yield Chunk(name("\n".join(f"{f.size} {f.path}" for f in piece)), piece)
 
 
 def _entry(data: dict[str, Any]) -> Entry:

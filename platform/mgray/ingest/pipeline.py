@@ -8,8 +8,9 @@ is left alone. This module holds what is Ray's; the rest is in ``run`` and ``upd
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import islice
 from types import TracebackType
 from typing import Any, Final
 
@@ -31,7 +32,9 @@ from mgray.ingest.manifest import Manifest
 from mgray.ingest.run import ingest_with, without_values
 from mgray.ingest.worker import ChunkWorker, Job, apply_verdict
 
-MOST_BLOCKS: Final = 4096
+AT_ONCE: Final = 4096
+"""Chunks of one run of Ray Data: their labels are in this process's memory."""
+AGAIN: Final = "run the same command again to continue: finished shards are kept"
 
 
 def ingest(config: IngestConfig) -> Manifest:
@@ -49,10 +52,8 @@ class IngestTask:
         self.worker = ChunkWorker(job)
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[str]]:
-        """Ingest the chunks of a batch; say what became of their files."""
-        with without_values():
-            done = [self.worker.ingest(chunk_from_json(item)) for item in batch["item"]]
-        return {"done": [json.dumps(outcomes(ledger)) for ledger in done]}
+        """Ingest the chunk of a batch; say what became of its files."""
+        return _told(lambda text: outcomes(self.worker.ingest(chunk_from_json(text))), batch)
 
 
 class SettleTask:
@@ -62,11 +63,12 @@ class SettleTask:
         self.out = job.out
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[str]]:
-        """Rewrite the shards of a batch."""
-        with without_values():
-            for item in batch["item"]:
-                apply_verdict(self.out, ledger_from_json(item))
-        return {"done": ["1"] * len(batch["item"])}
+        """Rewrite the shard of a batch."""
+        return _told(self._settle, batch)
+
+    def _settle(self, text: str) -> int:
+        apply_verdict(self.out, ledger_from_json(text))
+        return 1
 
 
 class RayRunner:
@@ -87,7 +89,7 @@ class RayRunner:
         if self._started:
             ray.shutdown()
 
-    def ingest(self, chunks: Sequence[Chunk]) -> Iterator[Mapping[str, int]]:
+    def ingest(self, chunks: Iterable[Chunk]) -> Iterator[Mapping[str, int]]:
         """Turn chunks into shards; yield ``ledger.outcomes`` of each, as it ends."""
         return self._run(IngestTask, chunks)
 
@@ -96,12 +98,17 @@ class RayRunner:
         return self._run(SettleTask, ledgers)
 
     def _run(
-        self, task: type[IngestTask | SettleTask], items: Sequence[Chunk | Ledger]
+        self, task: type[IngestTask | SettleTask], items: Iterable[Chunk | Ledger]
     ) -> Iterator[Any]:
-        self._start()
-        texts = [{"item": json.dumps(asdict(item))} for item in items]
-        blocks = min(len(texts), MOST_BLOCKS)
-        results = ray.data.from_items(texts, override_num_blocks=blocks).map_batches(
+        rest = iter(items)
+        while some := list(islice(rest, AT_ONCE)):
+            self._start()
+            yield from self._run_some(task, [{"item": json.dumps(asdict(one))} for one in some])
+
+    def _run_some(
+        self, task: type[IngestTask | SettleTask], texts: list[dict[str, str]]
+    ) -> Iterator[Any]:
+        results = ray.data.from_items(texts, override_num_blocks=len(texts)).map_batches(
             task,
             fn_constructor_args=(self.job,),
             batch_size=1,
@@ -110,14 +117,12 @@ class RayRunner:
         )
         try:
             for row in results.iter_rows():
-                yield json.loads(row["done"])
-        except MgrayError:
-            raise
+                done = json.loads(row["done"])
+                if isinstance(done, str):
+                    raise DataError(f"a worker failed: {done}; {AGAIN}")
+                yield done
         except RayError as error:
-            raise DataError(
-                f"a worker failed ({type(error).__name__}): run the same command again to "
-                "continue; finished shards are kept"
-            ) from error
+            raise DataError(f"a worker failed: {type(error).__name__}; {AGAIN}") from error
 
     def _size(self, items: int) -> int:
         resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray declares no types here
@@ -128,3 +133,16 @@ class RayRunner:
         DataContext.get_current().enable_progress_bars = False
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         self._started |= start_ray(self.workers)
+
+
+def _told(work: Callable[[str], Any], batch: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Do the work of a batch of one; say what came of it, or the one line of what went wrong.
+
+    An exception would reach the driver as Ray's, with a page of traceback and without its text.
+    """
+    (item,) = batch["item"]
+    try:
+        with without_values():
+            return {"done": [json.dumps(work(item))]}
+    except MgrayError as error:
+        return {"done": [json.dumps(str(error))]}

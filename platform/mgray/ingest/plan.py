@@ -21,6 +21,7 @@ from mgray.dicom.door import Hints
 from mgray.dicom.header import uid_name
 from mgray.dicom.record import FileRecord
 from mgray.ingest.ledger import Entry, FileState, Ledger
+from mgray.ingest.listing import Files
 from mgray.ingest.manifest import Manifest, build_manifest
 from mgray.ingest.pseudonym import KEY_FILE, KEY_VARIABLE, load_key
 from mgray.ingest.settle import settle
@@ -50,12 +51,12 @@ class Plan:
     views: Mapping[str, int]
 
 
-def plan(job: Job, files: Sequence[FileState], workers: int | None) -> Plan:
+def plan(job: Job, files: Files, workers: int | None) -> Plan:
     """Judge all files by their headers.
 
     Args:
         job: As for an ingest; its folder of the table need not exist.
-        files: All files of the archive, by path.
+        files: All files of the archive.
         workers: Headers that are read at once; one a processor if not given.
     """
     job = replace(job, blank_outside_breast=False, resolution=None)  # there are no pixels
@@ -67,8 +68,7 @@ def plan(job: Job, files: Sequence[FileState], workers: int | None) -> Plan:
             if row:
                 seen[entry.file_id] = row
             bar.advance(tally.add({entry.reason or KEPT: 1}), tally.note())
-    rank = {job.rows.ids.file(file.path): number for number, file in enumerate(files)}
-    ledgers = settle([Ledger("", job.stamp, "", 0, "", tuple(entries))], rank).settled
+    ledgers = settle([Ledger("", job.stamp, "", 0, "", tuple(entries))], files.ranks).settled
     kept = [seen[entry.file_id] for entry in ledgers[0].entries if entry.reason is None]
     return Plan(
         build_manifest(ledgers, {}, []),

@@ -10,7 +10,7 @@ from pathlib import Path
 from mgray.errors import DataError, MgrayError, NotFoundError, TooManyRejectedError
 from mgray.ingest.config import IngestConfig
 from mgray.ingest.files import only_writer
-from mgray.ingest.ledger import FileState, state_of
+from mgray.ingest.listing import Files
 from mgray.ingest.manifest import Manifest
 from mgray.ingest.plan import key_for_reading, plan, report
 from mgray.ingest.private import write_paths
@@ -58,7 +58,9 @@ def without_paths() -> Iterator[None]:
         yield
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else type(error).__name__
-        raise DataError(f"the table cannot be read or written: {why}") from None
+        raise DataError(
+            f"a file of the archive or of the table cannot be read or written: {why}"
+        ) from None
 
 
 @contextmanager
@@ -113,12 +115,12 @@ def _update(
     start: Callable[[Job], AbstractContextManager[Runner]],
 ) -> Manifest:
     job = _job(config, source, catalog, load_key(config.out))
-    files, tally = _files(job, catalog), Tally()
+    files, tally = Files(job.archive, catalog.rows, job.rows.ids), Tally()
     with start(job) as runner:
         ledgers = update_table(job, files, config.images_per_shard, runner, tally)
     manifest = finish(job, source, catalog, ledgers)
     if config.private_paths:
-        write_paths(job.out, [file.path for file in files], job.rows.ids)
+        write_paths(job.out, (row.path for row in catalog.rows), job.rows.ids)
     _report(manifest, tally)
     _check_refused(manifest, config)
     return manifest
@@ -126,15 +128,10 @@ def _update(
 
 def _dry_run(config: IngestConfig, source: Source, catalog: Catalog) -> Manifest:
     job = _job(config, source, catalog, key_for_reading(config.out))
-    made = plan(job, _files(job, catalog), config.workers)
+    made = plan(job, Files(job.archive, catalog.rows, job.rows.ids), config.workers)
     report(made)
     _check_refused(made.manifest, config)
     return made.manifest
-
-
-def _files(job: Job, catalog: Catalog) -> list[FileState]:
-    rows = sorted(catalog.rows, key=lambda row: row.path)
-    return [state_of(job.archive, row.path, row.labels) for row in rows]
 
 
 def _job(config: IngestConfig, source: Source, catalog: Catalog, key: bytes) -> Job:

@@ -4,7 +4,7 @@ Each pass looks at what lies in the folder and does the next thing that is missi
 interrupted run continues and a finished one is left alone.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol, runtime_checkable
 
 from mgray.config import fingerprint
@@ -17,13 +17,13 @@ from mgray.ingest.index import holds_index, write_index
 from mgray.ingest.ledger import (
     Chunk,
     Entry,
-    FileState,
     Ledger,
     load_ledgers,
     split_into_chunks,
     still_true,
     sweep,
 )
+from mgray.ingest.listing import Files
 from mgray.ingest.manifest import Manifest
 from mgray.ingest.pairs import measure_pairs, read_pairs, write_pairs
 from mgray.ingest.settle import check_patients, settle
@@ -42,7 +42,7 @@ PASSES: Final = (
 class Runner(Protocol):
     """Runs the two kinds of work, somewhere."""
 
-    def ingest(self, chunks: Sequence[Chunk]) -> Iterator[int | Mapping[str, int]]:
+    def ingest(self, chunks: Iterable[Chunk]) -> Iterator[int | Mapping[str, int]]:
         """Turn chunks into shards; yield ``ledger.outcomes`` of each, or its number of files."""
 
     def settle(self, ledgers: Sequence[Ledger]) -> Iterator[int]:
@@ -51,7 +51,7 @@ class Runner(Protocol):
 
 def update_table(
     job: Job,
-    files: Sequence[FileState],
+    files: Files,
     images_per_shard: int,
     runner: Runner,
     tally: Tally | None = None,
@@ -60,7 +60,7 @@ def update_table(
 
     Args:
         job: The archive and the table's folder.
-        files: All files of the archive, by path.
+        files: All files of the archive.
         images_per_shard: Size of new chunks.
         runner: Does the work.
         tally: Counts the files that are done.
@@ -73,19 +73,18 @@ def update_table(
     """
     tally = tally or Tally()
     forget(job.out / "ledger")
-    by_id = {job.rows.ids.file(file.path): file for file in files}
-    rank = {file_id: number for number, file_id in enumerate(by_id)}
     for number in range(PASSES):
-        kept = _kept(job, by_id, first=number == 0)
+        kept = _kept(job, files, first=number == 0)
         done = {entry.file_id for ledger in kept for entry in ledger.entries}
-        pending = [file for file_id, file in by_id.items() if file_id not in done]
-        verdict = settle(kept, rank)
+        pending = [at for file_id, at in files.ranks.items() if file_id not in done]
+        verdict = settle(kept, files.ranks)
         if not (pending or verdict.lost or verdict.changed):
             forget(job.out / "ledger")
             return kept
         (job.out / manifests.FILE).unlink(missing_ok=True)
         if pending:
-            chunks = split_into_chunks(pending, images_per_shard, job.rows.ids.shard)
+            some = (files[at] for at in pending)
+            chunks = split_into_chunks(some, images_per_shard, job.rows.ids.shard)
             _watch(runner.ingest(chunks), Bar("ingest", len(pending), "files"), tally)
         elif verdict.lost:
             sweep(job.out, [ledger for ledger in kept if ledger not in verdict.lost])
@@ -143,7 +142,7 @@ def _watch(counts: Iterator[int | Mapping[str, int]], bar: Bar, tally: Tally) ->
             bar.advance(tally.add(count), tally.note())
 
 
-def _kept(job: Job, files: Mapping[str, FileState], *, first: bool) -> list[Ledger]:
+def _kept(job: Job, files: Files, *, first: bool) -> list[Ledger]:
     """Ledgers that still tell the truth; everything else in the folder is swept away.
 
     The first look of a run also drops those with a file that was out of reach and came back.
@@ -154,7 +153,7 @@ def _kept(job: Job, files: Mapping[str, FileState], *, first: bool) -> list[Ledg
         ledger
         for ledger in load_ledgers(job.out, job.stamp)
         if (ledger.limits == limits or not any(entry.reason for entry in ledger.entries))
-        and still_true(ledger, files, labels, job.archive, job.rows.ids)
+        and still_true(ledger, files.get, labels, job.archive, job.rows.ids)
         and not (first and any(_came_back(job, entry, files) for entry in ledger.entries))
     ]
     if len(kept) < len(list((job.out / "ledger").glob("*.json"))):
@@ -163,7 +162,7 @@ def _kept(job: Job, files: Mapping[str, FileState], *, first: bool) -> list[Ledg
     return kept
 
 
-def _came_back(job: Job, entry: Entry, files: Mapping[str, FileState]) -> bool:
+def _came_back(job: Job, entry: Entry, files: Files) -> bool:
     """Tell whether a file that was refused because its bytes could not be had can be read now.
 
     Such a refusal tells of the storage, not of the file; any other one stands.
@@ -171,5 +170,5 @@ def _came_back(job: Job, entry: Entry, files: Mapping[str, FileState]) -> bool:
     held = entry.reason is None or not 0 <= entry.size <= job.limits.max_file_bytes
     if held or (entry.sha256 is not None and entry.reason != "unreadable"):
         return False
-    path = job.archive / files[entry.file_id].path
+    path = job.archive / files[files.ranks[entry.file_id]].path
     return sha256_within(path, job.limits.wall_s) is not None

@@ -198,8 +198,8 @@ def apply_verdict(out: Path, ledger: Ledger) -> None:
     another value.
     """
     path = shard_path(out, ledger.key)
-    if sha256_of(path) != ledger.sha256:
-        path.unlink()
+    if not path.exists() or sha256_of(path) != ledger.sha256:
+        path.unlink(missing_ok=True)
         return
     rewrite_shard(path, ledger.entries)
     save_ledger(out, replace(ledger, **_written(path)))

@@ -19,6 +19,7 @@ BUCKETS: Final = (
 UNDEFINED_LIMIT: Final = (
     0.025  # above it the interval of upper_bound - sm reaches zero: no finite interval
 )
+ROUNDING: Final = 1e-12  # areas that differ by less are equal
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,11 @@ def gap_closed(
         replicates: The same on the same resamples.
     """
     gap = point["upper_bound"] - point["sm"]
-    value = (point["fused"] - point["sm"]) / gap if gap > 0 else None
+    value = (point["fused"] - point["sm"]) / gap if gap > ROUNDING else None
     drawn = replicates["upper_bound"] - replicates["sm"]
     if not len(drawn):
         return GapClosed(value, None, None)
-    defined = drawn > 0
+    defined = drawn > ROUNDING
     share = float(1 - defined.mean())
     if share > UNDEFINED_LIMIT or value is None:
         return GapClosed(value, None, share)

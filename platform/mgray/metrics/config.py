@@ -28,6 +28,9 @@ class HitConfig(Config):
     min_radius_mm: float | None = Field(default=None, ge=0)
     """Smallest radius in mm on the detector; replaces min_radius_px where the spacing is known."""
 
+    min_iou: float | None = Field(default=None, gt=0, le=1)
+    """Smallest overlap that hits, nndet and p3 only; null is theirs, 0.1 and 0.2."""
+
     net_scale: float = Field(default=1.0, gt=0)
     """Network pixels per dicom pixel; mammo_detr and tsynth count the radius in network pixels."""
 
@@ -55,9 +58,9 @@ class BootstrapConfig(Config):
     """Number of resamples; 0 leaves the intervals out."""
 
     method: Literal["percentile", "bca"] = "percentile"
-    """Kind of interval of FAUC-1 and FAUC-1+; bca corrects them for bias and skew.
+    """Kind of interval of areas and their differences; bca corrects them for bias and skew.
 
-    Differences, the gap closed and the bands of curves are percentile either way.
+    The gap closed and the bands of curves are percentile either way.
     """
 
     seed: int = 0

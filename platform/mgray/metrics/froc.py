@@ -7,18 +7,15 @@ twice.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from mgray.metrics.area import MARGIN, Weights
 from mgray.metrics.config import Interpolation
-from mgray.metrics.outcomes import Outcomes, select
+from mgray.metrics.outcomes import Outcomes
 
-Weights = Float[np.ndarray, "replicate image"]
 Points = Float[np.ndarray, "replicate point"]
-Statistic = Callable[[Weights], Float[np.ndarray, " replicate"]]
-MARGIN: Final = 1.25  # events kept beyond x; a replicate that needs more is computed again with all
 
 
 @dataclass(frozen=True)
@@ -86,17 +83,13 @@ def fauc(curve: Curve, x: float = 1.0, interpolation: Interpolation = "trapezoid
     return Fauc(raw, raw / x, float(curve.fppi[-1]))
 
 
-def fauc_statistic(
-    outcomes: Outcomes, x: float = 1.0, interpolation: Interpolation = "trapezoid"
-) -> Statistic:
-    """The raw area as a function of image weights, for the bootstrap.
+def sensitivity_at(curve: Curve, fppi: Float[np.ndarray, " grid"]) -> Float[np.ndarray, " grid"]:
+    """Sensitivity at given false positives per image (TPR@FPI).
 
-    As exact and quick as ``_measure_until``.
+    Linear between operating points, the top of a vertical rise, flat beyond the curve's end.
     """
-    events = build_events(outcomes, interpolation)
-    return _measure_until(
-        x, events, outcomes.images, lambda fppi, found: _area(fppi, found, x, interpolation)
-    )
+    at: Float[np.ndarray, " grid"] = np.interp(fppi, curve.fppi, curve.sensitivity)
+    return at
 
 
 def curve_statistic(
@@ -110,29 +103,11 @@ def curve_statistic(
     return _measure_until(float(fppi.max()), build_events(outcomes), outcomes.images, measure)
 
 
-def on_positive(outcomes: Outcomes, make: Callable[[Outcomes], Statistic]) -> Statistic:
-    """The "+" form of a statistic: hits and false positives of images with a lesion only."""
-    positive = outcomes.positive
-    statistic = make(select(outcomes, positive))
-    return lambda weights: statistic(weights[:, positive])
-
-
-def operating_threshold(outcomes: Outcomes, fppi: float = 1.0) -> float:
-    """The lowest score threshold with at most ``fppi`` false positives per image.
-
-    Where even the highest score gives more, the answer is just above it; without any mark it is 0.
-    """
-    curve = froc(outcomes)
-    if len(curve.fppi) == 1:
-        return 0.0
-    last = int(np.flatnonzero(curve.fppi <= fppi)[-1])
-    return float(curve.thresholds[last] if last else np.nextafter(curve.thresholds[1], np.inf))
-
-
 def build_events(outcomes: Outcomes, interpolation: Interpolation = "trapezoid") -> Events:
     """Sort hits and false positives by falling score and mark where equal scores end.
 
-    ``dbtex_interp`` keeps the operating points at which a lesion is found, and the last one.
+    ``dbtex_interp`` keeps the operating points at which a lesion is found, also for the second
+    time, and the last one.
     """
     hit = outcomes.lesion_scores > -np.inf
     scores = np.r_[outcomes.lesion_scores[hit], outcomes.false_scores]
@@ -142,9 +117,9 @@ def build_events(outcomes: Outcomes, interpolation: Interpolation = "trapezoid")
     scores, image, lesion = scores[order], image[order], lesion[order]
     ends = np.flatnonzero(np.r_[np.diff(scores) != 0, True][: len(scores)])
     if interpolation == "dbtex_interp" and len(ends):
-        found = np.diff(np.r_[0, np.cumsum(lesion)[ends]]) > 0
-        found[-1] = True
-        ends = ends[found]
+        points = np.r_[outcomes.lesion_scores[hit], outcomes.repeat_scores]
+        last = np.searchsorted(-scores[ends], -points, side="right") - 1
+        ends = ends[np.union1d(last[last >= 0], len(ends) - 1)]
     lesions = np.bincount(outcomes.lesion_images, minlength=outcomes.images)
     return Events(image, lesion, ends, scores[ends], lesions)
 

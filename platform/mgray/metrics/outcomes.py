@@ -5,7 +5,7 @@ false positive its score. Curves, areas, bootstrap and per-case tables are all m
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -41,6 +41,9 @@ class Outcomes:
         false_scores: One per false positive.
         false_images: Number of its image.
         images: How many images there are.
+        repeat_scores: One per mark that hits but is on no lesion the best: neither hit nor false.
+            Only ``dbtex_interp`` looks at them.
+        repeat_images: Number of its image.
     """
 
     lesion_scores: Float[np.ndarray, " lesion"]
@@ -48,6 +51,8 @@ class Outcomes:
     false_scores: Float[np.ndarray, " mark"]
     false_images: Int[np.ndarray, " mark"]
     images: int
+    repeat_scores: Float[np.ndarray, " repeat"] = field(default_factory=lambda: np.zeros(0))
+    repeat_images: Int[np.ndarray, " repeat"] = field(default_factory=lambda: np.zeros(0, int))
 
     @property
     def positive(self) -> Bool[np.ndarray, " image"]:
@@ -57,33 +62,56 @@ class Outcomes:
 
 def score_images(images: Sequence[ImageMarks], config: HitConfig) -> Outcomes:
     """Match every image's marks with its lesions."""
-    hits, hit_images, false, false_images = [], [], [], []
-    for number, image in enumerate(images):
+    lesions, false, repeats = [], [], []
+    for image in images:
         found = match(image.lesions, image.boxes, image.scores, config, image.spacing_mm)
-        best = np.where(found.hits, image.scores[:, None], -np.inf)
-        hits.append(best.max(axis=0, initial=-np.inf))
-        hit_images.append(np.full(len(image.lesions), number))
+        scores = np.where(found.hits, image.scores[:, None], -np.inf)
+        best = scores.max(axis=0, initial=-np.inf)
+        again = found.hits.any(axis=1) & ~(found.hits & (scores == best)).any(axis=1)
+        lesions.append(best)
         false.append(image.scores[found.false])
-        false_images.append(np.full(int(found.false.sum()), number))
-    return Outcomes(
-        _join(hits, float),
-        _join(hit_images, int),
-        _join(false, float),
-        _join(false_images, int),
-        len(images),
-    )
+        repeats.append(image.scores[again])
+    return Outcomes(*_numbered(lesions), *_numbered(false), len(images), *_numbered(repeats))
+
+
+def score_classes(
+    images: Sequence[ImageMarks],
+    lesion_classes: Sequence[Sequence[str]],
+    mark_classes: Sequence[Sequence[str]],
+    config: HitConfig,
+) -> dict[str, Outcomes]:
+    """Match class by class: a mark of another class is no hit on a lesion (P3-A10, nnDetection).
+
+    Args:
+        images: Lesions and marks of all classes.
+        lesion_classes: For each image the class of each lesion.
+        mark_classes: For each image the class of each mark.
+        config: The rule.
+    """
+    sides = (lesion_classes, mark_classes)
+    names = sorted({name for side in sides for words in side for name in words})
+    return {
+        name: score_images(
+            [_of_class(image, name, *words) for image, *words in zip(images, *sides, strict=True)],
+            config,
+        )
+        for name in names
+    }
 
 
 def select(outcomes: Outcomes, keep: Bool[np.ndarray, " image"]) -> Outcomes:
     """Only the images in ``keep``, numbered anew in their order."""
     number = np.cumsum(keep) - 1
-    lesions, false = keep[outcomes.lesion_images], keep[outcomes.false_images]
+
+    def kept(scores: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        chosen = keep[images]
+        return scores[chosen], number[images[chosen]]
+
     return Outcomes(
-        outcomes.lesion_scores[lesions],
-        number[outcomes.lesion_images[lesions]],
-        outcomes.false_scores[false],
-        number[outcomes.false_images[false]],
+        *kept(outcomes.lesion_scores, outcomes.lesion_images),
+        *kept(outcomes.false_scores, outcomes.false_images),
         int(keep.sum()),
+        *kept(outcomes.repeat_scores, outcomes.repeat_images),
     )
 
 
@@ -92,8 +120,13 @@ def by_image(outcomes: Outcomes) -> Outcomes:
     positive = np.flatnonzero(outcomes.positive)
     best = np.full(outcomes.images, -np.inf)
     np.maximum.at(best, outcomes.lesion_images, outcomes.lesion_scores)
-    return Outcomes(
-        best[positive], positive, outcomes.false_scores, outcomes.false_images, outcomes.images
+    hit = outcomes.lesion_scores > -np.inf
+    return replace(
+        outcomes,
+        lesion_scores=best[positive],
+        lesion_images=positive,
+        repeat_scores=np.r_[outcomes.repeat_scores, outcomes.lesion_scores[hit]],
+        repeat_images=np.r_[outcomes.repeat_images, outcomes.lesion_images[hit]],
     )
 
 
@@ -109,5 +142,17 @@ def false_marks(outcomes: Outcomes, threshold: float) -> Int[np.ndarray, " image
     return np.bincount(kept, minlength=outcomes.images)
 
 
-def _join(parts: list[np.ndarray], kind: type) -> np.ndarray:
-    return np.concatenate(parts).astype(kind) if parts else np.zeros(0, kind)
+def _of_class(
+    image: ImageMarks, name: str, lesions: Sequence[str], marks: Sequence[str]
+) -> ImageMarks:
+    true = np.array([each == name for each in lesions], bool)
+    called = np.array([each == name for each in marks], bool)
+    return replace(
+        image, lesions=image.lesions[true], boxes=image.boxes[called], scores=image.scores[called]
+    )
+
+
+def _numbered(parts: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """All scores in one row, and the number of the image that each is of."""
+    images = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    return (np.concatenate(parts).astype(float) if parts else np.zeros(0)), images

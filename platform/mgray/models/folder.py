@@ -12,6 +12,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -22,13 +23,15 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from mgray.config import Config, build
-from mgray.errors import ConfigError, DataError, NotFoundError, SchemaError
-from mgray.licence import TERMS, check_sharing
+from mgray.errors import ConfigError, DataError, MgrayError, NotFoundError, SchemaError
+from mgray.licence import TERMS, UNKNOWN, check_sharing
 from mgray.models.config import LABELS, DetectorConfig, FusionConfig, PostprocessConfig
 from mgray.models.efficientdet import EfficientDet
 from mgray.models.fused import FusedDetector, UpperBound
 
 FORMAT_VERSION: Final = "1"
+PUBLIC: Final = ("none", "imagenet", "coco")
+"""Weights to start from that have seen no mammogram."""
 WEIGHTS, CONFIG, CARD, SUMS = "model.safetensors", "config.json", "README.md", "SHA256SUMS"
 
 
@@ -52,9 +55,9 @@ class ModelMeta(Config):
     thresholds: dict[str, float] = Field(default_factory=dict)
     """Operating points on the score, e.g. ``fppi_1``."""
     licence: str = "other"
-    """SPDX-like tag of the weights: that of the most restrictive data they have seen."""
+    """Tag of the weights: that of the data they have seen if it is one, ``other`` if several."""
     data_licences: tuple[str, ...] = ()
-    """Tags of all data that the weights have seen, see ``mgray.licence``."""
+    """Tags of all data that the weights have seen, see ``mgray.licence``; none is unknown."""
     stage: str = ""
     """Stage of the recipe that made it, e.g. ``sm``."""
     seed: int = 0
@@ -136,6 +139,22 @@ def update_meta(folder: Path, meta: ModelMeta) -> None:
     _link(folder / WEIGHTS, partial / WEIGHTS)
     _write_texts(partial, meta)
     _publish(partial, folder)
+
+
+def seen_licences(weights: str) -> tuple[str, ...]:
+    """Tell the licences of the data that weights to start from have seen.
+
+    Args:
+        weights: As in ``DetectorConfig``; a checkpoint is asked for its model folder, and where it
+            has none, nobody knows.
+    """
+    if weights in PUBLIC:
+        return ()
+    path, told = Path(weights), tuple[str, ...]()
+    if path.name == WEIGHTS:
+        with suppress(MgrayError):
+            told = read_meta(path.parent).data_licences
+    return told or (UNKNOWN,)
 
 
 def export_model(folder: Path, out: Path, allow: Collection[str] = ()) -> None:

@@ -25,9 +25,10 @@ from mgray.data.pairs import build_pairs
 from mgray.data.table import ImageTable
 from mgray.data.transforms import GEOMETRY_COLUMNS, check_record
 from mgray.errors import DataError
+from mgray.licence import tags_of
 from mgray.models.config import LABELS
 from mgray.models.efficientdet import EfficientDet, build_detector
-from mgray.models.folder import ModelMeta, load_model, save_model
+from mgray.models.folder import ModelMeta, load_model, save_model, seen_licences
 from mgray.models.fused import FusedDetector, UpperBound
 from mgray.recipes.fusion_config import TRAINED, FusionRun, base, smoke
 from mgray.training.feed import FeedConfig
@@ -182,7 +183,8 @@ def _export(
     task: Task,
     folder: Path,
 ) -> None:
-    student, licences = isinstance(task, DistillationTask), _licences(config.data)
+    student = isinstance(task, DistillationTask)
+    licences = _licences(config.data, config.detector.weights)
     meta = ModelMeta(
         kind=kind,
         inputs=("sm",) if student else kinds,
@@ -200,7 +202,7 @@ def _export(
     save_model(folder, task.product(), meta)
 
 
-def _licences(table: Path) -> tuple[str, ...]:
-    """List the licence tags of all images."""
+def _licences(table: Path, weights: str) -> tuple[str, ...]:
+    """List the licence tags of all images, and of those that the first weights have seen."""
     tags = ImageTable.open(table).index["licence_tag"].unique().to_pylist()
-    return tuple(sorted({tag or "unknown" for tag in tags}))
+    return tags_of(*tags, *seen_licences(weights))

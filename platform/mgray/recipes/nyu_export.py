@@ -16,7 +16,7 @@ from mgray.data.table import ImageTable
 from mgray.dicom.grey import is_inverted, is_padding, stored_range
 from mgray.dicom.pixels import read_stored
 from mgray.errors import ConfigError, DataError
-from mgray.licence import check_sharing
+from mgray.licence import UNKNOWN, check_sharing, tags_of
 from mgray.sources.nyu_exam_list import LICENCES, VIEWS
 from mgray.sources.plain_pickle import write_pickle
 
@@ -59,7 +59,7 @@ def export_exam_list(table: Path, out: Path, allow: Collection[str] = ()) -> int
     """
     images = ImageTable.open(table)
     rows = images.index.select(list(COLUMNS)).to_pylist()
-    check_sharing([row["licence_tag"] or "unknown" for row in rows], "data", allow)
+    check_sharing(tags_of(*(row["licence_tag"] for row in rows)), "data", allow)
     if out.exists():
         raise ConfigError(f"{str(out)!r} is there already: give a new folder")
     exams: dict[str, dict[str, list[int]]] = defaultdict(lambda: {view: [] for view in VIEWS})
@@ -86,7 +86,7 @@ def _exam(
 
     told: dict[str, Any] = {"horizontal_flip": "NO", "cancer_label": _labels(rows, exam)}
     told[LICENCES] = {
-        view: [rows[at]["licence_tag"] or "unknown" for at in numbers]
+        view: [rows[at]["licence_tag"] or UNKNOWN for at in numbers]
         for view, numbers in exam.items()
     }
     for view, numbers in exam.items():

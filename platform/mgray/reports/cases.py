@@ -18,8 +18,9 @@ from mgray.metrics.config import HitConfig
 from mgray.metrics.outcomes import ImageMarks, Outcomes, score_images
 
 KINDS: Final = ("ffdm", "sm")
+GROUP_COLUMNS: Final = ("density", "view", "manufacturer", "dataset", "age")
 _COLUMNS: Final = list(
-    dict.fromkeys([*FINDING_COLUMNS, "imager_pixel_spacing_mm", "rows", "columns"])
+    dict.fromkeys([*FINDING_COLUMNS, "imager_pixel_spacing_mm", "rows", "columns", *GROUP_COLUMNS])
 )
 Row = dict[str, Any]
 
@@ -98,6 +99,11 @@ def build_cases(table: ImageTable, predictions: pa.Table, split: str, hit: HitCo
 def lesions(row: Mapping[str, Any]) -> list[Row]:
     """The malignant boxes of an image."""
     return [a for a in row["annotations"] if a["pathology"] == "malignant" and a["shape"] == "box"]
+
+
+def image_scores(cases: Cases, model: str) -> Float[np.ndarray, " pair"]:
+    """Each image's highest score of a malignant mark; 0 where there is none."""
+    return np.array([marks.scores.max(initial=0.0) for marks in cases.images[model]], float)
 
 
 def visibility(cases: Cases, model: str) -> list[str]:

@@ -48,3 +48,17 @@ class EvaluateConfig(Config):
 
     served: Path | None = None
     """JSON with what a running endpoint answered, to be shown in the report."""
+
+
+class AuditConfig(Config):
+    """A printed table to be checked against whole numbers of cases."""
+
+    table: Path
+    """CSV with a header: sensitivity (tpr, recall), specificity, precision, f1, accuracy, and
+    positives, negatives, cases where they are stated. The first other column names the row."""
+
+    by: str | None = None
+    """Column whose values tell test sets apart, e.g. target; null: all rows share one."""
+
+    most: int = Field(default=1000, ge=2, le=5000)
+    """Cases looked at. With three digits, the more cases the more numbers fit."""

@@ -20,7 +20,8 @@ from mgray.reports.config import EvaluateConfig
 from mgray.reports.figures import audit_drawing, curves_drawing, froc_drawing
 from mgray.reports.gallery import build_galleries
 from mgray.reports.html import Page, render
-from mgray.reports.predictions import Predict, collect_predictions
+from mgray.reports.predictions import Predict, collect_predictions, licences
+from mgray.reports.printed import check_shares, printed_shares
 from mgray.reports.run import run_facts, settings, versions
 from mgray.reports.summary import (
     complementarity,
@@ -58,10 +59,12 @@ def evaluate(config: EvaluateConfig, predict: Predict | None = None) -> Path:
     limits = thresholds(splits["val"], config)
     log.info("bootstrap: %d resamples of patients", config.bootstrap.replicates)
     facts = build_facts(table, splits, limits, config) | {"served": served}
+    facts["licence_tags"] = list(licences(config))
     save_thresholds(config, limits)
     main = splits[config.split]
     audit = audit_pairs(config.data, main.pairs) if config.audit else NO_AUDIT
     facts["alignment"] = _audit_facts(audit)
+    check_shares(printed_shares(facts["models"]), digits=2)
     page = Page(
         facts=facts,
         froc=froc_drawing(main, config.bootstrap),

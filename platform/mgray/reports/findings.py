@@ -1,7 +1,8 @@
 """A picture of an image table: some images with what their source drew on them, to be looked at.
 
 Boxes are red if malignant, green if not, grey if their pathology is unknown; the breast's box is
-blue. Images with findings come first. Captions hold labels and no id.
+blue. Images with findings come first. Captions hold labels and the
+licence tag, no id; the file names all tags too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,11 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pyarrow.compute as pc
 from jaxtyping import UInt8
 from pydantic import Field, field_validator
 
 from mgray.config import Config
 from mgray.errors import ConfigError, DataError
+from mgray.licence import UNKNOWN, tags_of
 from mgray.sources.registry import known
 
 COLOURS: Final = {
@@ -62,18 +65,24 @@ def draw_table(config: FindingsConfig) -> int:
         DataError: The table holds none of the dataset's images.
     """
     from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
 
     from mgray.data.table import ImageTable
 
     if config.table is None or config.out is None:
         raise ConfigError("table=DIR and out=PICTURE.png go together: give both")
     table = ImageTable.open(config.table)
-    chosen = choose(table.index.select(["dataset", "annotations"]).to_pylist(), config)
+    columns = table.index.select(["dataset", "annotations", "licence_tag"])
+    drawn = pc.list_value_length(columns["annotations"])
+    rows = columns.set_column(1, "annotations", drawn).to_pylist()
+    chosen = choose(rows, config)
     if not chosen:
         raise DataError(f"the table holds no image of {config.source}: give the one of its ingest")
     tiles = [draw(record, config.side) for record in table.records(chosen)]
+    told = PngInfo()
+    told.add_text("Copyright", ", ".join(tags_of(*(rows[at]["licence_tag"] for at in chosen))))
     config.out.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(_grid(tiles)).save(config.out, "PNG")
+    Image.fromarray(_grid(tiles)).save(config.out, "PNG", pnginfo=told)
     return len(tiles)
 
 
@@ -81,7 +90,7 @@ def choose(rows: Sequence[Mapping[str, Any]], config: FindingsConfig) -> list[in
     """Choose rows evenly, those with findings first.
 
     Args:
-        rows: ``dataset`` and ``annotations`` of the whole table.
+        rows: ``dataset`` and ``annotations``, or their number, of the whole table.
         config: Which dataset, and how many.
     """
     names = {config.source} if config.source != "samples" else {"samples", "cbis_ddsm"}
@@ -129,6 +138,7 @@ def captions(record: Mapping[str, Any]) -> tuple[str, str]:
     frames = {one["frame_index"] for one in record["annotations"]} - {None}
     slices = f"slice {','.join(map(str, sorted(frames)))}" if frames else ""
     seen = [record["laterality"], record["view"], record["image_kind"], slices]
+    seen.append(record["licence_tag"] or UNKNOWN)
     truth = {"birads": record["birads"], "path": record["pathology"], "cancer": record["cancer"]}
     said = [f"{name} {value}" for name, value in truth.items() if value is not None]
     return " ".join(filter(None, seen)), " ".join(said) or "no label"

@@ -1,5 +1,6 @@
 """One self-contained page: everything inline, nothing loaded, opens from disk and prints."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from mgray.reports.figures import COLOURS, NAMES, Drawing
 from mgray.reports.gallery import TITLES, Gallery
 from mgray.reports.paper import COLUMNS, OUTCOMES, TABLE_2, paper_gap
 from mgray.reports.run import flat
+from mgray.reports.subgroups import TITLES as TITLES_OF_AXES
 
 DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 SUMS: Final = {
@@ -81,6 +83,7 @@ def render(page: Page) -> str:
         paper_outcomes=OUTCOMES,
         sums=SUMS,
         differences=DIFFERENCES,
+        subgroups=subgroups(page.facts["models"]),
         buckets={name: TITLES[name] for name in BUCKETS},
         outcome_key=outcome_key,
         settings=list(flat(page.facts["config"])),
@@ -103,6 +106,19 @@ def table_2(facts: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
                 "paper": TABLE_2.get(model, {}).get(column),
             }
     return rows
+
+
+def subgroups(models: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Each axis by its title: for each group, every model's row; a model may lack a group."""
+    axes: dict[str, dict[str, dict[str, Any]]] = {}
+    for axis, title in TITLES_OF_AXES.items():
+        rows: dict[str, dict[str, Any]] = {}
+        for model, facts in models.items():
+            for group, row in facts["subgroups"].get(axis, {}).items():
+                rows.setdefault(group, {})[model] = row
+        if rows:
+            axes[title] = dict(sorted(rows.items()))
+    return axes
 
 
 def gap(facts: dict[str, Any], column: str) -> dict[str, Any]:

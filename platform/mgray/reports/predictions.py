@@ -11,13 +11,17 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mgray.data.table import ImageTable
 from mgray.errors import ConfigError, DataError, NotFoundError
+from mgray.licence import UNKNOWN, tags_of
 from mgray.models.folder import model_sha256, read_meta
 from mgray.reports.config import EvaluateConfig
 from mgray.schema import PREDICTION
 
 MODELS: Final = ("untrained", "sm", "ffdm", "fused", "upper_bound")
 FILE: Final = "predictions.parquet"
+LICENCES: Final = "licence_tags"
+"""Key of the schema's metadata: tags with commas between them."""
 MANIFEST: Final = "manifest.json"
 Predict = Callable[[Mapping[str, Path], Path, Sequence[str]], Iterator[tuple[str, pa.Table]]]
 log = logging.getLogger(__name__)
@@ -58,8 +62,16 @@ def collect_predictions(config: EvaluateConfig, predict: Predict | None = None) 
         for name, rows in (predict or _on_ray(config))(todo, config.data, splits):
             _write(rows.cast(PREDICTION), parts[name])
     table = pa.concat_tables(pq.read_table(path, schema=PREDICTION) for path in parts.values())
-    _write(table, config.out / FILE)
+    _write(table.replace_schema_metadata({LICENCES: ",".join(licences(config))}), config.out / FILE)
     return table
+
+
+def licences(config: EvaluateConfig) -> tuple[str, ...]:
+    """List the licence tags of the images and of all that the models have seen."""
+    index = ImageTable.open(config.data).index
+    metas = (read_meta(config.run / "models" / name) for name in run_models(config))
+    learnt = (tag for meta in metas for tag in meta.data_licences or (UNKNOWN,))
+    return tags_of(*index["licence_tag"].unique().to_pylist(), *learnt)
 
 
 def _parts(config: EvaluateConfig, splits: list[str]) -> dict[str, Path]:

@@ -1,12 +1,12 @@
 """All numbers of a report, as one plain dict ready for strict JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-from jaxtyping import Float
 
-from mgray.metrics.bootstrap import bca_interval, jackknife, percentile_interval, replicate
+from mgray.metrics.area import Statistic, fauc_statistic, on_positive
+from mgray.metrics.bootstrap import Resampled, resample
 from mgray.metrics.complementarity import (
     buckets,
     gap_closed,
@@ -14,19 +14,16 @@ from mgray.metrics.complementarity import (
     outcome_table,
     sensitivity_by,
 )
-from mgray.metrics.froc import (
-    Statistic,
-    fauc,
-    fauc_statistic,
-    froc,
-    on_positive,
-    operating_threshold,
-)
+from mgray.metrics.froc import fauc, froc
+from mgray.metrics.operating import operate, operating_threshold
 from mgray.metrics.outcomes import Outcomes, by_image, false_marks, images_hit, select
-from mgray.reports.cases import Cases, visibility
+from mgray.metrics.roc import DeLong, auc_statistic, delong
+from mgray.reports.cases import Cases, image_scores, visibility
 from mgray.reports.config import EvaluateConfig
+from mgray.reports.subgroups import subgroup_tables
 
-FORMS: Final = ("fauc_1", "fauc_1_plus")
+FORMS: Final = ("fauc_1", "fauc_1_plus", "auc")
+GAPS: Final = FORMS[:2]
 DIFFERENCES: Final = (
     ("fused", "sm"),
     ("upper_bound", "sm"),
@@ -36,6 +33,7 @@ DIFFERENCES: Final = (
     ("sm", "untrained"),
 )
 Facts = dict[str, Any]
+Held = Mapping[str, Mapping[str, Resampled]]
 
 
 def thresholds(val: Cases, config: EvaluateConfig) -> dict[str, float]:
@@ -52,29 +50,22 @@ def thresholds(val: Cases, config: EvaluateConfig) -> dict[str, float]:
 def summarise_split(cases: Cases, config: EvaluateConfig) -> Facts:
     """FAUC-1 of every model with intervals, paired differences and the gap closed."""
     names = list(cases.outcomes)
-    statistics = [s for model in names for s in _statistics(cases.outcomes[model], config)]
-    drawn = replicate(statistics, cases.patients, config.bootstrap)
-    points = np.stack([s(np.ones((1, len(cases.pairs))))[0] for s in statistics])
-    left_out = jackknife(statistics, cases.patients) if config.bootstrap.method == "bca" else None
-    models: dict[str, Facts] = {}
-    for number, model in enumerate(names):
-        models[model] = _areas(cases.outcomes[model], config)
-        for offset, form in enumerate(FORMS):
-            row = 2 * number + offset
-            held = None if left_out is None else left_out[row]
-            models[model][form] = float(points[row])
-            models[model][f"{form}_ci95"] = _interval(drawn[row], points[row], held)
-    by_form = {
-        form: (
-            dict(zip(names, points[o::2], strict=True)),
-            dict(zip(names, drawn[o::2], strict=True)),
-        )
-        for o, form in enumerate(FORMS)
+    statistics = [s for model in names for s in _statistics(cases, model, config)]
+    found = iter(resample(statistics, cases.patients, config.bootstrap))
+    held = {model: {form: next(found) for form in FORMS} for model in names}
+    compared = delong(cases.positive, [image_scores(cases, model) for model in names])
+    models = {
+        model: _areas(cases.outcomes[model], config)
+        | {form: one.point for form, one in held[model].items()}
+        | {f"{form}_ci95": one.interval() for form, one in held[model].items()}
+        | {"auc_delong_ci95": compared.interval(number)}
+        for number, model in enumerate(names)
     }
     return {
         "models": models,
-        "differences": [d for form in FORMS for d in _differences(form, *by_form[form])],
-        **_gaps(by_form),
+        "differences": [one for form in FORMS for one in _differences(form, held)],
+        "auc_delong_p": _delong_tests(names, compared),
+        **{key: value for form in GAPS for key, value in _gap(form, held).items()},
     }
 
 
@@ -82,16 +73,17 @@ def operating_facts(cases: Cases, limits: Mapping[str, float]) -> dict[str, Fact
     """What each model does at its operating threshold."""
     facts = {}
     for model, outcomes in cases.outcomes.items():
-        limit, positive = limits[model], outcomes.positive
-        false, found = false_marks(outcomes, limit), outcomes.lesion_scores >= limit
+        point = operate(outcomes, limits[model])
+        found = outcomes.lesion_scores >= limits[model]
         facts[model] = {
-            "threshold": limit,
-            "sensitivity_at_threshold": _mean(found),
-            "image_sensitivity_at_threshold": _mean(images_hit(outcomes, limit)[positive]),
-            "fppi_at_threshold": _mean(false),
-            "fppi_healthy": _mean(false[~positive]),
-            "fppi_positive": _mean(false[positive]),
+            "threshold": point.threshold,
+            "sensitivity_at_threshold": point.sensitivity,
+            "image_sensitivity_at_threshold": point.image_sensitivity,
+            "fppi_at_threshold": point.fppi,
+            "fppi_healthy": point.fppi_healthy,
+            "fppi_positive": point.fppi_positive,
             "sensitivity_by_visibility": sensitivity_by(visibility(cases, model), found),
+            "subgroups": subgroup_tables(cases, model, limits[model]),
         }
     return facts
 
@@ -152,11 +144,22 @@ def strict(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def _statistics(outcomes: Outcomes, config: EvaluateConfig) -> tuple[Statistic, Statistic]:
+def _statistics(cases: Cases, model: str, config: EvaluateConfig) -> tuple[Statistic, ...]:
+    outcomes = cases.outcomes[model]
+
     def make(each: Outcomes) -> Statistic:
         return fauc_statistic(each, 1.0, config.froc.interpolation)
 
-    return make(outcomes), on_positive(outcomes, make)
+    whole = auc_statistic(cases.positive, image_scores(cases, model))
+    return make(outcomes), on_positive(outcomes, make), whole
+
+
+def _delong_tests(names: Sequence[str], compared: DeLong) -> dict[str, float | None]:
+    return {
+        f"{a}_minus_{b}": compared.p_value(names.index(a), names.index(b))
+        for a, b in DIFFERENCES
+        if a in names and b in names
+    }
 
 
 def _areas(outcomes: Outcomes, config: EvaluateConfig) -> Facts:
@@ -168,45 +171,27 @@ def _areas(outcomes: Outcomes, config: EvaluateConfig) -> Facts:
         "fauc_1_images_plus": fauc(froc(plus, how), 1.0, how).raw,
         "max_fpi": fauc(froc(outcomes, how), 1.0, how).max_fpi,
         "lesions": len(outcomes.lesion_scores),
+        "positive_images": int(outcomes.positive.sum()),
     }
 
 
-def _interval(
-    drawn: Float[np.ndarray, " replicate"],
-    point: float,
-    left_out: Float[np.ndarray, " patient"] | None,
-) -> tuple[float, float] | None:
-    if left_out is None:
-        return percentile_interval(drawn)
-    return bca_interval(drawn, float(point), left_out)
-
-
-def _differences(
-    form: str, points: Mapping[str, float], drawn: Mapping[str, np.ndarray]
-) -> list[Facts]:
+def _differences(form: str, held: Held) -> list[Facts]:
+    pairs = [(a, b) for a, b in DIFFERENCES if a in held and b in held]
+    found = {f"{a}_minus_{b}": held[a][form] - held[b][form] for a, b in pairs}
     return [
-        {
-            "name": f"{a}_minus_{b}",
-            "form": form,
-            "value": float(points[a] - points[b]),
-            "ci95": percentile_interval(drawn[a] - drawn[b]),
-        }
-        for a, b in DIFFERENCES
-        if a in points and b in points
+        {"name": name, "form": form, "value": one.point, "ci95": one.interval()}
+        for name, one in found.items()
     ]
 
 
-def _gaps(by_form: Mapping[str, tuple[Mapping[str, float], Mapping[str, np.ndarray]]]) -> Facts:
-    facts: Facts = {}
-    for form, (points, drawn) in by_form.items():
-        name = "gap_closed" + form.removeprefix("fauc_1")
-        known = {"sm", "fused", "upper_bound"} <= points.keys()
-        gap = gap_closed(points, drawn) if known else None
-        facts[name] = gap and gap.value
-        facts[f"{name}_ci95"] = gap and gap.ci95
-        facts[f"{name}_undefined_share"] = gap and gap.undefined_share
-    return facts
-
-
-def _mean(values: np.ndarray) -> float | None:
-    return float(values.mean()) if len(values) else None
+def _gap(form: str, held: Held) -> Facts:
+    name = "gap_closed" + form.removeprefix("fauc_1")
+    known = {"sm", "fused", "upper_bound"} <= held.keys()
+    points = {model: each[form].point for model, each in held.items()}
+    drawn = {model: each[form].drawn for model, each in held.items()}
+    gap = gap_closed(points, drawn) if known else None
+    return {
+        name: gap and gap.value,
+        f"{name}_ci95": gap and gap.ci95,
+        f"{name}_undefined_share": gap and gap.undefined_share,
+    }

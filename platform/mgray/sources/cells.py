@@ -22,10 +22,11 @@ class Cells:
     Args:
         row: Column to text, as ``csv.DictReader`` gives it.
         line: Number of the line in the file, for messages.
+        what: What is counted, for messages: a row of a table may span several lines.
     """
 
-    def __init__(self, row: Mapping[str, str | None], line: int) -> None:
-        self.row, self.line = row, line
+    def __init__(self, row: Mapping[str, str | None], line: int, what: str = "line") -> None:
+        self.row, self.line, self.what = row, line, what
 
     def text(self, column: str) -> str | None:
         """The text, stripped; ``None`` where the cell is empty or the column missing."""
@@ -70,7 +71,7 @@ class Cells:
         coords = [value for value in values if value is not None]
         if coords and len(coords) < 4:
             raise ConfigError(
-                f"line {self.line} of the table: a box needs all of x0, y0, x1, y1: "
+                f"{self.what} {self.line} of the table: a box needs all of x0, y0, x1, y1: "
                 "fill or empty them"
             )
         return coords or None
@@ -78,7 +79,8 @@ class Cells:
     def fault(self, column: str, expected: str) -> ConfigError:
         """The error for a cell that cannot be understood."""
         return ConfigError(
-            f"line {self.line} of the table: {column} must be {expected} or empty: correct the cell"
+            f"{self.what} {self.line} of the table: {column} must be {expected} or empty: "
+            "correct the cell"
         )
 
 

@@ -38,7 +38,8 @@ from mgray.collector import paused_collector
 from mgray.errors import ConfigError, NotFoundError
 from mgray.schema import IMAGE_KINDS, SPLITS
 from mgray.sources.cells import DENSITIES, Cells, read_lines
-from mgray.sources.source import Catalog, CatalogRow, Count, Description
+from mgray.sources.source import Catalog, Count, Description
+from mgray.sources.spool import Rows, Spool
 
 COLUMNS: Final = (
     "path",
@@ -77,6 +78,7 @@ LABEL_SOURCES: Final = (
 LABEL_LEVELS: Final = ("finding", "image", "breast", "exam", "patient")
 BIRADS: Final = tuple("0123456")
 NEARLY: Final = 0.8
+MOST_SAID: Final = 2**14
 DESCRIPTION: Final = Description(
     title="Your own archive",
     kind="any mammograms in DICOM that one CSV table names",
@@ -114,12 +116,17 @@ class CsvSource:
         if not archive.is_dir():
             raise NotFoundError(f"no archive folder {str(archive)!r}: give archive=DIR")
         header, lines = read_lines(self.table or archive / "catalog.csv", ["path"])
-        read = _Reader(header)
-        by_path: dict[str, list[_Line]] = defaultdict(list)
-        for number, texts in lines:
-            by_path[read.path(number, texts)].append(read.line(number, texts))
-        rows = [CatalogRow(path, _join(by_path.pop(path))) for path in sorted(by_path)]
-        return Catalog(_with_patient_splits(rows))
+        read, by_path = _Reader(header), Spool()
+        for number, given in lines:
+            texts = read.whole(given)
+            by_path.add(read.path(number, texts), read.line(number, texts))
+        for several in by_path.repeated():
+            read.labels(several)
+        if read.leaks:
+            raise ConfigError(
+                "the table puts one patient into two splits: give all images of a patient the same"
+            )
+        return Catalog(Rows(by_path, read.labels))
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -153,8 +160,8 @@ class _Line(NamedTuple):
 class _Reader:
     """Reads line after line of one table.
 
-    All but ids and unknown columns is understood once for each combination of texts: a table of
-    millions of lines has few.
+    All but ids and unknown columns is understood once for each combination of texts, of which a
+    table of millions of lines has few; the first ``MOST_SAID`` are remembered.
     """
 
     def __init__(self, header: list[str]) -> None:
@@ -166,33 +173,65 @@ class _Reader:
             place[name] for name in COLUMNS if name in place and name not in ("path", *IDS)
         ]
         self.at = place["path"]
-        self.said: dict[tuple[str, ...], dict[str, Any]] = {}
+        self.numbers: dict[tuple[str, ...], int] = {}
+        self.said: list[dict[str, Any]] = []
+        self.kept = [*self.ids.values(), *self.extra.values()]
+        self.splits: dict[str | None, str] = {}
+        """Patient to the first split that is named."""
+        self.leaks = False
+
+    def whole(self, texts: list[str]) -> list[str]:
+        """The texts of a line, with an empty one for each that lacks at its end."""
+        lacking = len(self.header) - len(texts)
+        return texts if lacking <= 0 else texts + [""] * lacking
 
     def path(self, number: int, texts: Sequence[str]) -> str:
         """The file that a line is about."""
-        path = _text(texts, self.at)
-        if path is None:
+        path = texts[self.at].strip()
+        if not path:
             raise ConfigError(
                 f"line {number} of the table: path is empty: name a file or delete the line"
             )
-        return posixpath.normpath(path)
+        odd = "//" in path or "./" in path or path.endswith(("/", "."))
+        return posixpath.normpath(path) if odd else path
 
-    def line(self, number: int, texts: Sequence[str]) -> _Line:
-        """What a line says."""
-        key = tuple([texts[at] for at in self.known if at < len(texts)])
-        said = self.said.get(key)
-        if said is None:
+    def line(self, number: int, texts: Sequence[str]) -> tuple[Any, ...]:
+        """What a line says, in few bytes: for ``labels``."""
+        key = tuple([texts[at] for at in self.known])
+        at = self.numbers.get(key)
+        if at is None:
             cells = Cells(dict(zip(self.header, texts, strict=False)), number)
-            said = self.said[key] = _without_nones(_understood(cells))
-        labels: dict[str, Any] = {
-            name: text for name, at in self.ids.items() if (text := _text(texts, at))
-        }
-        extra = {name: text for name, at in self.extra.items() if (text := _text(texts, at))}
-        return _Line(number, labels | said, extra)
+            said = _without_nones(_understood(cells))
+            if len(self.said) < MOST_SAID:
+                at = self.numbers[key] = len(self.said)
+                self.said.append(said)
+        else:
+            said = self.said[at]
+        split = said.get("split_official")
+        patient = (
+            texts[self.ids["patient_id"]].strip() if split and "patient_id" in self.ids else ""
+        )
+        if patient and split:
+            self.leaks |= self.splits.setdefault(patient, split) != split
+        return number, said if at is None else at, *[texts[place].strip() for place in self.kept]
 
+    def labels(self, lines: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+        """Join the lines of one path: each says something about the image and may hold a box.
 
-def _text(texts: Sequence[str], at: int) -> str | None:
-    return (texts[at].strip() or None) if at < len(texts) else None
+        Every image of a patient has the split that any line of that patient names.
+        """
+        said = [self._said(*line) for line in lines]
+        labels = said[0].labels if len(said) == 1 else _joined(said)
+        if split := self.splits.get(labels.get("patient_id")):
+            labels["split_official"] = split
+        extra = [line.extra for line in said]
+        return {**labels, "extra_json": json.dumps(extra, sort_keys=True)} if any(extra) else labels
+
+    def _said(self, number: int, at: int | dict[str, Any], *texts: str) -> _Line:
+        count, said = len(self.ids), self.said[at] if isinstance(at, int) else at
+        labels = {name: text for name, text in zip(self.ids, texts, strict=False) if text}
+        rest = zip(self.extra, texts[count:], strict=True) if self.extra else ()
+        return _Line(number, labels | said, {name: text for name, text in rest if text})
 
 
 def _understood(cells: Cells) -> dict[str, Any]:
@@ -213,13 +252,6 @@ def _understood(cells: Cells) -> dict[str, Any]:
         "pathology": cells.word("pathology", WORST_FIRST),
         "annotations": None if box is None else [box],
     }
-
-
-def _join(lines: Sequence[_Line]) -> dict[str, Any]:
-    """Join the lines of one path: each says something about the image and may hold a box."""
-    labels = lines[0].labels if len(lines) == 1 else _joined(lines)
-    extra = [line.extra for line in lines]
-    return {**labels, "extra_json": json.dumps(extra, sort_keys=True)} if any(extra) else labels
 
 
 def _joined(lines: Sequence[_Line]) -> dict[str, Any]:
@@ -263,20 +295,3 @@ def _annotation(cells: Cells) -> dict[str, Any] | None:
         "visible": None,
         "source": "csv",
     }
-
-
-def _with_patient_splits(rows: list[CatalogRow]) -> list[CatalogRow]:
-    """Give every image of a patient the split that any line of that patient names."""
-    splits: dict[str, str] = {}
-    for row in rows:
-        patient, split = row.labels.get("patient_id"), row.labels.get("split_official")
-        if patient and split and splits.setdefault(patient, split) != split:
-            raise ConfigError(
-                "the table puts one patient into two splits: give all images of a patient the same"
-            )
-    return [
-        CatalogRow(row.path, {**row.labels, "split_official": splits[patient]})
-        if (patient := row.labels.get("patient_id")) in splits
-        else row
-        for row in rows
-    ]

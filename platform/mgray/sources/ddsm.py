@@ -15,9 +15,9 @@ from typing import Any, Final
 from mgray.dicom.ljpeg import HOW
 from mgray.errors import ConfigError, NotFoundError
 from mgray.sources.csv_table import WORST_FIRST
-from mgray.sources.ddsm_density import LINEAR, digitiser_of
+from mgray.sources.ddsm_density import LINEAR, LOGARITHMIC, digitiser_of
 from mgray.sources.ddsm_overlay import Abnormality, read_overlay
-from mgray.sources.layout import files_below, tell
+from mgray.sources.layout import files_below, read_text, tell
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
 from mgray.sources.tables import dumps, without_nones
 
@@ -28,7 +28,7 @@ LAYOUT: Final = (
 )
 IMAGE: Final = re.compile(
     r"(LEFT|RIGHT)_(CC|MLO)\s+LINES\s+(\d+)\s+PIXELS_PER_LINE\s+(\d+)\s+BITS_PER_PIXEL\s+(\d+)"
-    r"\s+RESOLUTION\s+([\d.]+)\s*(\S*)"
+    r"\s+RESOLUTION\s+(\d+(?:\.\d*)?)\s*(\S*)"
 )
 DENSITY: Final = {"1": "a", "2": "b", "3": "c", "4": "d"}
 NORMAL: Final = re.compile(r"(^|[/_])normals?([/_]|\d|$)", re.IGNORECASE)
@@ -57,7 +57,7 @@ DESCRIPTION: Final = Description(
         "numbers of a decoded file are big-endian and without a header: lines and pixels per line "
         "are in the .ics",
         "grey level is not optical density: linear digitisers (Lumisys, Howtek) get rescale to "
-        "density, DBA's logarithm keeps raw grey levels; optical_density() maps all",
+        "density, of DBA's logarithm the density itself is stored, 0.05 to 3 in 65,535 steps",
         "the digitiser is told by the first letter of the case, MGH's two by the .ics; where these "
         "do not tell, grey levels stay raw",
         "chain codes run x, y = column, row, in eight directions; the boundary is the box, cores "
@@ -87,7 +87,7 @@ class DdsmSource:
     decoder: Path | None = None
     name: str = "ddsm"
     licence_tag: str = "DDSM"
-    adapter_version: str = "3"
+    adapter_version: str = "4"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -142,7 +142,7 @@ def _images(
     archive: Path, path: str, decoder: str | None, counts: Counter[str]
 ) -> Iterator[CatalogRow]:
     """Yield the images of one case."""
-    text = (archive / path).read_text(encoding="latin-1")
+    text = read_text(archive / path)
     facts = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.split()}
     if "filename" not in facts or not facts["filename"]:
         raise ConfigError("an .ics file names no case (filename): is it DDSM's?")
@@ -177,8 +177,8 @@ def _overlay(path: Path, counts: Counter[str]) -> list[Abnormality] | None:
     if not path.is_file():
         return None
     try:
-        return read_overlay(path.read_text(encoding="latin-1"))
-    except (ValueError, IndexError):
+        return read_overlay(read_text(path))
+    except (ValueError, IndexError, ConfigError):
         counts["overlays_unreadable"] += 1
         return None
 
@@ -249,8 +249,9 @@ def _raster(
         "spacing_mm": float(image[6]) / 1000,
         "laterality": image[1][0],
     }
-    if (
-        digitiser and digitiser in LINEAR
-    ):  # density falls with the grey level, and is dark where it is high
-        told |= {"rescale": list(LINEAR[digitiser]), "photometric": "MONOCHROME1"}
-    return told
+    if digitiser is None:
+        return told
+    told["photometric"] = "MONOCHROME1"  # density falls with the grey level, and is dark where high
+    if digitiser in LINEAR:
+        return told | {"rescale": list(LINEAR[digitiser])}
+    return told | {"log10": list(LOGARITHMIC[digitiser])}

@@ -7,7 +7,7 @@ exam and side. See ``embed_clinical`` for the labels.
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,8 @@ from mgray.sources.embed_clinical import COLUMNS as CLINICAL_COLUMNS
 from mgray.sources.embed_clinical import Breast, Clinical, read_clinical
 from mgray.sources.layout import files_below, find_file
 from mgray.sources.pairing import Candidate, pair_by_time
-from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
+from mgray.sources.source import Catalog, Count, Description, count_notices
+from mgray.sources.spool import Rows, Spool
 from mgray.sources.tables import Table, as_id, dumps, extra_json, open_table, without_nones
 
 LAYOUT: Final = (
@@ -132,20 +133,19 @@ class EmbedSource:
             ConfigError: A column or cell that cannot be understood.
         """
         metadata, clinical = _tables(archive)
-        known = read_clinical(clinical)
-        here = set(files_below(archive, ["images"]))
         seen = Seen()
-        images = [image for cells in metadata if (image := _image(cells, known, here, seen))]
-        for number, changes in pair_by_time([image.candidate for image in images]).items():
-            flags = [*images[number].labels.get("qc_flags", []), *changes["qc_flags"]]
-            images[number].labels.update(changes, qc_flags=flags)
-            seen.counts["dup_view"] += "dup_view" in flags
-        rows = [CatalogRow(image.path, image.labels) for image in images]
-        unlisted = sorted(here - seen.paths)
-        seen.counts["dates_unread"], seen.counts["files_not_named"] = known.undated, len(unlisted)
+        for path in files_below(archive, ["images"]):
+            seen.files.add(path, _named(path))
+            seen.counts["files_not_named"] += 1
+        known = read_clinical(clinical)
+        for cells in metadata:
+            _image(cells, known, seen)
+        _pair(seen)
+        for path in seen.screen_saves:
+            seen.files.drop(path)
+        seen.counts |= {"dates_unread": known.undated, "screen_saves": len(seen.screen_saves)}
         notices = count_notices(seen.counts, TEXTS)
-        rows += [CatalogRow(path, _named(path)) for path in unlisted]
-        return Catalog(rows, notices=notices, described=True)
+        return Catalog(Rows(seen.files, _joined), notices=notices, described=True)
 
     def verify(self, archive: Path) -> list[Count]:
         """Count both tables and the files.
@@ -173,19 +173,19 @@ class EmbedSource:
 
 @dataclass
 class Seen:
-    """What was met in the metadata."""
+    """What was met.
 
-    paths: set[str] = field(default_factory=set)
+    Args:
+        files: Path to what it tells itself, then its labels, then changes by its pair.
+        views: Key of a view to path, kind, time and number of each of its images.
+        screen_saves: Paths.
+        counts: Of things met.
+    """
+
+    files: Spool = field(default_factory=Spool)
+    views: Spool = field(default_factory=Spool)
+    screen_saves: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass(frozen=True)
-class Image:
-    """One file that is here."""
-
-    path: str
-    labels: dict[str, Any]
-    candidate: Candidate
 
 
 def _tables(archive: Path) -> tuple[Table, Table]:
@@ -197,24 +197,41 @@ def _tables(archive: Path) -> tuple[Table, Table]:
     )
 
 
-def _image(cells: Cells, known: Clinical, here: Container[str], seen: Seen) -> Image | None:
-    """Make the labels of one image; ``None`` if it is left out, which is counted."""
-    found = SERVER.search(cells.text("anon_dicom_path") or "")
-    path = posixpath.normpath(f"images/{found[0]}") if found else ""
+def _image(cells: Cells, known: Clinical, seen: Seen) -> None:
+    """Keep the labels of one image; if it is left out, that is counted."""
+    named = SERVER.search(cells.text("anon_dicom_path") or "")
+    path = posixpath.normpath(f"images/{named[0]}") if named else ""
+    found = seen.files.get(path)
     kind = (cells.text("FinalImageType") or "").lower()
-    reason = (
-        "files_not_here" if path not in here
-        else "rows_doubled" if path in seen.paths
-        else "screen_saves" if kind in SCREEN_SAVES
-        else None
-    )  # fmt: skip
-    if path in here:
-        seen.paths.add(path)
-    if reason is not None:
-        seen.counts[reason] += 1
-        return None
-    labels = _labels(cells, known, seen)
-    return Image(path, labels, _candidate(cells, labels))
+    if len(found) != 1:
+        seen.counts["rows_doubled" if found else "files_not_here"] += 1
+        return
+    seen.counts["files_not_named"] -= 1
+    if kind in SCREEN_SAVES:
+        seen.screen_saves.append(path)
+        seen.files.add(path, {})
+    else:
+        labels = _labels(cells, known, seen)
+        seen.files.add(path, labels)
+        key, *told = _candidate(cells, labels)
+        if key is not None:
+            seen.views.add(key, [path, *told])
+
+
+def _pair(seen: Seen) -> None:
+    """Part the images of each view into pairs."""
+    for key, images in seen.views.groups():
+        candidates = [Candidate(key, *told) for _, *told in images]
+        for number, changes in pair_by_time(candidates).items():
+            seen.files.add(images[number][0], changes)
+            seen.counts["dup_view"] += "dup_view" in changes["qc_flags"]
+
+
+def _joined(said: list[dict[str, Any]]) -> dict[str, Any]:
+    """Join what was said of a file, one thing after the other."""
+    labels = {name: told for one in said for name, told in one.items()}
+    flags = [flag for one in said for flag in one.get("qc_flags", ())]
+    return labels | ({"qc_flags": flags} if flags else {})
 
 
 def _named(path: str) -> dict[str, Any]:

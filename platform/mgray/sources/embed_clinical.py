@@ -8,16 +8,16 @@ bside          breast of the biopsy, which a finding of both breasts does not te
 =============  ====================================================================================
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 from mgray.sources.cells import Cells
 from mgray.sources.csv_table import WORST_FIRST
+from mgray.sources.spool import Spool
 from mgray.sources.tables import as_id, extra_json, without_nones
-from mgray.sources.timing import Timeline
+from mgray.sources.timing import Timeline, day_number
 
 COLUMNS: Final = (
     "empi_anon",
@@ -48,13 +48,13 @@ MARGINS, DENSE = frozenset("DUMIS"), frozenset("+-=")
 SIDES: Final = ("L", "R", "B")
 BOTH: Final = ("B", None)
 NEGATIVE: Final = 1
+REMEMBERED: Final = 256
 FOLLOWUP_DAYS: Final = {0: 180, 1: 365, 2: 365}
 """BI-RADS of an exam to how many days later a biopsy still speaks of it."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One row of the table; ``biopsied`` is the side that its pathology is of."""
+class Finding(NamedTuple):
+    """One row of the table; ``biopsied`` is the side that its pathology is of, ``day`` a number."""
 
     exam: str
     patient: str | None
@@ -66,7 +66,7 @@ class Finding:
     categories: list[str]
     density: str | None
     age: float | None
-    day: date | None
+    day: int | None
     bilateral: bool
     extra: dict[str, str]
 
@@ -98,34 +98,36 @@ class Clinical:
     """All findings by exam, and exams by patient."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
-        self.by_exam: dict[str, list[Finding]] = defaultdict(list)
-        self.by_patient: dict[str, list[Finding]] = defaultdict(list)
         self.undated = 0
+        by_exam, by_patient = Spool(), Spool()
         self.days = Timeline()
         for finding in findings:
-            self.by_exam[finding.exam].append(finding)
+            by_exam.add(finding.exam, tuple(finding))
             self.undated += finding.day is None
-            self.days.add(finding.patient, _number(finding.day))
+            self.days.add(finding.patient, finding.day)
             if finding.patient and finding.pathology is not None and finding.day is not None:
-                self.by_patient[finding.patient].append(finding)
+                by_patient.add(finding.patient, tuple(finding))
+        # remembered, since images of one exam and exams of one patient come together
+        self.of_exam, self.of_patient = map(_remembered, (by_exam, by_patient))
+        self._known = lru_cache(REMEMBERED)(self._breast)
 
     def holds(self, exam: str | None) -> bool:
         """Tell whether the table has an exam."""
-        return exam in self.by_exam
+        return exam is not None and bool(self.of_exam(exam))
 
     def breast(self, exam: str | None, side: str | None) -> Breast:
         """Tell what is known of one breast in one exam; nothing if the table lacks the exam."""
-        if exam is None or side is None or not self.holds(exam):
-            return Breast()
-        findings = self.by_exam[exam]
+        known = exam is not None and side is not None and self.holds(exam)
+        return self._known(exam, side) if known else Breast()
+
+    def _breast(self, exam: str, side: str) -> Breast:
+        findings = self.of_exam(exam)
         own = [one for one in findings if one.side == side or one.side in BOTH]
         shared = without_nones(
             {
                 "density": _first(findings, "density"),
                 "age": _first(findings, "age"),
-                "exam_order": self.days.order(
-                    _first(findings, "patient"), _number(_first(findings, "day"))
-                ),
+                "exam_order": self.days.order(_first(findings, "patient"), _first(findings, "day")),
             }
         )
         proofs = [one for one in findings if one.proof(side)]
@@ -177,18 +179,22 @@ class Clinical:
         if first.day is None or days is None or first.patient is None:
             return None
         found = [
-            (proof, (one.day - first.day).days)
-            for one in self.by_patient[first.patient]
+            (proof, one.day - first.day)
+            for one in self.of_patient(first.patient)
             if one.exam != first.exam
             and (proof := one.proof(side))
             and one.day is not None
-            and 0 <= (one.day - first.day).days <= days
+            and 0 <= one.day - first.day <= days
             and (birads == 0 or proof == "malignant")
         ]
         answer = worst(WORST_FIRST, (proof for proof, _ in found))
         if answer is None:
             return None
         return _outcome(answer, "followup", min(after for proof, after in found if proof == answer))
+
+
+def _remembered(held: Spool) -> Callable[[str], list[Finding]]:
+    return lru_cache(REMEMBERED)(lambda key: [Finding(*one) for one in held.get(key)])
 
 
 def read_clinical(table: Iterable[Cells]) -> Clinical:
@@ -231,7 +237,7 @@ def _finding(cells: Cells) -> Finding | None:
         categories(cells),
         DENSITY.get(as_id(cells.text("tissueden")) or ""),
         cells.number("age_at_study"),
-        _day(cells),
+        day_number(cells.text("study_date_anon")),
         "bilat" in words,
         extra_json(cells, MAPPED),
     )
@@ -263,10 +269,6 @@ def _linked(finding: Finding, side: str) -> dict[str, Any]:
     }
 
 
-def _number(day: date | None) -> int | None:
-    return None if day is None else day.toordinal()
-
-
 def _outcome(pathology: str | None, source: str, days: int) -> dict[str, Any]:
     told = None if pathology is None else source
     cancer = cancer_of(pathology)
@@ -281,14 +283,6 @@ def _outcome(pathology: str | None, source: str, days: int) -> dict[str, Any]:
 
 def _first(findings: Sequence[Finding], name: str) -> Any:
     return next((found for one in findings if (found := getattr(one, name)) is not None), None)
-
-
-def _day(cells: Cells) -> date | None:
-    text = (cells.text("study_date_anon") or "")[:10]
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 MAPPED: Final = frozenset({"empi_anon", "acc_anon", "age_at_study"})

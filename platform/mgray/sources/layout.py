@@ -10,9 +10,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from mgray.errors import NotFoundError
+from mgray.errors import ConfigError, NotFoundError
 
 SHOWN: Final = 6
+MOST_OF_TEXT: Final = 16 * 2**20
+"""Bytes of a small text of a dataset; the largest known has some thousands."""
+SUFFIXES: Final = frozenset({
+    ".csv", ".dcm", ".dicom", ".gz", ".h5", ".ics", ".jpeg", ".jpg", ".json", ".ljpeg", ".loc",
+    ".mhd", ".overlay", ".pgm", ".pkl", ".png", ".raw", ".tar", ".txt", ".xls", ".xlsx", ".xml",
+    ".zip",
+})  # fmt: skip
+"""Those that are told; any other may be a part of a patient's name."""
 
 
 def find_file(archive: Path, patterns: Sequence[str], layout: Sequence[str]) -> Path:
@@ -96,7 +104,26 @@ def by_name(paths: Iterable[str], name: Callable[[str], str | None]) -> tuple[di
 
 def tell(folder: Path) -> str:
     """Say what lies in a folder, in counts by suffix."""
-    entries = list(folder.iterdir())
-    kinds = Counter("folder" if one.is_dir() else one.suffix.lower() for one in entries)
-    said = [f"{count} {kind or 'without suffix'}" for kind, count in kinds.most_common(SHOWN)]
-    return ", ".join(said) or "nothing"
+    kinds = Counter(map(_kind, folder.iterdir()))
+    return ", ".join(f"{n} {kind}" for kind, n in kinds.most_common(SHOWN)) or "nothing"
+
+
+def read_text(path: Path, encoding: str = "latin-1") -> str:
+    """Read a small text of a dataset.
+
+    Raises:
+        ConfigError: It is far larger than any of them.
+    """
+    with path.open("rb") as file:
+        data = file.read(MOST_OF_TEXT + 1)
+    if len(data) > MOST_OF_TEXT:
+        raise ConfigError(
+            f"a {_kind(path)} file has more than {MOST_OF_TEXT} bytes, which none of the dataset's "
+            "has: get it again"
+        )
+    return data.decode(encoding)
+
+
+def _kind(path: Path) -> str:
+    suffix = path.suffix.lower()
+    return "folder" if path.is_dir() else suffix if suffix in SUFFIXES else "other"

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from mgray.errors import ConfigError
 from mgray.sources.csv_table import WORST_FIRST
-from mgray.sources.layout import by_name, files_below, find_file
+from mgray.sources.layout import by_name, files_below, find_file, read_text
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
 from mgray.sources.tables import dumps, without_nones
 
@@ -123,7 +123,7 @@ def _read(archive: Path) -> dict[str, list[dict[str, Any]]]:
     """Read the rows after the prose, by image."""
     path = find_file(archive, ["Info.txt", "*/Info.txt", "info.txt"], LAYOUT)
     named: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for number, line in enumerate(path.read_text(encoding="latin-1").splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if not NAMED.match(line.strip()):
             continue  # prose
         row = ROW.fullmatch(line.strip())

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,8 @@ from mgray.collector import paused_collector
 from mgray.errors import ConfigError, NotFoundError
 from mgray.sources.csv_table import WORST_FIRST
 from mgray.sources.layout import files_below, tell
-from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
+from mgray.sources.source import Catalog, Count, Description, count_notices
+from mgray.sources.spool import Rows, Spool
 from mgray.sources.tables import dumps, without_nones
 from mgray.sources.timing import Timeline, day_number
 
@@ -121,22 +123,23 @@ class OmiDbSource:
             NotFoundError: No client.
             ConfigError: A JSON file that cannot be understood.
         """
-        counts, here = Counter[str](), set(files_below(archive, ["images"]))
-        labels: dict[str, dict[str, Any]] = {}
+        counts, files = Counter[str](), Spool()
+        for path in files_below(archive, ["images"]):
+            files.add(path, _named(path))
         for client in _clients(archive):
             nbss = _read(archive, client, "nbss") or {}
             imagedb = _read(archive, client, "imagedb") or {}
             studies = (study for _, study in _objects(imagedb.get("STUDIES")))
             days = Timeline((client, day_number(study.get("StudyDate"))) for study in studies)
             for path, study, marks in _images(client, imagedb):
-                if path not in here:
+                if not files.get(path):
                     counts["files_not_here"] += 1
                 else:
                     order = days.order(client, day_number(study.get("StudyDate")))
                     told = _labels(client, study, marks, nbss, counts)
-                    labels[path] = told | ({} if order is None else {"exam_order": order})
-        counts["files_not_named"] = len(here - labels.keys())
-        rows = [CatalogRow(path, labels.get(path) or _named(path)) for path in sorted(here)]
+                    files.add(path, told | ({} if order is None else {"exam_order": order}))
+        counts["files_not_named"] = sum(len(said) == 1 for _, said in files.groups())
+        rows = Rows(files, itemgetter(-1))
         return Catalog(rows, notices=count_notices(counts, TEXTS), described=True)
 
     def verify(self, archive: Path) -> list[Count]:
@@ -186,6 +189,7 @@ def _read(archive: Path, client: str, what: str) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(path.read_text()) if path.stat().st_size <= MOST_OF_JSON else None
+        json.dumps(found, ensure_ascii=False).encode()  # fails on half a character
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

@@ -17,6 +17,8 @@ from mgray.errors import ConfigError
 
 MARK: Final = object()
 MOST_BYTES: Final = 2**30
+MOST_STEPS: Final = 50_000_000
+"""Opcodes; one of a byte may become an object of many."""
 SCALARS: Final = ("numpy.core.multiarray scalar", "numpy._core.multiarray scalar")
 DTYPE: Final = "numpy dtype"
 ENCODE: Final = "_codecs encode"
@@ -64,8 +66,10 @@ class _Reader:
         self.memo: dict[int, Any] = {}
 
     def run(self, data: bytes) -> Any:
-        for opcode, argument, _ in pickletools.genops(data):
+        for number, (opcode, argument, _) in enumerate(pickletools.genops(data)):
             name = opcode.name
+            if number > MOST_STEPS:
+                raise ConfigError(f"the pickle has more than {MOST_STEPS} steps: not read")
             if name == "STOP":
                 return self.stack.pop()
             if name in VALUES:

@@ -11,7 +11,7 @@ ingest, by four joints:
 * the label ``raster`` tells how to read a file that is no DICOM, see ``dicom.raster``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
@@ -97,13 +97,13 @@ class Catalog:
     """All files of an archive and their labels.
 
     Args:
-        rows: One per file, no path twice.
+        rows: One per file, no path twice: a list, or ``spool.Rows`` where there may be millions.
         by_uid: Labels by raw SOP instance UID; they win over those by path.
         notices: What the tables lack.
         described: The tables describe every image, so one they lack is a fault of the archive.
     """
 
-    rows: list[CatalogRow]
+    rows: Sequence[CatalogRow]
     by_uid: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
     described: bool = False

@@ -12,8 +12,13 @@ from typing import Any, Final
 
 from mgray.errors import ConfigError
 from mgray.sources.cells import Cells
+from mgray.sources.workbook import read_sheet
 
 BLOCK_BYTES: Final = 8 * 2**20
+AT_ONCE: Final = 1024
+"""Rows that are Python objects."""
+MOST_OF_HEADER: Final = 2**16
+"""Characters of a table's first line."""
 SHEETS: Final = (".xls", ".xlsx")
 
 
@@ -64,7 +69,7 @@ def open_table(
             line, which may be a patient's if the header is missing.
     """
     if path.suffix.lower() in SHEETS:
-        header = tuple(_stripped(next(iter(_cells_of(path)), [])))
+        header = tuple(_stripped(next(iter(read_sheet(path)), [])))
         table = Table(path, header)
     else:
         line, delimiter = _first_line(path, delimiters, encoding)
@@ -81,13 +86,18 @@ def open_table(
 
 def extra_json(cells: Cells, mapped: Collection[str]) -> dict[str, str]:
     """Keep what an adapter does not map, by column; empty cells say nothing."""
-    rest = ((name, (text or "").strip()) for name, text in cells.row.items() if name not in mapped)
-    return {name: text for name, text in rest if name and text}
+    return {
+        name: said
+        for name, text in cells.row.items()
+        if text and name and name not in mapped and (said := text.strip())
+    }
 
 
 def dumps(extra: Any) -> str | None:
-    """Write ``extra_json``; nothing is ``None``."""
-    return json.dumps(extra, sort_keys=True, ensure_ascii=False) if extra else None
+    """Write ``extra_json``; nothing is ``None``, and half a character is a question mark."""
+    if not extra:
+        return None
+    return json.dumps(extra, sort_keys=True, ensure_ascii=False).encode(errors="replace").decode()
 
 
 def as_id(text: str | None) -> str | None:
@@ -111,9 +121,11 @@ def _first_line(path: Path, delimiters: str, encoding: str) -> tuple[list[str], 
     """Read the header; a byte order mark is no part of it."""
     try:
         with path.open(newline="", encoding=encoding) as file:
-            line = file.readline().removeprefix("\ufeff")
+            line = file.readline(MOST_OF_HEADER).removeprefix("\ufeff")
     except UnicodeDecodeError:
         raise ConfigError(f"{path.name} is not a {encoding} text") from None
+    if len(line) == MOST_OF_HEADER:
+        raise ConfigError(f"{path.name} has no header of {MOST_OF_HEADER} characters at most")
     delimiter = max(delimiters, key=line.count)
     return next(csv.reader([line], delimiter=delimiter), []), delimiter
 
@@ -138,30 +150,21 @@ def _csv(table: Table) -> Iterator[Cells]:
         )
         line = 1
         for batch in reader:
-            for start in range(0, batch.num_rows, 1024):
-                for row in batch.slice(start, 1024).to_pylist():
+            for start in range(0, batch.num_rows, AT_ONCE):
+                for row in batch.slice(start, AT_ONCE).to_pylist():
                     line += 1
-                    yield Cells(row, line)
+                    yield Cells(row, line, "row")
     except pa.ArrowInvalid:
         raise ConfigError(
-            f"{table.path.name} is not a table of {len(table.header)} columns throughout: "
-            "get it again, or correct the line that has more or fewer"
+            f"{table.path.name} is not a table of {len(table.header)} columns throughout: get it "
+            "again, or correct the row that has more or fewer, is longer than "
+            f"{BLOCK_BYTES} bytes, or holds a byte that is no {table.encoding}"
         ) from None
 
 
 def _sheet(table: Table) -> Iterator[Cells]:
-    rows = iter(_cells_of(table.path))
+    rows = iter(read_sheet(table.path))
     next(rows, None)
     for number, row in enumerate(rows, 2):
         texts = ["" if cell is None else str(cell) for cell in row]
-        yield Cells(dict(zip(table.header, texts, strict=False)), number)
-
-
-def _cells_of(path: Path) -> list[list[Any]]:
-    """Read the first sheet of a workbook."""
-    from python_calamine import CalamineError, CalamineWorkbook
-
-    try:
-        return CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python()
-    except (CalamineError, OSError):
-        raise ConfigError(f"{path.name} is not a workbook: get it again") from None
+        yield Cells(dict(zip(table.header, texts, strict=False)), number, "row")

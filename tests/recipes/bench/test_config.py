@@ -6,7 +6,7 @@ from mgray.recipes.bench.config import BenchConfig
 
 
 def test_all_parts_run_unless_told_otherwise() -> None:
-    told = ("ingest", "codecs", "reader", "catalog", "train", "serve", "help")
+    told = ("ingest", "codecs", "reader", "catalog", "train", "serve", "bootstrap", "help")
     assert BenchConfig().which == told
     assert build(BenchConfig, {"which": ["help"]}).which == ("help",)
 

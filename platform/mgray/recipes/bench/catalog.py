@@ -7,11 +7,8 @@ Arrow reads the same catalogue and joins it with itself.
 
 import hashlib
 import json
-import time
-from collections.abc import Callable
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +22,7 @@ from mgray.data.table import INDEX_FILE, MANIFEST, ImageTable
 from mgray.progress import track
 from mgray.recipes.bench.config import BenchConfig
 from mgray.recipes.bench.figures import Comparison, Measured
+from mgray.recipes.bench.process import cost_alone
 from mgray.schema import INDEX
 from mgray.sources.csv_table import CsvSource
 
@@ -50,7 +48,7 @@ def measure_catalog(config: BenchConfig, work: Path) -> Measured:
     """
     write_archive(work / "catalog", config.pairs, config.seed)
     sides = track((read_rows, read_pairs, read_bare), "time catalogue", 3, "parts")
-    rows, pairs, bare = (_alone(side, work / "catalog") for side in sides)
+    rows, pairs, bare = (cost_alone(side, work / "catalog") for side in sides)
     peak = max(rows.bytes, pairs.bytes)
     what = f"catalogue, splits, index, {config.pairs} pairs"
     met = "met" if peak <= GOAL_BYTES else "MISSED"
@@ -177,28 +175,3 @@ def _name(what: str, numbers: Any) -> pa.Array:
 
 def _joined(*texts: pa.Array, by: str) -> pa.Array:
     return pc.binary_join_element_wise(*texts, by)
-
-
-class _Cost(NamedTuple):
-    seconds: float
-    bytes: int
-    """At the peak."""
-
-
-def _alone(part: Callable[[Path], int], folder: Path) -> _Cost:
-    with get_context("spawn").Pool(1) as pool:
-        return pool.apply(_cost, (part, folder))
-
-
-def _cost(part: Callable[[Path], int], folder: Path) -> _Cost:
-    """What one part costs in this process."""
-    start = time.perf_counter()
-    part(folder)
-    seconds = time.perf_counter() - start
-    return _Cost(seconds, _peak())
-
-
-def _peak() -> int:
-    """Peak memory of this process; ``getrusage`` also counts that of who started it."""
-    told = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in told if line.startswith("VmHWM:"))

@@ -32,7 +32,8 @@ MOST_TIMES: Final = {
     "rle / pydicom": 1.0,
     "rle / pydicom without plugin": 1 / 4,
     "jpeg_lossless / pydicom": 1 / 4,
-    "jpeg_ls / pydicom": 1.0,
+    "jpeg_ls / pydicom": 1 / 3,
+    "jpeg_ls / pydicom with pyjpegls": 1.0,
     "j2k / pydicom": 1.0,
     "htj2k / pydicom": 1 / 2.5,
     "j2k frame, parsed and checked / bare codec": 1.03,
@@ -42,8 +43,10 @@ MOST_TIMES: Final = {
     "j2k at half size by Pillow / full and resize": 1 / 3,
     "j2k at quarter size by Pillow / full and resize": 1 / 10,
 }
-"""Goals. The plugin of pydicom for JPEG-LS that is not copyleft calls the library that we call."""
-NO_PEER: Final = "no pydicom plugin that is not copyleft reads {}: it has no line"
+"""Goals. pyjpegls, which pydicom asks after gdcm, calls the library that we call."""
+OTHER: Final = {"rle": ("without plugin", "pydicom"), "jpeg_ls": ("with pyjpegls", "pyjpegls")}
+"""Syntax to another plugin of pydicom that it is compared with."""
+NO_PEER: Final = "no plugin of pydicom that is installed reads {}: it has no line"
 Way = Callable[[], object]
 
 
@@ -113,8 +116,9 @@ def _syntaxes(stored: Integer[np.ndarray, "height width"]) -> Iterator[tuple[str
         ours = partial(_first_frame, data)
         if _is_read_by_pydicom(data):
             yield f"{name} / pydicom", (ours, partial(read_by_pydicom, data))
-        if name == "rle":
-            yield "rle / pydicom without plugin", (ours, partial(read_by_pydicom, data, "pydicom"))
+        if name in OTHER:
+            words, plugin = OTHER[name]
+            yield f"{name} / pydicom {words}", (ours, partial(read_by_pydicom, data, plugin))
 
 
 def _bare(path: Path, child: DecodeChild) -> Iterator[tuple[str, tuple[Way, Way]]]:

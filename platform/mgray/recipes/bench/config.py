@@ -7,7 +7,9 @@ from pydantic import Field, field_validator
 
 from mgray.config import Config
 
-Part = Literal["ingest", "codecs", "reader", "catalog", "nodes", "train", "serve", "help"]
+Part = Literal[
+    "ingest", "codecs", "reader", "catalog", "nodes", "train", "serve", "bootstrap", "help"
+]
 
 
 class BenchConfig(Config):
@@ -15,7 +17,16 @@ class BenchConfig(Config):
 
     out: Path = Path("runs/bench")
     """Folder of bench.json and of the jobs' words, bench.log and serve.log."""
-    which: tuple[Part, ...] = ("ingest", "codecs", "reader", "catalog", "train", "serve", "help")
+    which: tuple[Part, ...] = (
+        "ingest",
+        "codecs",
+        "reader",
+        "catalog",
+        "train",
+        "serve",
+        "bootstrap",
+        "help",
+    )
     """Parts to run, e.g. which=[ingest,serve], or nodes, which is not among them by default; peak
     memory comes with those that need the job."""
     exams: int = Field(default=24, ge=8)
@@ -30,6 +41,10 @@ class BenchConfig(Config):
     before, half after."""
     pairs: int = Field(default=1_239_372, ge=4)
     """Pairs of the catalogue, which has no pixels; as many as paper P1 has."""
+    images: int = Field(default=364_000, ge=1000)
+    """Images with 100 detections each whose FAUC-1 is resampled; paper P1 tests as many."""
+    replicates: int = Field(default=10_000, ge=1)
+    """Resamples of their patients."""
     repeats: int = Field(default=3, ge=1)
     """Turns that mgray and the bare way take."""
     steps: int = Field(default=12, ge=4, multiple_of=4)

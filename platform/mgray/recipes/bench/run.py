@@ -62,7 +62,7 @@ def _commands(config: BenchConfig, work: Path) -> Iterator[tuple[str, list[str]]
     if not set(config.which) & {"ingest", "reader", "nodes", "train", "serve"}:
         return
     yield "phantom", phantom_words(config, work / "archive", config.exams)
-    if set(config.which) <= {"codecs", "nodes", "catalog", "help"}:
+    if set(config.which) <= {"codecs", "nodes", "catalog", "bootstrap", "help"}:
         return
     yield "ingest", ingest_words(config, work / "archive", work / "table")
     if {"train", "serve"} & set(config.which):
@@ -99,6 +99,10 @@ def _measured(config: BenchConfig, work: Path) -> Iterator[Measured]:
         from mgray.recipes.bench.serving import measure_serving
 
         yield measure_serving(config, work)
+    if "bootstrap" in config.which:
+        from mgray.recipes.bench.bootstrap import measure_bootstrap
+
+        yield measure_bootstrap(config)
     if "help" in config.which:
         yield measure_startup(entry_points(Path.cwd()))
 

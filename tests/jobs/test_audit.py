@@ -1,0 +1,27 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jobs.audit import run
+from mgray.reports.config import AuditConfig
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_contradiction_is_exit_code_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.csv").write_text("model,tpr,spec,acc\na,.5,.5,.9\n")
+    (tmp_path / "good.csv").write_text("model,tpr,spec,acc\na,.5,.5,.5\n")
+    assert run(AuditConfig(table=tmp_path / "bad.csv", most=100)) == 1
+    assert run(AuditConfig(table=tmp_path / "good.csv", most=100)) == 0
+    assert "row 'a' cannot come from any 100 cases" in capsys.readouterr().out
+
+
+def test_help_is_light_and_lists_the_keys() -> None:
+    command = [sys.executable, "-m", "jobs.audit", "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "most=1000" in done.stdout
