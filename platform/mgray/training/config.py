@@ -68,7 +68,8 @@ class TrainConfig(Config):
     channels_last: bool = False
     """Weights, too, in the memory order that convolutions like; images always are."""
     compile: Literal["no", "eager", "inductor"] = "no"
-    """torch.compile of the networks; eager traces them without making kernels."""
+    """torch.compile of the networks; eager traces them without making kernels. inductor of Torch
+    2.13 failed on a CPU at 128x128, where the coarsest map is one cell; untried on a GPU."""
     average: AverageConfig = AverageConfig()
     """Whether a mean of the weights stands in for the last ones."""
     log_every: int = Field(default=10, ge=1)
