@@ -140,7 +140,9 @@ def _stage(
         build=partial(build, config, kinds),
         export=partial(_export, config, name, kinds, meta),
         feed=FeedConfig(config.data, kinds, data, config.seed),
-        loop=LoopConfig(steps, config.seed, folder, config.train, config.optimizer),
+        loop=LoopConfig(
+            steps, config.seed, folder, config.train, config.optimizer, config.postprocess
+        ),
     )
 
 

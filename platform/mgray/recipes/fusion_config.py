@@ -79,11 +79,12 @@ def base() -> FusionRun:
             steps=dict.fromkeys(TRAINED, 20_000),
             workers=8,
             gpu=True,
-            amp=True,
+            precision="bfloat16",
             log_every=50,
             validate_every=1000,
             checkpoint_every=500,
             keep="best",
+            judge="fauc_1",
         ),
     )
 
