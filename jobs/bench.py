@@ -1,6 +1,6 @@
 """Measure mgray's work, from catalogue to endpoint, against bare work; about 13 minutes.
 
-    python -m jobs.bench [which=[ingest,reader,train,serve,bootstrap] exams=24 repeats=3]
+    python -m jobs.bench [which=[ingest,reader,sampler,train,serve] exams=24 repeats=3]
     python -m jobs.bench which=[ingest] full_exams=25 full_turns=3
 
 Prints medians with their range, ratios of paired turns and peak memory; writes out/bench.json. The

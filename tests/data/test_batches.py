@@ -1,5 +1,10 @@
 import hashlib
 import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from dataclasses import replace as change
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +13,10 @@ import pytest
 import torch
 
 from mgray.config import replace
-from mgray.data.batches import Batch, DataConfig, batches, steps_per_epoch
+from mgray.data.batches import Batch, DataConfig, batches, endless
+from mgray.data.draws import Draws
 from mgray.data.pairs import Pair, build_pairs
+from mgray.data.storage import Storage
 from mgray.data.table import ImageTable
 from mgray.errors import ConfigError, DataError
 
@@ -89,6 +96,87 @@ def test_threads_do_not_change_the_batches(table: ImageTable, pairs: list[Pair])
     assert digest(one) == digest(many)
 
 
+@dataclass(frozen=True)
+class Slow:
+    """Storage that answers late and counts whom it keeps waiting."""
+
+    inner: Storage
+    latency_s: float
+    busy: list[int] = field(default_factory=list)
+    asked: Counter[str] = field(default_factory=Counter)
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        return self.inner.sizes(folder)
+
+    def read(self, name: str) -> bytes:
+        return self.inner.read(name)
+
+    def read_at(self, name: str, offset: int, size: int) -> bytes:
+        self.asked[threading.current_thread().name.split("_")[0]] += 1
+        self.busy.append(1)
+        time.sleep(self.latency_s)
+        self.busy.append(-1)
+        return self.inner.read_at(name, offset, size)
+
+
+def slow(table: ImageTable, latency_s: float) -> tuple[ImageTable, Slow]:
+    storage = Slow(table.storage, latency_s)
+    return change(table, storage=storage), storage
+
+
+def test_reads_wait_beside_each_other_and_no_more_than_allowed(
+    table: ImageTable, pairs: list[Pair]
+) -> None:
+    behind, storage = slow(table, 0.02)
+    config = replace(CONFIG, {"readers": 6, "threads": 1, "sampler.mode": "sequential"})
+    assert digest(epoch_of(behind, pairs, config)) == digest(epoch_of(table, pairs, config))
+    assert max(accumulate(storage.busy)) == 6
+
+
+def reads_without_end(storage: Slow, expected: int) -> int:
+    """Reads of a stream that nobody takes from, once there are as many as expected, and later."""
+    for _ in range(500):
+        if sum(storage.asked.values()) >= expected:
+            break
+        time.sleep(0.01)
+    time.sleep(0.1)
+    return sum(storage.asked.values())
+
+
+def test_nothing_is_read_in_the_thread_that_trains(table: ImageTable, pairs: list[Pair]) -> None:
+    behind, storage = slow(table, 0.0)
+    epoch_of(behind, pairs)
+    assert set(storage.asked) == {"mgray-read"}
+
+
+def test_no_more_is_read_than_the_batches_ahead(table: ImageTable, pairs: list[Pair]) -> None:
+    behind, storage = slow(table, 0.0)
+    place = {"rank": 0, "world": 1, "seed": 0}
+    stream = endless(behind, pairs, replace(CONFIG, {"prefetch": 2}), **place)
+    next(stream)
+    expected = (1 + 2) * CONFIG.global_batch_size
+    assert reads_without_end(storage, expected) == expected
+    stream.close()  # type: ignore[attr-defined]  # a generator behind the Iterator
+
+
+def test_reading_ahead_goes_over_the_end_of_an_epoch(table: ImageTable, pairs: list[Pair]) -> None:
+    """An epoch has three steps."""
+    behind, storage = slow(table, 0.0)
+    place = {"rank": 0, "world": 1, "seed": 0}
+    stream = endless(behind, pairs, replace(CONFIG, {"prefetch": 6}), **place)
+    next(stream)
+    expected = (1 + 6) * CONFIG.global_batch_size
+    assert reads_without_end(storage, expected) == expected
+    stream.close()  # type: ignore[attr-defined]  # a generator behind the Iterator
+
+
+def test_a_run_is_its_epochs_one_after_the_other(table: ImageTable, pairs: list[Pair]) -> None:
+    epochs = [batch for epoch in (0, 1, 2) for batch in epoch_of(table, pairs, epoch=epoch)]
+    for start in (0, 2, 3, 7):
+        run = endless(table, pairs, CONFIG, rank=0, world=1, seed=0, start=start)
+        assert digest(list(islice(run, 9 - start))) == digest(epochs[start:])
+
+
 def test_another_epoch_is_augmented_otherwise(table: ImageTable, pairs: list[Pair]) -> None:
     config = replace(CONFIG, {"sampler.mode": "sequential"})
     first, second = (epoch_of(table, pairs, config, epoch=e)[0] for e in (0, 1))
@@ -108,7 +196,7 @@ def test_without_augmentation_epochs_are_alike(table: ImageTable, pairs: list[Pa
 
 
 def test_steps_per_epoch_counts_the_batches(table: ImageTable, pairs: list[Pair]) -> None:
-    assert len(epoch_of(table, pairs)) == steps_per_epoch(pairs, CONFIG) == 3
+    assert len(epoch_of(table, pairs)) == Draws(pairs, CONFIG, seed=0).steps == 3
 
 
 def test_a_batch_holds_both_images_of_a_pair(table: ImageTable, pairs: list[Pair]) -> None:
@@ -181,7 +269,7 @@ def test_benign_pairs_count_as_positive_if_asked_for(
         rows += make_pair_rows(f"k{number:02}", annotations=found)
     pairs = build_pairs(ImageTable.open(write_table(rows)))
     config = replace(CONFIG, {"sampler.mode": "match", "sampler.positives": positives})
-    assert steps_per_epoch(pairs, config) * 4 == drawn
+    assert Draws(pairs, config, seed=0).steps * 4 == drawn
 
 
 def test_weights_are_one_unless_the_mode_is_weighted(table: ImageTable, pairs: list[Pair]) -> None:
@@ -213,10 +301,12 @@ def test_a_damaged_shard_stops_the_epoch(
 
 
 def test_stopping_early_leaves_no_thread(table: ImageTable, pairs: list[Pair]) -> None:
+    before = {*threading.enumerate()}
     stream = batches(table, pairs, CONFIG, rank=0, world=1, seed=0, epoch=0)
     next(stream)
+    assert {*threading.enumerate()} - before
     stream.close()  # type: ignore[attr-defined]  # a generator behind the Iterator
-    assert not [t for t in threading.enumerate() if t.name.startswith("mgray-data")]
+    assert not {*threading.enumerate()} - before
 
 
 def test_a_batch_that_ranks_cannot_share_is_refused(table: ImageTable, pairs: list[Pair]) -> None:
@@ -234,3 +324,22 @@ def test_a_batch_moves_to_a_device_whole(table: ImageTable, pairs: list[Pair]) -
     tensors = [*moved.images.values(), *moved.boxes["sm"], *moved.labels]
     tensors += [moved.positive, moved.masked, moved.weights]
     assert {t.device.type for t in tensors} == {"meta"}
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_batch_for_a_gpu_lies_in_pinned_memory(table: ImageTable, pairs: list[Pair]) -> None:
+    (first, *_) = epoch_of(table, pairs, pin=True)
+    assert first.images["sm"].is_pinned()
+    assert torch.equal(first.to("cuda").images["sm"].cpu(), epoch_of(table, pairs)[0].images["sm"])
+
+
+def test_pinning_is_asked_of_every_tensor(
+    table: ImageTable, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a GPU nothing can be pinned, but what would be can be counted."""
+    seen: list[torch.Size] = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda t: (seen.append(t.shape), t)[1])
+    batch = epoch_of(table, pairs, pin=True)[0]
+    assert batch.images["sm"].shape in seen
+    assert len(seen) == 3 * (1 + 4 + 4 + 3)  # batches; image, boxes, labels, three flags

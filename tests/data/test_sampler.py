@@ -56,6 +56,40 @@ def test_ranks_share_the_global_sequence_in_equal_parts(
         assert together == list(range(step * batch, (step + 1) * batch))
 
 
+def test_ten_thousand_shapes_leave_no_rank_with_other_work_than_the_rest() -> None:
+    """Every rank takes as many pairs in as many steps, or all of them are refused alike."""
+    random = np.random.default_rng(1)
+    refused = 0
+    for _ in range(10_000):
+        positives, negatives = (int(10 ** random.uniform(0, 2.5)) - 1 for _ in range(2))
+        world, mode = int(random.integers(1, 65)), MODES[random.integers(len(MODES))]
+        batch = int(random.integers(1, 5)) * world + int(random.random() < 0.05)
+        config = SamplerConfig(mode=mode, positives="malignant")
+        positive = np.arange(positives + negatives) < positives
+        try:
+            order = epoch_sequence(positive, config, batch, seed=0, epoch=int(random.integers(99)))
+            steps, rest = divmod(len(order), batch)
+            step = int(random.integers(steps))
+            parts = [rank_positions(step, batch, rank, world) for rank in range(world)]
+        except (ConfigError, DataError):
+            refused += 1
+            assert is_refused(mode, positives, negatives, batch, world)
+            continue
+        assert not is_refused(mode, positives, negatives, batch, world)
+        assert (steps >= 1, rest, {len(part) for part in parts}) == (True, 0, {batch // world})
+        together = sorted(place for part in parts for place in part)
+        assert together == list(range(step * batch, (step + 1) * batch))
+        assert 0 <= order.min() <= order.max() < len(positive)
+    assert 500 < refused < 5000
+
+
+def is_refused(mode: Mode, positives: int, negatives: int, batch: int, world: int) -> bool:
+    """Whether a shape has no equal parts, or nothing to draw."""
+    needs = {"match": positives, "class_uniform": min(positives, negatives)}
+    needs["balanced_batch"] = needs["class_uniform"] * (batch % 2 == 0)
+    return batch % world > 0 or not needs.get(mode, positives + negatives)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_sequences_are_the_same_for_ever(mode: Mode) -> None:
     """A changed sequence would make old runs impossible to repeat or resume."""

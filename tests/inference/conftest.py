@@ -81,7 +81,7 @@ def table_folder(
     tmp_path_factory: pytest.TempPathFactory,
     finish_table: Callable[[Path], Path],
 ) -> Path:
-    """Five pairs, one of them of another split."""
+    """Five pairs, one of them of another split; in the table they lie in another order."""
     rows = [
         make_record(
             number,
@@ -91,7 +91,7 @@ def table_folder(
             pair_role=kind,
             split="train" if number == 4 else "test",
         )
-        for number in range(5)
+        for number in (2, 0, 4, 1, 3)
         for kind in ("synthetic_2d", "ffdm")
     ]
     folder = tmp_path_factory.mktemp("table")

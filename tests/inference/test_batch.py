@@ -67,3 +67,9 @@ def test_a_split_without_pairs_is_an_error(fused_folder, table_folder):
 def test_a_missing_model_is_an_error_before_ray_starts(tmp_path, table_folder):
     with pytest.raises(NotFoundError, match="no model folder"):
         next(predict_models({"fused": tmp_path / "none"}, table_folder, ("test",)))
+
+
+def test_tasks_come_in_the_order_of_the_table(table_folder):
+    tasks = build_tasks(["sm"], table_folder, ("train", "val", "test"))
+    first = [min(task["sm"], task["ffdm"]) for part in tasks for task in part.to_pylist()]
+    assert first == sorted(first)

@@ -11,6 +11,7 @@ from mgray import schema
 from mgray.config import replace
 from mgray.data.config import DataConfig
 from mgray.data.pairs import Pair
+from mgray.data.storage import LocalFolder
 from mgray.data.table import ImageTable
 from mgray.errors import DataError
 from mgray.models.config import DetectorConfig
@@ -47,7 +48,7 @@ def test_steps_are_set_by_stage() -> None:
 def found(monkeypatch: pytest.MonkeyPatch) -> list[Pair]:
     """What a table is said to hold."""
     pairs: list[Pair] = []
-    empty = ImageTable(Path(), schema.INDEX.empty_table(), schema.PLACE.empty_table())
+    empty = ImageTable(LocalFolder(Path()), schema.INDEX.empty_table(), schema.PLACE.empty_table())
     monkeypatch.setattr(fusion.ImageTable, "open", lambda _: empty)
     monkeypatch.setattr(fusion, "build_pairs", lambda _: pairs)
     return pairs
@@ -87,7 +88,7 @@ def test_a_table_that_teaches_nothing_is_refused(
 
 def test_a_model_names_the_licences_of_all_its_data(monkeypatch: pytest.MonkeyPatch) -> None:
     tags = pa.table({"licence_tag": ["EMBED", "CC0-1.0", None, "EMBED"]})
-    table = ImageTable(Path(), tags, schema.PLACE.empty_table())
+    table = ImageTable(LocalFolder(Path()), tags, schema.PLACE.empty_table())
     monkeypatch.setattr(fusion.ImageTable, "open", lambda _: table)
     assert fusion._licences(Path(), "coco") == ("CC0-1.0", "EMBED", "unknown")
 
@@ -96,7 +97,7 @@ def test_a_model_names_the_licences_of_what_it_started_from(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     tags = pa.table({"licence_tag": ["CC0-1.0"]})
-    table = ImageTable(Path(), tags, schema.PLACE.empty_table())
+    table = ImageTable(LocalFolder(Path()), tags, schema.PLACE.empty_table())
     monkeypatch.setattr(fusion.ImageTable, "open", lambda _: table)
     meta = ModelMeta(
         kind="detector", inputs=("sm",), detector=DetectorConfig(), data_licences=("EMBED",)

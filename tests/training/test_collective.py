@@ -1,7 +1,9 @@
 import torch
 
 from mgray.training.collective import (
+    as_worker_0_says,
     average_statistics,
+    gather_from_workers,
     mean_over_workers,
     sum_over_workers,
     world_size,
@@ -33,3 +35,8 @@ def test_statistics_of_one_process_stay_as_they_are() -> None:
     norm.running_mean = torch.tensor([0.1, 0.2, 0.3])
     average_statistics(norm)
     assert norm.running_mean.tolist() == torch.tensor([0.1, 0.2, 0.3]).tolist()
+
+
+def test_one_process_gathers_and_hears_its_own_object() -> None:
+    assert gather_from_workers({"a": 1}) == [{"a": 1}]
+    assert as_worker_0_says("a") == "a"

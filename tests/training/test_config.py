@@ -2,10 +2,17 @@ import pytest
 
 from mgray.config import leaf_keys, replace
 from mgray.errors import ConfigError
-from mgray.training.config import DistillationConfig, OptimizerConfig, TrainConfig
+from mgray.training.config import (
+    AverageConfig,
+    DistillationConfig,
+    OptimizerConfig,
+    TrainConfig,
+)
 
 
-@pytest.mark.parametrize("config", [OptimizerConfig, TrainConfig, DistillationConfig])
+@pytest.mark.parametrize(
+    "config", [OptimizerConfig, AverageConfig, TrainConfig, DistillationConfig]
+)
 def test_every_field_says_what_it_means(config: type) -> None:
     assert all(field.description for field in config.model_fields.values())
 

@@ -21,6 +21,13 @@ from mgray.training.loop import BEST_FILE, fit
 from mgray.training.port import LocalPort, Save
 from mgray.training.stages import Stage
 from mgray.training.task import Task
+from mgray.training.validation import build_validation
+
+STILL = {
+    "train__batch_norm": "eval",
+    "train__steps__sm": 3,
+    "optimizer__learning_rate": 1.5e-4,
+}
 
 
 class DyingPort(LocalPort):
@@ -65,8 +72,11 @@ class DyingGloo(Gloo):
         raise KeyboardInterrupt
 
 
-def work(rank: int, straight: Stage, broken: Stage, store: str) -> None:
-    """Run a stage twice, the second time in two attempts; write down what each rank ends with."""
+def work(rank: int, straight: Stage, broken: Stage, parts: Stage, store: str) -> None:
+    """Run a stage twice, the second time in two attempts; write down what each rank ends with.
+
+    Run a third one, whose batches are cut into parts.
+    """
     distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
     ports = {stage.loop.folder: Gloo(stage.loop.folder, rank) for stage in (straight, broken)}
     with suppress(KeyboardInterrupt):
@@ -75,18 +85,26 @@ def work(rank: int, straight: Stage, broken: Stage, store: str) -> None:
         task = start(stage, ports[stage.loop.folder])
         distributed.barrier()
         torch.save(task.state_dict(), stage.loop.folder / f"rank_{rank}.pt")
+    start(parts, Gloo(parts.loop.folder, rank))
     distributed.destroy_process_group()
 
 
 @pytest.fixture(scope="module")
-def two_workers(tiny: FusionRun, tmp_path_factory: pytest.TempPathFactory) -> tuple[Stage, Stage]:
-    """A stage by two workers whose batch norms learn; once undisturbed, once interrupted."""
+def two_workers(
+    tiny: FusionRun, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Stage, Stage, Stage]:
+    """A stage by two workers whose batch norms learn; once undisturbed, once interrupted.
+
+    And one whose batch norms stand still and whose batches are cut into parts.
+    """
     out = tmp_path_factory.mktemp("two")
     straight, broken = (
-        build_stage(tiny, out / name, train__steps__sm=3) for name in ("straight", "broken")
+        build_stage(tiny, out / name, train__steps__sm=3, train__judge="fauc_1")
+        for name in ("straight", "broken")
     )
-    multiprocessing.spawn(work, (straight, broken, str(out / "store")), nprocs=2)
-    return straight, broken
+    parts = build_stage(tiny, out / "parts", **STILL, optimizer__accumulate=2)
+    multiprocessing.spawn(work, (straight, broken, parts, str(out / "store")), nprocs=2)
+    return straight, broken, parts
 
 
 def ends(stage: Stage) -> list[dict[str, torch.Tensor]]:
@@ -162,6 +180,60 @@ def test_the_best_weights_are_kept_if_asked_for(tiny: FusionRun, tmp_path: Path)
     assert all(torch.equal(task.state_dict()[key], value) for key, value in initial.items())
 
 
+def test_a_stage_ends_early_and_stays_so(tiny: FusionRun, tmp_path: Path) -> None:
+    stage = build_stage(
+        tiny, tmp_path, train__patience=1, train__validate_every=1, train__keep="best",
+        train__steps__sm=9, optimizer__learning_rate=10.0,
+    )  # fmt: skip
+    port = LocalPort(stage.loop.folder)
+    ended = start(stage, port).state_dict()
+    last = rows(stage)[-1]["step"]
+    assert last < 9
+    assert port.resume() == port.folder / f"step_{last:07d}"
+    again = start(stage, port).state_dict()
+    assert rows(stage)[-1]["step"] == last
+    assert all(torch.equal(again[key], value) for key, value in ended.items())
+
+
+def test_a_plateau_lowers_the_rate_where_validation_stands_still(
+    tiny: FusionRun, tmp_path: Path
+) -> None:
+    stage = build_stage(
+        tiny, tmp_path, train__validate_every=1, train__steps__sm=3, optimizer__warmup_steps=0,
+        optimizer__learning_rate=10.0, optimizer__schedule="plateau",
+        optimizer__plateau_patience=0,
+    )  # fmt: skip
+    start(stage, LocalPort(stage.loop.folder))
+    rates = [row["learning_rate"] for row in rows(stage) if "loss" in row]
+    losses = [row["val_loss"] for row in rows(stage) if "val_loss" in row]
+    assert losses[1] > losses[0]
+    assert rates[:2] == [10.0, pytest.approx(1.0)]
+
+
+def test_an_averaged_stage_resumes_bit_for_bit_and_saves_what_it_judged(
+    tiny: FusionRun, tmp_path: Path
+) -> None:
+    changes = {"train__average__kind": "ema", "train__average__statistics_steps": 2}
+    straight, broken = (
+        build_stage(tiny, tmp_path / name, **changes) for name in ("straight", "broken")
+    )
+    task = start(straight, LocalPort(straight.loop.folder))
+    with pytest.raises(KeyboardInterrupt):
+        start(broken, DyingPort(broken.loop.folder))
+    got = start(broken, LocalPort(broken.loop.folder)).state_dict()
+    assert all(torch.equal(got[key], value) for key, value in task.state_dict().items())
+    feed = build_feed(straight.feed, LocalPort(tmp_path))
+    loop = straight.loop
+    means = build_validation(task, feed, LocalPort(tmp_path), loop.train, loop.postprocess)()
+    assert rows(straight)[-1]["val_loss"] == pytest.approx(means["loss"], abs=1e-8)
+
+
+def test_tensorboard_has_a_file_if_asked_for(tiny: FusionRun, tmp_path: Path) -> None:
+    stage = build_stage(tiny, tmp_path, train__tensorboard=True, train__steps__sm=1)
+    start(stage, LocalPort(stage.loop.folder))
+    assert list((stage.loop.folder / "tensorboard").iterdir())
+
+
 def test_a_table_without_validation_pairs_trains_all_the_same(
     tiny: FusionRun, tmp_path: Path
 ) -> None:
@@ -193,7 +265,7 @@ def test_the_gradient_is_clipped_but_reported_whole(tiny: FusionRun, tmp_path: P
 
 
 def test_autocast_trains_with_finite_losses(tiny: FusionRun, tmp_path: Path) -> None:
-    stage = build_stage(tiny, tmp_path, train__amp=True, train__steps__sm=1)
+    stage = build_stage(tiny, tmp_path, train__precision="bfloat16", train__steps__sm=1)
     task = start(stage, LocalPort(stage.loop.folder))
     assert all(p.dtype == torch.float32 for p in task.parameters())
 
@@ -205,21 +277,39 @@ def test_a_stage_of_no_steps_only_validates(tiny: FusionRun, tmp_path: Path) -> 
     assert [set(row) >= {"step", "val_loss"} for row in rows(stage)] == [True]
 
 
-def test_two_workers_end_with_the_same_statistics(two_workers: tuple[Stage, Stage]) -> None:
+def test_two_workers_end_with_the_same_statistics(two_workers: tuple[Stage, Stage, Stage]) -> None:
     first, second = ends(two_workers[0])
     assert all(torch.equal(second[key], value) for key, value in first.items())
 
 
-def test_two_workers_resume_as_if_undisturbed(two_workers: tuple[Stage, Stage]) -> None:
-    straight, broken = two_workers
+def test_two_workers_resume_as_if_undisturbed(two_workers: tuple[Stage, Stage, Stage]) -> None:
+    straight, broken, _ = two_workers
     assert val_losses(broken) == val_losses(straight)
     for wanted, got in zip(ends(straight), ends(broken), strict=True):
         assert all(torch.equal(got[key], value) for key, value in wanted.items())
 
 
-def test_the_validation_loss_does_not_depend_on_the_number_of_workers(
-    two_workers: tuple[Stage, Stage], tiny: FusionRun, tmp_path: Path
+def test_validation_does_not_depend_on_the_number_of_workers(
+    two_workers: tuple[Stage, Stage, Stage], tiny: FusionRun, tmp_path: Path
 ) -> None:
-    alone = build_stage(tiny, tmp_path, train__steps__sm=1)
+    alone = build_stage(tiny, tmp_path, train__steps__sm=1, train__judge="fauc_1")
     start(alone, LocalPort(alone.loop.folder))
-    assert val_losses(two_workers[0])[0] == pytest.approx(val_losses(alone)[0], rel=1e-5)
+    shared, single = rows(two_workers[0])[0], rows(alone)[0]
+    assert shared.keys() >= {"val_loss", "val_fauc_1", "val_fauc_1_plus"}
+    assert shared == pytest.approx(single, rel=1e-5)
+
+
+def test_two_workers_have_the_losses_of_one_with_the_doubled_batch(
+    two_workers: tuple[Stage, Stage, Stage], tiny: FusionRun, tmp_path: Path
+) -> None:
+    alone = build_stage(tiny, tmp_path, **STILL)
+    start(alone, LocalPort(alone.loop.folder))
+    shared, single = (
+        [row for row in rows(stage) if "loss" in row] for stage in (two_workers[2], alone)
+    )
+    assert len(shared) == 3
+    norms = [curve[0]["gradient_norm"] for curve in (shared, single)]
+    assert norms[0] == pytest.approx(norms[1], rel=1e-6)
+    # sums in another order; where a gradient is nearly 0, Adam's first steps magnify its rounding
+    losses = [[row["loss"] for row in curve] for curve in (shared, single)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)

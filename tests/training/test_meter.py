@@ -5,14 +5,17 @@ import pytest
 import torch
 
 from mgray.errors import DataError
+from mgray.training.config import TrainConfig
 from mgray.training.journal import read_rows
 from mgray.training.meter import Meter
 from mgray.training.port import LocalPort
 
+EVERY_SECOND = TrainConfig(log_every=2)
+
 
 @pytest.fixture
 def meter(tmp_path: Path) -> Meter:
-    return Meter(tmp_path, LocalPort(tmp_path), start=0, every=2, images_per_step=8)
+    return Meter(tmp_path, LocalPort(tmp_path), 0, EVERY_SECOND, images_per_step=8)
 
 
 def loss(value: float) -> dict[str, torch.Tensor]:
@@ -27,19 +30,19 @@ def test_a_row_is_the_mean_over_its_steps(meter: Meter, tmp_path: Path) -> None:
     assert row["images_per_s"] > 0
 
 
-def test_validation_losses_are_divided_by_their_batches(meter: Meter, tmp_path: Path) -> None:
-    assert meter.validated(4, ({"loss": 6.0, "similarity": 1.5}, 3)) == 2.0
+def test_what_validation_finds_is_named_so(meter: Meter, tmp_path: Path) -> None:
+    meter.validated(4, {"loss": 2.0, "similarity": 0.5})
     (row,) = read_rows(tmp_path / "metrics.jsonl")
     assert row == {"step": 4, "val_loss": 2.0, "val_similarity": 0.5}
 
 
 def test_validation_writes_the_csv(meter: Meter, tmp_path: Path) -> None:
-    meter.validated(0, ({"loss": 6.0}, 3))
+    meter.validated(0, {"loss": 2.0})
     assert (tmp_path / "metrics.csv").read_text().split() == ["step,val_loss", "0,2.0"]
 
 
-def test_no_validation_pairs_is_no_row_and_an_infinite_loss(meter: Meter, tmp_path: Path) -> None:
-    assert meter.validated(0, ({}, 0)) == math.inf
+def test_no_validation_pairs_is_no_row(meter: Meter, tmp_path: Path) -> None:
+    meter.validated(0, {})
     assert not read_rows(tmp_path / "metrics.jsonl")
 
 
@@ -53,5 +56,21 @@ def test_a_loss_that_is_not_finite_is_refused(meter: Meter, value: float) -> Non
 def test_other_workers_write_nothing(tmp_path: Path) -> None:
     port = LocalPort(tmp_path)
     port.rank = 1
-    Meter(tmp_path, port, start=0, every=1, images_per_step=8).trained(1, loss(1.0), 0.5)
-    assert not (tmp_path / "metrics.jsonl").exists()
+    meter = Meter(tmp_path, port, 0, TrainConfig(log_every=1, tensorboard=True), images_per_step=8)
+    meter.trained(1, loss(1.0), 0.5)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_norm_of_a_skipped_step_is_left_out(meter: Meter, tmp_path: Path) -> None:
+    for step in (1, 2):
+        meter.trained(step, loss(1.0) | {"gradient_norm": torch.tensor(math.inf)}, 0.5)
+    (row,) = read_rows(tmp_path / "metrics.jsonl")
+    assert "gradient_norm" not in row
+
+
+def test_the_port_sees_every_row(tmp_path: Path) -> None:
+    shown: list[dict[str, float]] = []
+    port = LocalPort(tmp_path)
+    port.publish = lambda row: shown.append(dict(row))  # type: ignore[method-assign]
+    Meter(tmp_path, port, 0, TrainConfig(), images_per_step=8).validated(3, {"loss": 2.0})
+    assert shown == [{"step": 3, "val_loss": 2.0}]

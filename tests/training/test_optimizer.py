@@ -1,33 +1,8 @@
-import pytest
 import torch
 from torch import nn
 
 from mgray.training.config import OptimizerConfig
-from mgray.training.optimizer import build_optimizer, learning_rate
-
-CONFIG = OptimizerConfig(learning_rate=1.0, warmup_steps=10, final_fraction=0.1)
-
-
-def test_the_rate_rises_linearly_over_the_warmup() -> None:
-    rates = [learning_rate(step, 100, CONFIG) for step in range(10)]
-    assert rates == pytest.approx([(step + 1) / 10 for step in range(10)])
-
-
-def test_the_rate_never_rises_after_the_warmup() -> None:
-    rates = [learning_rate(step, 100, CONFIG) for step in range(9, 100)]
-    assert rates == sorted(rates, reverse=True)
-
-
-def test_the_last_step_has_the_final_share() -> None:
-    assert learning_rate(99, 100, CONFIG) == pytest.approx(0.1)
-
-
-def test_a_stage_shorter_than_its_warmup_still_reaches_the_peak() -> None:
-    assert max(learning_rate(step, 4, CONFIG) for step in range(4)) == pytest.approx(1.0)
-
-
-def test_a_single_step_trains_at_the_peak() -> None:
-    assert learning_rate(0, 1, CONFIG) == pytest.approx(1.0)
+from mgray.training.optimizer import build_optimizer
 
 
 def test_only_matrices_and_kernels_are_decayed() -> None:

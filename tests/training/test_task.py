@@ -14,10 +14,10 @@ from mgray.errors import SchemaError
 from mgray.models.folder import load_model, read_meta
 from mgray.recipes.fusion import FusionRun, build_stages
 from mgray.training.feed import build_feed
-from mgray.training.loop import train_step
 from mgray.training.optimizer import build_optimizer
 from mgray.training.port import LocalPort
 from mgray.training.stages import Stage
+from mgray.training.step import build_learner, train_step
 from mgray.training.task import DetectionTask, DistillationTask, Task
 
 StageOf = Callable[..., Stage]
@@ -53,8 +53,8 @@ def step_once(stage: Stage, tmp_path: Path) -> Task:
 
 def take_step(task: Task, stage: Stage, tmp_path: Path) -> dict[str, Tensor]:
     batch = next(build_feed(stage.feed, LocalPort(tmp_path)).batches(0))
-    optimizer = build_optimizer(task, stage.loop.optimizer)
-    return train_step(task, batch, optimizer, 1e-3, stage.loop)
+    learner = build_learner(task, 1, stage.loop.train, stage.loop.optimizer)
+    return train_step(task, batch, learner, 1e-3, stage.loop.optimizer)
 
 
 def test_stage_two_leaves_the_teacher_bit_identical(stage_of: StageOf, tmp_path: Path) -> None:
@@ -156,10 +156,28 @@ def test_the_fused_model_starts_as_model_sm(stage_of: StageOf, finished: Path, m
         torch.testing.assert_close(mine, wanted, rtol=0, atol=1e-5)
 
 
-def test_the_student_takes_its_start_from_c_if_asked_to(stage_of: StageOf, finished: Path) -> None:
-    task = stage_of("student", distillation__student_init="from_c").build()
-    ffdm, _ = load_model(finished / "models" / "ffdm")
-    assert digest(task.product()) == digest(ffdm)
+@pytest.mark.parametrize(("init", "origin"), [("from_a", "sm"), ("from_c", "ffdm")])
+def test_the_student_takes_its_start_from_a_or_c_if_asked_to(
+    stage_of: StageOf, finished: Path, init: str, origin: str
+) -> None:
+    task = stage_of("student", distillation__student_init=init).build()
+    model, _ = load_model(finished / "models" / origin)
+    assert digest(task.product()) == digest(model)
+
+
+@pytest.mark.parametrize("mode", ["global", "local"])
+def test_the_normaliser_counts_positive_anchors_and_one(
+    stage_of: StageOf, tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = stage_of("sm", train__normaliser=mode)
+    task = stage.build().train()
+    batch = next(build_feed(stage.feed, LocalPort(tmp_path)).batches(0))
+    own = float(task.normaliser(batch)) - 1
+    assert own > 0
+    monkeypatch.setattr("mgray.training.task.sum_over_workers", lambda value: 3 * value)
+    monkeypatch.setattr("mgray.training.task.world_size", lambda: 2)
+    wanted = (3 * own + 1) / 2 if mode == "global" else own + 1
+    assert float(task.normaliser(batch)) == pytest.approx(wanted)
 
 
 def test_the_upper_bound_starts_without_stage_one_if_asked_to(

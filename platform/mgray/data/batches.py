@@ -1,25 +1,29 @@
-"""Pairs to batches: read, decode and prepare in a few threads, in an order that never changes."""
+"""Pairs to batches, in an order that never changes.
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+Reading, decoding and preparing happen in threads of their own: a few that decode, and more that
+wait for storage.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any, Final, NotRequired, TypedDict, Unpack
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mgray.data.augment import draw
-from mgray.data.config import DataConfig, SamplerConfig
+from mgray.data.config import DataConfig
+from mgray.data.draws import Draws, Step
 from mgray.data.pairs import Pair
-from mgray.data.sampler import class_weights, epoch_sequence, rank_positions
+from mgray.data.prefetch import Pools, in_order
+from mgray.data.sampler import class_weights, rank_positions
 from mgray.data.table import ImageTable
 from mgray.data.targets import FINDING_COLUMNS, MALIGNANT, Sample, prepare_sample, read_findings
 from mgray.dicom.pixels import DISPLAY_COLUMNS
 
-__all__ = ["Batch", "DataConfig", "Place", "batches", "steps_per_epoch"]
+__all__ = ["Batch", "DataConfig", "Place", "batches", "endless"]
 
 READ_COLUMNS: Final = tuple(dict.fromkeys((*DISPLAY_COLUMNS, *FINDING_COLUMNS, "view")))
 """What a sample is made from, beside the pixels."""
@@ -46,15 +50,22 @@ class Batch:
     """Numbers in the list of pairs."""
 
     def to(self, device: torch.device | str) -> "Batch":
-        """Copy to a device."""
+        """Copy to a device; from pinned memory, while the caller goes on."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pinned(self) -> "Batch":
+        """Copy to memory that a GPU can read by itself."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
         return replace(
             self,
-            images={kind: image.to(device) for kind, image in self.images.items()},
-            boxes={kind: [b.to(device) for b in boxes] for kind, boxes in self.boxes.items()},
-            labels=[label.to(device) for label in self.labels],
-            positive=self.positive.to(device),
-            masked=self.masked.to(device),
-            weights=self.weights.to(device),
+            images={kind: change(image) for kind, image in self.images.items()},
+            boxes={kind: [change(box) for box in boxes] for kind, boxes in self.boxes.items()},
+            labels=[change(label) for label in self.labels],
+            positive=change(self.positive),
+            masked=change(self.masked),
+            weights=change(self.weights),
         )
 
 
@@ -64,13 +75,8 @@ class Place(TypedDict):
     rank: int
     world: int
     seed: int
-    epoch: int
-    start_step: NotRequired[int]
-
-
-def steps_per_epoch(pairs: Sequence[Pair], config: DataConfig) -> int:
-    """How many batches every rank gets in every epoch, whatever the number of ranks."""
-    return len(_sequence(pairs, config, seed=0, epoch=0)) // config.global_batch_size
+    pin: NotRequired[bool]
+    """In pinned memory, for a GPU."""
 
 
 def batches(
@@ -78,6 +84,9 @@ def batches(
     pairs: Sequence[Pair],
     config: DataConfig,
     kinds: Sequence[str] = ("sm",),
+    *,
+    epoch: int,
+    start_step: int = 0,
     **place: Unpack[Place],
 ) -> Iterator[Batch]:
     """Yield one rank's batches of one epoch.
@@ -90,80 +99,93 @@ def batches(
         pairs: Those of one split; their order is part of the result.
         config: How to draw, prepare and augment.
         kinds: Images to read.
-        place: ``rank`` of ``world``, ``seed``, ``epoch``, and the first step (default 0).
+        epoch: From 0.
+        start_step: First step of the epoch to yield.
+        place: ``rank`` of ``world``, ``seed``, and whether to pin memory (default no).
 
     Raises:
         ConfigError: The batch cannot be shared equally.
-        DataError: Nothing to draw from, or a damaged shard.
+        DataError: Nothing to draw from, a damaged shard, or storage that does not answer.
     """
-    sequence = _sequence(pairs, config, seed=place["seed"], epoch=place["epoch"])
-    steps = range(place.get("start_step", 0), len(sequence) // config.global_batch_size)
-    epoch = _Epoch(table, pairs, config, tuple(kinds), sequence, place)
-    with ThreadPoolExecutor(config.threads, thread_name_prefix="mgray-data") as pool:
-        yield from _in_order(pool, epoch.batch, steps, config.prefetch)
+    draws = Draws(pairs, config, place["seed"])
+    yield from _made(table, draws, tuple(kinds), place, draws.epoch(epoch, start_step))
 
 
-def _in_order(
-    pool: ThreadPoolExecutor, make: Callable[[int], Batch], steps: range, ahead: int
+def endless(
+    table: ImageTable,
+    pairs: Sequence[Pair],
+    config: DataConfig,
+    kinds: Sequence[str] = ("sm",),
+    *,
+    start: int = 0,
+    **place: Unpack[Place],
 ) -> Iterator[Batch]:
-    """Keep ``ahead`` batches in the making; yield them in the order of ``steps``."""
-    waiting: deque[Future[Batch]] = deque()
-    try:
-        for step in steps:
-            waiting.append(pool.submit(make, step))
-            if len(waiting) > ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
+    """Yield one rank's batches from a global step on, epoch after epoch, as ``batches`` does.
+
+    What is prepared ahead goes over the end of an epoch.
+    """
+    draws = Draws(pairs, config, place["seed"])
+    yield from _made(table, draws, tuple(kinds), place, draws.endless(start))
 
 
-def _sequence(
-    pairs: Sequence[Pair], config: DataConfig, *, seed: int, epoch: int
-) -> Int[np.ndarray, " position"]:
-    return epoch_sequence(
-        _positive(pairs, config.sampler),
-        config.sampler,
-        config.global_batch_size,
-        seed=seed,
-        epoch=epoch,
-    )
-
-
-def _positive(pairs: Sequence[Pair], config: SamplerConfig) -> Bool[np.ndarray, " pair"]:
-    benign_too = config.positives == "any_finding"
-    positive = (pair.malignant or (benign_too and pair.benign) for pair in pairs)
-    return np.fromiter(positive, dtype=np.bool_, count=len(pairs))
+def _made(
+    table: ImageTable,
+    draws: Draws,
+    kinds: tuple[str, ...],
+    place: Place,
+    steps: Iterable[Step],
+) -> Iterator[Batch]:
+    config = draws.config
+    with Pools(config.threads, config.readers) as pools:
+        maker = _Maker(table, draws, kinds, place, pools)
+        yield from in_order(maker.batch, steps, config.prefetch)
 
 
 @dataclass(frozen=True)
-class _Epoch:
-    """What the decoding threads share; nothing in it changes."""
+class _Part:
+    """One pair of a batch, prepared."""
+
+    sample: Sample
+    drawn: bool
+    """Somebody drew a malignant finding."""
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """What the threads share; nothing in it changes."""
 
     table: ImageTable
-    pairs: Sequence[Pair]
-    config: DataConfig
+    draws: Draws
     kinds: tuple[str, ...]
-    sequence: Int[np.ndarray, " position"]
     place: Place
+    pools: Pools
 
-    def batch(self, step: int) -> Batch:
-        """Make the rank's batch of one step."""
+    @property
+    def config(self) -> DataConfig:
+        """How to draw, prepare and augment."""
+        return self.draws.config
+
+    def batch(self, step: Step) -> Future[Batch]:
+        """Start to make the rank's share of one step."""
         size, rank, world = self.config.global_batch_size, self.place["rank"], self.place["world"]
-        positions = rank_positions(step, size, rank, world)
-        numbers = [int(self.sequence[position]) for position in positions]
-        chosen = [self.pairs[number] for number in numbers]
-        records = self._records(chosen)
-        partners = [self._partner(pair) for pair in chosen]
-        places = zip(positions, records, partners, strict=True)
-        samples = [self._sample(*place) for place in places]
-        positive = torch.tensor([pair.malignant for pair in chosen])
-        sources = zip(records, partners, strict=True)
-        drawn = torch.tensor([_drawn([*rows.values(), other]) for rows, other in sources])
+        positions = rank_positions(step.step, size, rank, world)
+        chosen = [self.draws.pairs[number] for number in step.numbers[rank::world]]
+        records = [self.pools.readers.submit(self._records, pair) for pair in chosen]
+        parts = [
+            self.pools.decoders.submit(self._part, step.epoch, *one)
+            for one in zip(positions, chosen, records, strict=True)
+        ]
+        return self.pools.decoders.submit(self._collated, step, parts)
+
+    def _collated(self, step: Step, waiting: Sequence[Future[_Part]]) -> Batch:
+        rank, world = self.place["rank"], self.place["world"]
+        parts = [part.result() for part in waiting]
+        samples = [part.sample for part in parts]
+        numbers = step.numbers[rank::world].tolist()
+        positive = torch.tensor([self.draws.pairs[number].malignant for number in numbers])
+        drawn = torch.tensor([part.drawn for part in parts])
         lost = torch.tensor([sample.lost for sample in samples])
-        return Batch(
+        batch = Batch(
             images={k: torch.stack([sample.images[k] for sample in samples]) for k in self.kinds},
             boxes={k: [sample.boxes[k] for sample in samples] for k in self.kinds},
             labels=[sample.labels for sample in samples],
@@ -172,11 +194,18 @@ class _Epoch:
             weights=self._weights(step)[rank::world],
             pair_indices=numbers,
         )
+        return batch.pinned() if self.place.get("pin") else batch
 
-    def _records(self, chosen: Sequence[Pair]) -> list[dict[str, dict[str, Any]]]:
-        rows = [pair.rows[kind] for pair in chosen for kind in self.kinds]
-        found = iter(self.table.records(rows, READ_COLUMNS))
-        return [{kind: next(found) for kind in self.kinds} for _ in chosen]
+    def _records(self, pair: Pair) -> dict[str, dict[str, Any]]:
+        rows = [pair.rows[kind] for kind in self.kinds]
+        return dict(zip(self.kinds, self.table.records(rows, READ_COLUMNS), strict=True))
+
+    def _part(
+        self, epoch: int, position: int, pair: Pair, read: Future[dict[str, dict[str, Any]]]
+    ) -> _Part:
+        records, partner = read.result(), self._partner(pair)
+        sample = self._sample(epoch, position, records, partner)
+        return _Part(sample, _drawn([*records.values(), partner]))
 
     def _partner(self, pair: Pair) -> dict[str, Any] | None:
         """What is known, without pixels, of the image that is not read."""
@@ -189,6 +218,7 @@ class _Epoch:
 
     def _sample(
         self,
+        epoch: int,
         position: int,
         records: Mapping[str, Mapping[str, Any]],
         partner: Mapping[str, Any] | None,
@@ -197,18 +227,13 @@ class _Epoch:
         sample = prepare_sample(records, preprocess, only_visible, partner)
         if not self.config.augment.enabled:
             return sample
-        seed, epoch = self.place["seed"], self.place["epoch"]
-        return sample.augmented(
-            draw(self.config.augment, seed=seed, epoch=epoch, position=position)
-        )
+        key = {"seed": self.draws.seed, "epoch": epoch, "position": position}
+        return sample.augmented(draw(self.config.augment, **key))
 
-    def _weights(self, step: int) -> Float[Tensor, " position"]:
-        size = self.config.global_batch_size
+    def _weights(self, step: Step) -> Float[Tensor, " position"]:
         if self.config.sampler.mode != "weighted":
-            return torch.ones(size)
-        numbers = self.sequence[step * size : (step + 1) * size]
-        positive = _positive([self.pairs[number] for number in numbers], self.config.sampler)
-        return torch.from_numpy(class_weights(positive)).float()
+            return torch.ones(len(step.numbers))
+        return torch.from_numpy(class_weights(self.draws.positive[step.numbers])).float()
 
 
 def _drawn(rows: Sequence[Mapping[str, Any] | None]) -> bool:

@@ -98,5 +98,7 @@ class DataConfig(Config):
     each pair (PAPERS.md 1.1). Off: findings of the images read only."""
     threads: int = Field(default=2, ge=1)
     """Decoding threads of one worker."""
+    readers: int = Field(default=8, ge=1)
+    """Reading threads of one worker, which mostly wait: pairs in flight to storage at once."""
     prefetch: int = Field(default=4, ge=1)
-    """Batches prepared ahead; bounds memory."""
+    """Batches read or prepared ahead, over the end of an epoch too; bounds memory."""

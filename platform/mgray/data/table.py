@@ -7,7 +7,6 @@ these lie. So opening reads one file, and an image is one read of just its bytes
 
 import hashlib
 import json
-import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +16,9 @@ from typing import Any, Final
 import imagecodecs
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow.fs import FileSystem
 
+from mgray.data.storage import Storage, open_storage, shown
 from mgray.errors import DataError, NotFoundError, SchemaError
 from mgray.heap import keep_freed_memory
 from mgray.schema import INDEX, PLACE, check_version
@@ -25,6 +26,7 @@ from mgray.schema import INDEX, PLACE, check_version
 INDEX_COLUMNS: Final = tuple(name for name in INDEX.names if name not in PLACE.names)
 MANIFEST: Final = "manifest.json"
 INDEX_FILE: Final = "index.parquet"
+IMAGES: Final = "images"
 
 
 @dataclass(frozen=True)
@@ -34,31 +36,40 @@ class ImageTable:
     Safe to use from several threads, and to pickle.
     """
 
-    images: Path
-    """Folder of the shards."""
+    storage: Storage
+    """Where its files lie."""
     index: pa.Table
     """Every column but pixels and the private ones."""
     places: pa.Table
     """Where the pixels of each row lie, ``schema.PLACE``."""
 
     @classmethod
-    def open(cls, folder: Path) -> "ImageTable":
+    def open(cls, folder: Path | str, filesystem: FileSystem | None = None) -> "ImageTable":
         """Read ``folder/index.parquet``; no pixels yet.
+
+        Args:
+            folder: Local, or a URI as in ``storage.open_storage``.
+            filesystem: Where the folder lies, if its name does not tell.
 
         Raises:
             NotFoundError: No such folder, or no shards in it.
             SchemaError: Another table version, or a column is missing.
             DataError: An ingest that is not finished, or a file that is not as it was written.
         """
-        shards = {shard.name: shard.stat().st_size for shard in _shards(folder)}
+        storage, where = open_storage(folder, filesystem), shown(folder)
+        shards = {
+            name: size
+            for name, size in storage.sizes(IMAGES).items()
+            if name.startswith("part-") and name.endswith(".parquet")
+        }
         if not shards:
             raise NotFoundError(
-                f"no image table in {str(folder)!r}: give the out= folder of python -m jobs.ingest"
+                f"no image table in {where!r}: give the out= folder of python -m jobs.ingest"
             )
-        _check_finished(folder, shards)
-        found = _read_index(folder)
+        manifest = _read_manifest(storage, where, shards)
+        found = _read_index(storage, where, manifest)
         keep_freed_memory()
-        return cls(folder / "images", found.select(INDEX_COLUMNS), found.select(PLACE.names))
+        return cls(storage, found.select(INDEX_COLUMNS), found.select(PLACE.names))
 
     def __len__(self) -> int:
         return int(self.index.num_rows)
@@ -86,9 +97,9 @@ class ImageTable:
 
     def _pixels(self, row: int) -> bytes:
         place = _row(self.places, row)
+        name = f"{IMAGES}/{place['shard']}"
         try:
-            with (self.images / place["shard"]).open("rb", buffering=0) as shard:
-                pixels = os.pread(shard.fileno(), place["pixels_bytes"], place["pixels_at"])
+            pixels = self.storage.read_at(name, place["pixels_at"], place["pixels_bytes"])
         except OSError as error:
             raise damaged(place["shard"]) from error
         if page_crc32(pixels) != place["pixels_crc32"]:
@@ -114,10 +125,6 @@ def damaged(shard: str) -> DataError:
     )
 
 
-def _shards(folder: Path) -> list[Path]:
-    return sorted((folder / "images").glob("part-*.parquet"))
-
-
 def _row(table: pa.Table, row: int) -> dict[str, Any]:
     if not 0 <= row < table.num_rows:
         raise IndexError(f"row {row}: the image table has rows 0 to {table.num_rows - 1}")
@@ -125,33 +132,34 @@ def _row(table: pa.Table, row: int) -> dict[str, Any]:
     return found
 
 
-def _check_finished(folder: Path, found: dict[str, int]) -> None:
-    """Refuse a part of a table, which would pass for a smaller one."""
+def _read_manifest(storage: Storage, where: str, found: dict[str, int]) -> dict[str, Any]:
+    """Read it, and refuse a part of a table, which would pass for a smaller one."""
     try:
-        told = json.loads((folder / MANIFEST).read_text())["shards"]
-        named = {shard["file"]: shard["bytes"] for shard in told}
+        manifest: dict[str, Any] = json.loads(storage.read(MANIFEST))
+        named = {shard["file"]: shard["bytes"] for shard in manifest["shards"]}
     except (OSError, ValueError, TypeError, KeyError):
         raise DataError(
-            f"the image table in {str(folder)!r} is not finished: no manifest.json says so; "
+            f"the image table in {where!r} is not finished: no manifest.json says so; "
             "run the same python -m jobs.ingest again"
         ) from None
     other = sorted(name for name in named | found if named.get(name) != found.get(name))
     if other:
         raise DataError(
-            f"the image table in {str(folder)!r} is not as its manifest says: {other[0]} is "
+            f"the image table in {where!r} is not as its manifest says: {other[0]} is "
             "missing, cut short or not of it; run the same python -m jobs.ingest again"
         )
+    return manifest
 
 
-def _read_index(folder: Path) -> pa.Table:
-    told = json.loads((folder / MANIFEST).read_text()).get("index") or {}
+def _read_index(storage: Storage, where: str, manifest: dict[str, Any]) -> pa.Table:
+    told = manifest.get("index") or {}
     try:
-        content = (folder / INDEX_FILE).read_bytes()
+        content = storage.read(INDEX_FILE)
     except OSError:
         content = b""
     if hashlib.sha256(content).hexdigest() != told.get("sha256"):
         raise DataError(
-            f"the image table in {str(folder)!r} has no {INDEX_FILE}, or one that its manifest "
+            f"the image table in {where!r} has no {INDEX_FILE}, or one that its manifest "
             "does not know; run the same python -m jobs.ingest again"
         )
     schema = pq.read_schema(pa.BufferReader(content))

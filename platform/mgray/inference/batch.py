@@ -17,6 +17,7 @@ from ray.util.annotations import RayDeprecationWarning
 
 from mgray.cluster import start_ray
 from mgray.data.pairs import build_pairs
+from mgray.data.storage import absolute, shown
 from mgray.data.table import ImageTable
 from mgray.errors import NotFoundError
 from mgray.inference.predictor import Predictor
@@ -66,7 +67,7 @@ def predict_models(
     found: dict[str, list[pa.Table]] = {name: [] for name in folders}
     start_ray(workers)
     whole = {name: folder.resolve() for name, folder in folders.items()}
-    make = (whole, data.resolve(), "cuda" if gpu else "cpu")
+    make = (whole, absolute(data), "cuda" if gpu else "cpu")
     with Bar(f"predict with {', '.join(folders)}", pairs * len(folders), "pairs") as bar:
         for rows in _stream(make, tasks, workers, gpu).iter_batches(
             batch_size=None, batch_format="pyarrow"
@@ -82,12 +83,15 @@ def predict_models(
 def build_tasks(models: Iterable[str], data: Path, splits: Sequence[str]) -> list[pa.Table]:
     """List the pairs of some splits for one model after the other, a few pairs to a task.
 
+    They come in the order in which their images lie in the table, for storage that reads ahead.
+
     Raises:
         NotFoundError: No table, or no pair in these splits.
     """
     pairs = [pair for pair in build_pairs(ImageTable.open(data)) if pair.split in splits]
     if not pairs:
-        raise NotFoundError(f"no pair in split {' or '.join(splits)} of {str(data)!r}")
+        raise NotFoundError(f"no pair in split {' or '.join(splits)} of {shown(data)!r}")
+    pairs.sort(key=lambda pair: sorted(pair.rows.values()))
     rows = [{"pair_key": pair.pair_key, **pair.rows} for pair in pairs]
     few = [rows[start : start + PAIRS_PER_TASK] for start in range(0, len(rows), PAIRS_PER_TASK)]
     return [

@@ -5,15 +5,17 @@ One rule for evaluation, pseudo-labels and serving; FAUC-1 depends on it (P1-A15
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torchvision.ops import nms
 
+from mgray.data.transforms import Geometry
 from mgray.models.boxes import decode_boxes
 from mgray.models.config import PostprocessConfig
 
-__all__ = ["Kept", "PostprocessConfig", "select_boxes"]
+__all__ = ["Kept", "PostprocessConfig", "select_boxes", "to_dicom"]
 
 
 class Kept(NamedTuple):
@@ -55,6 +57,22 @@ def select_boxes(
     boxes = decode_boxes(deltas[anchor].unsqueeze(0), anchors[anchor])[0]
     survivors = _suppress(boxes, flat[ranked], label, config.nms_iou)[: config.keep]
     return Kept(boxes[survivors], torch.sigmoid(flat[ranked[survivors]]), label[survivors])
+
+
+def to_dicom(kept: Kept, geometry: Geometry, rows: int, columns: int) -> Float[np.ndarray, "box 4"]:
+    """Map boxes to the dicom frame and clip them to the image.
+
+    What lies in the padding has no area left: leave it out.
+
+    Args:
+        kept: In the net frame.
+        geometry: Of the image.
+        rows: Height of its dicom frame.
+        columns: Width of its dicom frame.
+    """
+    boxes = geometry.boxes_to_dicom(kept.boxes.cpu().numpy().astype(np.float64))
+    clipped: Float[np.ndarray, "box 4"] = np.clip(boxes, 0, (columns, rows, columns, rows))
+    return clipped
 
 
 def _suppress(

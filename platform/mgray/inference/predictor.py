@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from mgray.config import build
 from mgray.data.transforms import PreprocessConfig
-from mgray.inference.postprocess import Kept, PostprocessConfig, select_boxes
+from mgray.inference.postprocess import Kept, PostprocessConfig, select_boxes, to_dicom
 from mgray.inference.prepare import Prepared, prepare_case
 from mgray.models.efficientdet import anchors_of
 from mgray.models.folder import ModelMeta, load_model
@@ -125,10 +125,8 @@ class Predictor:
 
     def _to_detections(self, kept: Kept, case: Prepared) -> list[Detection]:
         """Map to the dicom frame, clip, and drop what lies in the padding."""
-        boxes = case.geometry.boxes_to_dicom(kept.boxes.cpu().numpy().astype(np.float64))
-        edge = (case.columns, case.rows, case.columns, case.rows)
         scored = zip(
-            np.clip(boxes, 0, edge).tolist(),
+            to_dicom(kept, case.geometry, case.rows, case.columns).tolist(),
             kept.scores.tolist(),
             kept.classes.tolist(),
             strict=True,

@@ -22,6 +22,7 @@ from typing import Literal
 from mgray.config import fingerprint, replace
 from mgray.data.config import DataConfig
 from mgray.data.pairs import build_pairs
+from mgray.data.storage import absolute
 from mgray.data.table import ImageTable
 from mgray.data.transforms import GEOMETRY_COLUMNS, check_record
 from mgray.errors import DataError
@@ -67,7 +68,7 @@ def run_fusion(config: FusionRun, use_ray: bool = True, stages: Collection[str] 
         NotFoundError: No image table at ``data``.
         ConfigError: ``out`` holds a run of another config.
     """
-    config = config.model_copy(update={"data": config.data.resolve(), "out": config.out.resolve()})
+    config = config.model_copy(update={"data": absolute(config.data), "out": config.out.resolve()})
     check_data(config.data, config.batches)
     wanted = [stage for stage in build_stages(config) if stage.name in {"untrained", *stages}]
     run_stages(wanted, config, config.out, use_ray=use_ray and config.train.workers > 0)
@@ -139,7 +140,9 @@ def _stage(
         build=partial(build, config, kinds),
         export=partial(_export, config, name, kinds, meta),
         feed=FeedConfig(config.data, kinds, data, config.seed),
-        loop=LoopConfig(steps, config.seed, folder, config.train, config.optimizer),
+        loop=LoopConfig(
+            steps, config.seed, folder, config.train, config.optimizer, config.postprocess
+        ),
     )
 
 

@@ -27,7 +27,7 @@ class FusionRun(Config):
     """One full run of the paper's five stages."""
 
     data: Path = Path("data/table")
-    """Image table, as ``jobs.ingest`` writes it."""
+    """Image table, as ``jobs.ingest`` writes it: a folder, or a URI like s3://bucket/table."""
     out: Path = Path("runs/fusion")
     """Run folder: ``models/``, ``stages/``, ``config.resolved.yaml``, ``run.json``."""
     seed: int = 0
@@ -79,11 +79,12 @@ def base() -> FusionRun:
             steps=dict.fromkeys(TRAINED, 20_000),
             workers=8,
             gpu=True,
-            amp=True,
+            precision="bfloat16",
             log_every=50,
             validate_every=1000,
             checkpoint_every=500,
             keep="best",
+            judge="fauc_1",
         ),
     )
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mgray.data.storage import open_storage, shown
 from mgray.data.table import ImageTable
 from mgray.errors import ConfigError, DataError, NotFoundError
 from mgray.licence import UNKNOWN, tags_of
@@ -98,10 +99,10 @@ def read_content(data: Path) -> str:
         DataError: No manifest, or one without the hash.
     """
     try:
-        return str(json.loads((data / MANIFEST).read_text())["content_sha256"])
+        return str(json.loads(open_storage(data).read(MANIFEST))["content_sha256"])
     except (OSError, ValueError, TypeError, KeyError):
         raise DataError(
-            f"{MANIFEST} in {str(data)!r} is missing or names no content_sha256: run the same "
+            f"{MANIFEST} in {shown(data)!r} is missing or names no content_sha256: run the same "
             "python -m jobs.ingest again"
         ) from None
 

@@ -1,58 +1,68 @@
-"""Resume state: step, trained weights, optimizer.
+"""Resume state: step, trained weights, optimizer, averages, how validations went.
 
 No random state: every draw is keyed by seed, epoch and position.
 """
 
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Final
 
 import torch
-from torch.optim import Optimizer
 
 from mgray.errors import SchemaError
-from mgray.training.task import Task
+from mgray.training.step import Learner
 
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
 STATE_FILE: Final = "state.pt"
 
 
-def save_state(folder: Path, step: int, task: Task, optimizer: Optimizer, best: float) -> None:
+def save_state(folder: Path, step: int, learner: Learner) -> None:
     """Write what an interrupted stage needs to continue bit for bit.
 
     Args:
         folder: Exists; receives ``state.pt``.
         step: Steps done.
-        task: Its trained parts are saved; frozen ones come from earlier stages' model folders.
-        optimizer: Of the task.
-        best: Lowest validation loss so far.
+        learner: Of its task, the trained parts are saved; frozen ones come from earlier stages'
+            model folders.
     """
-    state: dict[str, Any] = {"version": STATE_VERSION, "step": step, "best": best}
-    state |= {"live": task.live_state(), "optimizer": optimizer.state_dict()}
+    state: dict[str, Any] = {
+        "version": STATE_VERSION,
+        "step": step,
+        "live": learner.task.live_state(),
+        "optimizer": learner.optimizer.state_dict(),
+        "scaler": learner.scaler.state_dict(),
+        "standing": asdict(learner.standing),
+        "average": learner.average and learner.average.state_dict(),
+    }
     torch.save(state, folder / STATE_FILE)
 
 
-def restore_state(folder: Path | None, task: Task, optimizer: Optimizer) -> tuple[int, float]:
-    """Load a resume state into a task and its optimizer.
+def restore_state(folder: Path | None, learner: Learner) -> int:
+    """Load a resume state.
 
     Args:
         folder: As written by ``save_state``; ``None`` starts from nothing.
-        task: Changed in place.
-        optimizer: Changed in place.
+        learner: Changed in place.
 
     Returns:
-        Steps done and lowest validation loss so far.
+        Steps done.
 
     Raises:
         SchemaError: A resume state of another version.
     """
     if folder is None:
-        return 0, float("inf")
+        return 0
     state: dict[str, Any] = torch.load(folder / STATE_FILE, map_location="cpu", weights_only=True)
     if state.get("version") != STATE_VERSION:
         raise SchemaError(
             f"resume state has format version {state.get('version')}, expected {STATE_VERSION}: "
             "remove the stage's checkpoints to train it again"
         )
-    task.load_live_state(state["live"])
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"]), float(state["best"])
+    learner.task.load_live_state(state["live"])
+    learner.optimizer.load_state_dict(state["optimizer"])
+    learner.scaler.load_state_dict(state["scaler"])
+    for field in fields(learner.standing):
+        setattr(learner.standing, field.name, state["standing"][field.name])
+    if learner.average:
+        learner.average.load_state_dict(state["average"])
+    return int(state["step"])

@@ -1,11 +1,14 @@
 """Sums over the workers of a run; in a single process they change nothing."""
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 import torch
 from jaxtyping import Shaped
 from torch import Tensor, distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+T = TypeVar("T")
 
 
 def is_distributed() -> bool:
@@ -39,6 +42,22 @@ def mean_over_workers(
     local = torch.tensor([*sums.values(), count], dtype=torch.float64, device=device)
     *totals, number = sum_over_workers(local).tolist()
     return {name: total / max(number, 1) for name, total in zip(sums, totals, strict=True)}
+
+
+def as_worker_0_says(own: T) -> T:
+    """Return worker 0's object to every worker; it is pickled on the way."""
+    said = [own]
+    if is_distributed():
+        distributed.broadcast_object_list(said, src=0)
+    return said[0]
+
+
+def gather_from_workers(own: T) -> list[T]:
+    """Return every worker's object, in the order of ranks; it is pickled on the way."""
+    found = [own] * world_size()
+    if is_distributed():
+        distributed.all_gather_object(found, own)
+    return found
 
 
 @torch.no_grad()

@@ -5,21 +5,48 @@ from typing import Literal
 from pydantic import Field
 
 from mgray.config import Config
+from mgray.metrics.config import HitConfig
 
 
 class OptimizerConfig(Config):
-    """AdamW with linear warm-up and cosine decay (P1-A13: the paper names neither)."""
+    """AdamW with warm-up and a schedule (P1-A13: the paper names neither)."""
 
     learning_rate: float = Field(default=1.5e-4, gt=0)
     """Peak learning rate; 1.5e-4 is the paper's."""
     weight_decay: float = Field(default=1e-4, ge=0)
     """Decoupled; biases and normalisation layers are left out."""
+    schedule: Literal["cosine", "one_cycle", "plateau", "constant"] = "cosine"
+    """After the warm-up: half a cosine; Torch's OneCycleLR in place of the warm-up too; the peak,
+    divided whenever validation stands still; the peak."""
     warmup_steps: int = Field(default=100, ge=0)
-    """Steps over which the learning rate rises linearly from zero."""
+    """Steps over which the learning rate rises linearly from zero; one_cycle has its own."""
     final_fraction: float = Field(default=0.01, ge=0, le=1)
-    """Learning rate at the last step, as a share of the peak."""
-    clip_norm: float = Field(default=10.0, gt=0)
-    """Largest gradient norm over all trained parameters."""
+    """cosine: learning rate at the last step, as a share of the peak."""
+    plateau_factor: float = Field(default=0.1, gt=0, lt=1)
+    """plateau: what the rate is multiplied by."""
+    plateau_patience: int = Field(default=10, ge=0)
+    """plateau: validations in a row without a new best (``train.judge``) that are borne."""
+    clip_norm: float | None = Field(default=10.0, gt=0)
+    """Largest gradient norm over all trained parameters; null leaves gradients as they are."""
+    accumulate: int = Field(default=1, ge=1)
+    """Parts into which a worker cuts its share of a batch, one after the other, to save memory. The
+    gradient is that of the whole share, but batch norms see one part at a time."""
+
+
+class AverageConfig(Config):
+    """A mean of the weights over the steps, which validation judges and the stage saves.
+
+    The statistics of the batch norms are computed anew for it.
+    """
+
+    kind: Literal["none", "ema", "swa"] = "none"
+    """ema: exponential moving average; swa: plain mean (arXiv:1803.05407)."""
+    decay: float = Field(default=0.999, gt=0, lt=1)
+    """ema: share of the old mean at each step; 0.999 remembers about 1000 steps."""
+    start: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the steps that are over before the first one counts; 0.75 is usual for swa."""
+    statistics_steps: int = Field(default=50, ge=1)
+    """Training batches that the batch norms see before each judgement of the mean."""
 
 
 class TrainConfig(Config):
@@ -35,8 +62,16 @@ class TrainConfig(Config):
     """CPUs that Ray sets aside for each worker."""
     threads: int = Field(default=1, ge=1)
     """Torch threads in each worker."""
-    amp: bool = False
-    """bfloat16 autocast in the forward pass; losses stay in float32."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Autocast of the forward pass; losses stay in float32. float16 scales the loss and skips steps
+    whose gradient overflows."""
+    channels_last: bool = False
+    """Weights, too, in the memory order that convolutions like; images always are."""
+    compile: Literal["no", "eager", "inductor"] = "no"
+    """torch.compile of the networks; eager traces them without making kernels. inductor of Torch
+    2.13 failed on a CPU at 128x128, where the coarsest map is one cell; untried on a GPU."""
+    average: AverageConfig = AverageConfig()
+    """Whether a mean of the weights stands in for the last ones."""
     log_every: int = Field(default=10, ge=1)
     """Steps between two rows of metrics."""
     validate_every: int = Field(default=200, ge=1)
@@ -45,8 +80,20 @@ class TrainConfig(Config):
     """Steps between two resume states: what a dead worker, driver or head node costs."""
     max_failures: int = Field(default=2, ge=0)
     """Worker failures that Ray Train recovers from before the stage fails."""
+    judge: Literal["loss", "fauc_1", "fauc_1_plus"] = "loss"
+    """What makes one validation better than another: a lower loss, or a higher FAUC-1 on all images
+    or on those with a malignant box. Stage II has no boxes and takes its loss."""
+    hit: HitConfig = HitConfig()
+    """When FAUC-1 counts a box as a hit."""
     keep: Literal["last", "best"] = "last"
-    """Weights that a stage saves: after the last step, or of the lowest validation loss."""
+    """Weights that a stage saves: after the last step, or of the best validation."""
+    patience: int | None = Field(default=None, ge=1)
+    """Validations in a row without a new best after which a stage ends early; null: never."""
+    tensorboard: bool = False
+    """Write metrics for TensorBoard, too, into the stage's folder."""
+    mlflow: str | None = None
+    """Tracking URI, e.g. ``sqlite:///mlflow.db``: log metrics to MLflow, too; needs
+    ``pip install mgray[mlflow]``."""
     batch_norm: Literal["train", "eval"] = "train"
     """Of the trained parts: ``train`` normalises over each worker's own share of the batch, and the
     running statistics are averaged over workers before each validation and resume state; ``eval``

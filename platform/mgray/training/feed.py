@@ -2,13 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
-import torch
-
 from mgray.config import replace
-from mgray.data.batches import Batch, DataConfig, batches, steps_per_epoch
+from mgray.data.batches import Batch, DataConfig, Place, batches, endless
 from mgray.data.pairs import Pair, build_pairs
 from mgray.data.table import ImageTable
 from mgray.training.port import Port
@@ -44,33 +41,26 @@ class Feed:
 
     def batches(self, start: int) -> Iterator[Batch]:
         """Yield this worker's share of each step from ``start`` on, epoch after epoch."""
-        length = steps_per_epoch(self.train, self.config.data)
-        for epoch in count(start // length):
-            first = start % length if epoch == start // length else 0
-            yield from self._epoch(self.train, self.config.data, epoch, first)
+        data, kinds = self.config.data, self.config.kinds
+        found = endless(self.table, self.train, data, kinds, start=start, **self._place())
+        return self._moved(found)
 
     def validation(self) -> Iterator[Batch]:
         """Yield this worker's share of the validation pairs, in order, not augmented."""
         data = replace(self.config.data, {"sampler.mode": "sequential", "augment.enabled": False})
-        if self.val:
-            yield from self._epoch(self.val, data, 0, 0)
+        if not self.val:
+            return iter(())
+        kinds = self.config.kinds
+        return self._moved(batches(self.table, self.val, data, kinds, epoch=0, **self._place()))
 
-    def _epoch(
-        self, pairs: list[Pair], data: DataConfig, epoch: int, start_step: int
-    ) -> Iterator[Batch]:
-        device: torch.device = self.port.device
-        for batch in batches(
-            self.table,
-            pairs,
-            data,
-            self.config.kinds,
-            rank=self.port.rank,
-            world=self.port.world,
-            seed=self.config.seed,
-            epoch=epoch,
-            start_step=start_step,
-        ):
-            yield batch.to(device)
+    def _place(self) -> Place:
+        port, device = self.port, self.port.device
+        pin = device.type == "cuda"
+        return {"rank": port.rank, "world": port.world, "seed": self.config.seed, "pin": pin}
+
+    def _moved(self, found: Iterator[Batch]) -> Iterator[Batch]:
+        for batch in found:
+            yield batch.to(self.port.device)
 
 
 def build_feed(config: FeedConfig, port: Port) -> Feed:

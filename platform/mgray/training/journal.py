@@ -51,6 +51,11 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines[:-1]]
 
 
+def steps_done(path: Path) -> int:
+    """Return the last step that a ``metrics.jsonl`` tells of; fewer than asked for if it ended."""
+    return max((int(row["step"]) for row in read_rows(path)), default=0)
+
+
 @contextmanager
 def follow(path: Path, title: str, steps: int, *, every_s: float = 0.5) -> Iterator[None]:
     """Show progress and ETA of a running stage by reading its ``metrics.jsonl``.
@@ -65,9 +70,8 @@ def follow(path: Path, title: str, steps: int, *, every_s: float = 0.5) -> Itera
     with Bar(title, steps, "steps") as bar:
 
         def look() -> None:
-            rows = read_rows(path)
-            done = max((int(row["step"]) for row in rows), default=0)
-            losses = [row["loss"] for row in rows if "loss" in row]
+            done = steps_done(path)
+            losses = [row["loss"] for row in read_rows(path) if "loss" in row]
             if done > bar.done:
                 bar.advance(done - bar.done, f"loss {losses[-1]:.4f}" if losses else "")
 

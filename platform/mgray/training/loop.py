@@ -1,24 +1,26 @@
 """The one loop of every stage, recipe and paper; the same in plain Python and inside Ray Train."""
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
 
-from mgray.data.batches import Batch
+from mgray.models.config import PostprocessConfig
 from mgray.training.checkpoint import restore_state, save_state
 from mgray.training.collective import average_statistics
 from mgray.training.config import OptimizerConfig, TrainConfig
 from mgray.training.feed import Feed
 from mgray.training.meter import Meter
-from mgray.training.optimizer import build_optimizer, learning_rate
 from mgray.training.port import Port
+from mgray.training.schedule import learning_rate
+from mgray.training.step import Learner, build_learner, train_step
 from mgray.training.task import Task
+from mgray.training.validation import build_validation
 
 BEST_FILE: Final = "best.pt"
 
@@ -32,6 +34,7 @@ class LoopConfig:
     folder: Path
     train: TrainConfig
     optimizer: OptimizerConfig
+    postprocess: PostprocessConfig
 
 
 def fit(task: Task, feed: Feed, port: Port, config: LoopConfig) -> None:
@@ -43,10 +46,12 @@ def fit(task: Task, feed: Feed, port: Port, config: LoopConfig) -> None:
         port: Whoever runs the loop.
         config: Its ``folder`` receives metrics and, if asked for, the best weights.
     """
-    train, optimizer = config.train, build_optimizer(task, config.optimizer)
-    start, best = restore_state(port.resume(), task, optimizer)
+    train, optimizer = config.train, config.optimizer
+    learner = build_learner(task, config.steps, train, optimizer)
+    standing, start = learner.standing, restore_state(port.resume(), learner)
     model, batches = port.wrap(task), feed.batches(start)
-    meter = Meter(config.folder, port, start, train.log_every, feed.images_per_step)
+    validate = build_validation(task, feed, port, train, config.postprocess)
+    meter = Meter(config.folder, port, start, train, feed.images_per_step)
     for step in range(start, config.steps + 1):
         last, new = step == config.steps, step > start or start == 0
         validates = new and (last or step % train.validate_every == 0)
@@ -54,56 +59,39 @@ def fit(task: Task, feed: Feed, port: Port, config: LoopConfig) -> None:
         if validates or saves:
             average_statistics(task)
         if validates:
-            loss = meter.validated(step, validate(task, feed, train))
-            if loss < best and port.rank == 0:
-                torch.save(task.live_state(), config.folder / BEST_FILE)
-            best = min(best, loss)
-        if saves:
-            save = partial(save_state, step=step, task=task, optimizer=optimizer, best=best)
-            port.report(step, save)
-        if not last:
-            torch.manual_seed((config.seed + step) * port.world + port.rank)  # for drop path
-            rate = learning_rate(step, config.steps, config.optimizer)
-            losses = train_step(model, next(batches), optimizer, rate, config)
-            meter.trained(step + 1, losses, rate)
-    if train.keep == "best" and port.rank == 0 and best < math.inf:
-        task.load_live_state(torch.load(config.folder / BEST_FILE, weights_only=True))
+            with _mean_weights(learner, feed, config):
+                means = validate()
+                meter.validated(step, means)
+                score = validate.score(means)
+                if score is not None and standing.judge(score, optimizer) and port.rank == 0:
+                    torch.save(task.live_state(), config.folder / BEST_FILE)
+        last = last or (train.patience is not None and standing.stale >= train.patience)
+        if saves or (last and step > start):
+            port.report(step, partial(save_state, step=step, learner=learner))
+        if last:
+            break
+        torch.manual_seed((config.seed + step) * port.world + port.rank)  # for drop path
+        rate = learning_rate(step, config.steps, optimizer, standing.reductions)
+        meter.trained(step + 1, train_step(model, next(batches), learner, rate, optimizer), rate)
+        if learner.average:
+            learner.average.update(step + 1)
+    meter.close()
+    _keep(learner, feed, port, config)
 
 
-def train_step(
-    model: nn.Module, batch: Batch, optimizer: Optimizer, rate: float, config: LoopConfig
-) -> dict[str, Tensor]:
-    """Forward, backward, clip, step; return the losses of this worker's share."""
-    with torch.autocast(batch.positive.device.type, torch.bfloat16, enabled=config.train.amp):
-        losses: dict[str, Tensor] = model(batch)
-    optimizer.zero_grad()
-    losses["loss"].backward()  # type: ignore[no-untyped-call]  # Torch has no types here
-    trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    norm = nn.utils.clip_grad_norm_(trained, config.optimizer.clip_norm)
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    optimizer.step()
-    return {**losses, "gradient_norm": norm}
+def _mean_weights(learner: Learner, feed: Feed, config: LoopConfig) -> AbstractContextManager[None]:
+    """Lend the averaged weights to the task, if there are any yet."""
+    if learner.average is None or not learner.average.begun:
+        return nullcontext()
+    return learner.average.applied(islice(feed.batches(0), config.train.average.statistics_steps))
 
 
-@torch.no_grad()
-def validate(task: Task, feed: Feed, train: TrainConfig) -> tuple[dict[str, float], int]:
-    """Sum the losses of this worker's share of the validation pairs.
-
-    All workers have equal shares of each batch and one normaliser, so that the mean over all shares
-    does not depend on their number.
-
-    Returns:
-        Sums by name and the number of batches they are over.
-    """
-    task.eval()
-    sums: dict[str, float] = {}
-    count = 0
-    for batch in feed.validation():
-        with torch.autocast(batch.positive.device.type, torch.bfloat16, enabled=train.amp):
-            losses: dict[str, Tensor] = task(batch)
-        count += 1
-        for name, loss in losses.items():
-            sums[name] = sums.get(name, 0.0) + float(loss)
-    task.train()
-    return sums, count
+def _keep(learner: Learner, feed: Feed, port: Port, config: LoopConfig) -> None:
+    """Leave the weights that the stage is to save in worker 0's task."""
+    task, train = learner.task, config.train
+    if train.keep == "best" and learner.standing.best > -math.inf:
+        if port.rank == 0:
+            task.load_live_state(torch.load(config.folder / BEST_FILE, weights_only=True))
+    elif learner.average and learner.average.begun:
+        learner.average.apply(islice(feed.batches(0), train.average.statistics_steps))
+    task.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # stub lacks it

@@ -9,8 +9,10 @@ from torch import Tensor
 
 from mgray.errors import DataError
 from mgray.training.collective import mean_over_workers
+from mgray.training.config import TrainConfig
 from mgray.training.journal import Journal
 from mgray.training.port import Port
+from mgray.training.trackers import build_trackers
 
 
 class Meter:
@@ -20,15 +22,16 @@ class Meter:
         folder: Of the stage.
         port: Names worker 0, which writes.
         start: Step from which this attempt continues.
-        every: Steps between two rows.
+        config: Steps between two rows, and who else shall see them.
         images_per_step: Of all workers together.
     """
 
     def __init__(
-        self, folder: Path, port: Port, start: int, every: int, images_per_step: int
+        self, folder: Path, port: Port, start: int, config: TrainConfig, images_per_step: int
     ) -> None:
-        self.port, self.every, self.images_per_step = port, every, images_per_step
+        self.port, self.every, self.images_per_step = port, config.log_every, images_per_step
         self.journal = Journal(folder) if port.rank == 0 else None
+        self.trackers = build_trackers(folder, start, config) if port.rank == 0 else []
         if self.journal:
             self.journal.rewind(start)
         self._forget()
@@ -49,27 +52,34 @@ class Meter:
         if not math.isfinite(means["loss"]):
             raise DataError(
                 f"the loss is {means['loss']} at step {step}: "
-                "lower optimizer.learning_rate or set train.amp=false"
+                "lower optimizer.learning_rate or set train.precision=float32"
             )
         speed = self.images_per_step * self.count / (time.monotonic() - self.since)
         self._write({"step": step, **means, "learning_rate": rate, "images_per_s": speed})
         self._forget()
 
-    def validated(self, step: int, result: tuple[Mapping[str, float], int]) -> float:
-        """Write validation losses as ``val_...``; return ``val_loss``, infinite without any."""
-        sums, count = result
-        means = mean_over_workers(sums, count, self.port.device)
+    def validated(self, step: int, means: Mapping[str, float]) -> None:
+        """Write what a validation found as ``val_...``; nothing without validation pairs."""
         if means:
             self._write({"step": step, **{f"val_{name}": mean for name, mean in means.items()}})
         if self.journal:
             self.journal.write_csv()
         self._forget()
-        return means.get("loss", math.inf)
+
+    def close(self) -> None:
+        """Let the trackers finish."""
+        for tracker in self.trackers:
+            tracker.close()
 
     def _forget(self) -> None:
         self.sums: dict[str, float | Tensor] = {}
         self.count, self.since = 0, time.monotonic()
 
     def _write(self, row: Mapping[str, float | int]) -> None:
+        """Write one row, less what is not finite: a float16 step that was skipped has no norm."""
         if self.journal:
-            self.journal.write({name: round(value, 8) for name, value in row.items()})
+            told = {name: round(value, 8) for name, value in row.items() if math.isfinite(value)}
+            self.journal.write(told)
+            self.port.publish(told)
+            for tracker in self.trackers:
+                tracker.write(told)

@@ -1,7 +1,7 @@
 """The port through which the loop meets its surroundings: plain Python here, Ray in ``worker``."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 from zipfile import is_zipfile
@@ -34,6 +34,9 @@ class Port(Protocol):
 
     def report(self, step: int, save: Save) -> None:
         """Keep a resume state; ``save`` writes it into a folder that this port chooses."""
+
+    def publish(self, row: Mapping[str, float | int]) -> None:
+        """Show worker 0's metrics where the surroundings show such things."""
 
 
 class LocalPort:
@@ -71,6 +74,9 @@ class LocalPort:
         unfinished.rename(target)
         for old in sorted(self._states())[:-KEEP]:
             shutil.rmtree(old)
+
+    def publish(self, row: Mapping[str, float | int]) -> None:
+        """Show nothing: the journal is all there is."""
 
     def _states(self) -> list[Path]:
         return list(self.folder.glob("step_*"))

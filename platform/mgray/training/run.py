@@ -16,7 +16,7 @@ import torch
 
 from mgray.config import Config, fingerprint, save_yaml
 from mgray.errors import ConfigError
-from mgray.training.journal import follow
+from mgray.training.journal import follow, steps_done
 from mgray.training.port import LocalPort
 from mgray.training.stages import Stage, train_stage
 
@@ -54,7 +54,7 @@ def run_stages(stages: Sequence[Stage], config: Config, out: Path, *, use_ray: b
         with follow(stage.loop.folder / "metrics.jsonl", title, stage.loop.steps):
             run_stage(stage, use_ray=use_ray and stage.loop.steps > 0)
         record["stages"][stage.name] = {
-            "steps": stage.loop.steps,
+            "steps": steps_done(stage.loop.folder / "metrics.jsonl"),
             "seconds": round(time.monotonic() - start, 1),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         }

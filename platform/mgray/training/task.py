@@ -13,6 +13,7 @@ from mgray.models.efficientdet import EfficientDet
 from mgray.models.fused import FusedDetector, UpperBound
 from mgray.models.losses import target_loss
 from mgray.models.matching import Targets, assign_targets
+from mgray.models.outputs import Outputs
 from mgray.training.collective import sum_over_workers, world_size
 from mgray.training.config import DistillationConfig, TrainConfig
 from mgray.training.representation import Representation, build_projections, similarity
@@ -68,6 +69,14 @@ class Task(nn.Module):
         """Return the model that this task makes."""
         raise NotImplementedError
 
+    def networks(self) -> list[nn.Module]:
+        """Return the parts worth compiling: all but what depends on the findings."""
+        raise NotImplementedError
+
+    def normaliser(self, batch: Batch) -> Tensor:
+        """Return what a batch's losses are divided by; parts of it are given the whole's."""
+        raise NotImplementedError
+
     def load_live_state(self, state: dict[str, Tensor]) -> None:
         """Load what ``live_state`` returned.
 
@@ -105,12 +114,35 @@ class DetectionTask(Task):
         self.model, self.inputs, self.loss = model, tuple(inputs), loss
         self.freeze(*frozen)
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return ``loss``, ``class_loss`` and ``box_loss``."""
-        images = [batch.images[kind] for kind in self.inputs]
-        anchors = self.model.anchors(*images[0].shape[-2:])
-        targets = assign_targets(anchors, *self._findings(batch), batch.masked)
-        return target_loss(self.model(*images), targets, self.loss, self._normaliser(targets))
+    def forward(self, batch: Batch, normaliser: Tensor | None = None) -> dict[str, Tensor]:
+        """Return ``loss``, ``class_loss`` and ``box_loss``.
+
+        Args:
+            batch: One worker's share of a step, or a part of it.
+            normaliser: Of the whole share, if ``batch`` is a part.
+        """
+        return self.losses(batch, self.predict(batch), normaliser)
+
+    def predict(self, batch: Batch) -> Outputs:
+        """Run the network."""
+        outputs: Outputs = self.model(*(batch.images[kind] for kind in self.inputs))
+        return outputs
+
+    def losses(
+        self, batch: Batch, outputs: Outputs, normaliser: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Compare predictions with the batch's findings."""
+        targets = self._targets(batch)
+        whole = self._normaliser(targets) if normaliser is None else normaliser
+        return target_loss(outputs, targets, self.loss, whole)
+
+    def normaliser(self, batch: Batch) -> Tensor:
+        """Return the positive anchors + 1 of all workers' shares per worker, or of this one's."""
+        return self._normaliser(self._targets(batch))
+
+    def networks(self) -> list[nn.Module]:
+        """Return the detector."""
+        return [self.model]
 
     def product(self) -> nn.Module:
         """Return the detector."""
@@ -123,9 +155,13 @@ class DetectionTask(Task):
         kept = [(box[label >= left_out], label[label >= left_out]) for box, label in boxes]
         return [box for box, _ in kept], [label - left_out for _, label in kept]
 
-    def _normaliser(self, targets: Targets) -> Tensor | None:
+    def _targets(self, batch: Batch) -> Targets:
+        anchors = self.model.anchors(*batch.images[self.inputs[0]].shape[-2:])
+        return assign_targets(anchors, *self._findings(batch), batch.masked)
+
+    def _normaliser(self, targets: Targets) -> Tensor:
         if self.training and self.config.normaliser == "local":
-            return None
+            return targets.positives() + 1.0
         return (sum_over_workers(targets.positives()) + 1.0) / world_size()
 
 
@@ -153,14 +189,30 @@ class DistillationTask(Task):
         self.projections = build_projections(student.config, distillation)
         self.freeze(self.teacher, *self.student.unused())
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return ``similarity``, the mean cosine of z and h, and ``loss``, its negative."""
+    def forward(self, batch: Batch, normaliser: Tensor | None = None) -> dict[str, Tensor]:
+        """Return ``similarity``, the mean cosine of z and h, and ``loss``, its negative.
+
+        Args:
+            batch: One worker's share of a step, or a part of it.
+            normaliser: Images of the whole share, if ``batch`` is a part; then the mean is this
+                part's contribution to it.
+        """
         with torch.no_grad():
             wanted = self.teacher(batch.images["ffdm"])
         seen = self.student(batch.images["sm"])
         projected = [project(maps) for project, maps in zip(self.projections, seen, strict=True)]
         mean = similarity(projected, wanted, self.distillation)
+        if normaliser is not None:
+            mean = mean * (len(batch.positive) / normaliser)
         return {"loss": -mean, "similarity": mean}
+
+    def normaliser(self, batch: Batch) -> Tensor:
+        """Return the number of images."""
+        return torch.tensor(len(batch.positive), device=batch.positive.device)
+
+    def networks(self) -> list[nn.Module]:
+        """Return B and C."""
+        return [self.student, self.teacher]
 
     def product(self) -> nn.Module:
         """Return B, without the projections."""

@@ -3,7 +3,7 @@
 import math
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,11 +11,13 @@ from tempfile import TemporaryDirectory
 import ray.train
 from ray.train import Checkpoint, CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer, get_device, prepare_model
+from ray.util.metrics import Gauge
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from mgray.cluster import start_ray
 from mgray.errors import MgrayError
+from mgray.training.collective import as_worker_0_says
 from mgray.training.config import TrainConfig
 from mgray.training.port import KEEP, LOCAL, RAY, Save, newest_state, state_name
 from mgray.training.stages import Stage, train_stage
@@ -34,15 +36,18 @@ class RayPort:
         context = ray.train.get_context()
         self.rank, self.world = context.get_world_rank(), context.get_world_size()
         self.device = get_device()
+        self.gauges: dict[str, Gauge] = {}
 
     def resume(self) -> Path | None:
-        """Return the newest state, which Ray finds by the run's name, or a run without it left.
+        """Return the newest state of the stage, which Ray or a run without it left.
 
-        Of equally many steps Ray's own is taken. No worker writes a state before all have resumed.
+        Ray learns of a state a moment after it was stored, so its folder is looked at, too. Worker
+        0 decides for all.
         """
-        own, local = ray.train.get_checkpoint(), newest_state(self.stage, LOCAL)
+        own, found = ray.train.get_checkpoint(), newest_state(self.stage, LOCAL, RAY)
         states = [Path(own.path)] if own else []
-        return max(states + ([local] if local else []), key=lambda state: state.name, default=None)
+        newest = max([*states, *([found] if found else [])], key=lambda s: s.name, default=None)
+        return as_worker_0_says(newest)
 
     def wrap(self, task: Task) -> nn.Module:
         """Return the task under DDP, which neither sees nor touches its frozen parts."""
@@ -61,6 +66,14 @@ class RayPort:
                 save(Path(folder))
                 checkpoint = Checkpoint.from_directory(folder)
             ray.train.report({"step": step}, checkpoint, checkpoint_dir_name=state_name(step))
+
+    def publish(self, row: Mapping[str, float | int]) -> None:
+        """Show metrics in Ray's dashboard, as gauges ``mgray_train_...`` with the stage's name."""
+        for name, value in row.items():
+            told = f"mgray_train_{name}"
+            if told not in self.gauges:
+                self.gauges[told] = Gauge(told, f"{name} of a stage", tag_keys=("stage",))
+            self.gauges[told].set(value, {"stage": self.stage.name})
 
 
 def train_on_ray(stage: Stage) -> None:

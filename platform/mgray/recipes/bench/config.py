@@ -8,7 +8,16 @@ from pydantic import Field, field_validator
 from mgray.config import Config
 
 Part = Literal[
-    "ingest", "codecs", "reader", "catalog", "nodes", "train", "serve", "bootstrap", "help"
+    "ingest",
+    "codecs",
+    "reader",
+    "sampler",
+    "catalog",
+    "nodes",
+    "train",
+    "serve",
+    "bootstrap",
+    "help",
 ]
 
 
@@ -21,6 +30,7 @@ class BenchConfig(Config):
         "ingest",
         "codecs",
         "reader",
+        "sampler",
         "catalog",
         "train",
         "serve",
@@ -40,7 +50,7 @@ class BenchConfig(Config):
     """Turns that the ingest of the full-size images takes; the bare loop takes half of the files
     before, half after."""
     pairs: int = Field(default=1_239_372, ge=4)
-    """Pairs of the catalogue, which has no pixels; as many as paper P1 has."""
+    """Pairs of the catalogue and of the sampler, without pixels; as many as paper P1 has."""
     images: int = Field(default=364_000, ge=1000)
     """Images with 100 detections each whose FAUC-1 is resampled; paper P1 tests as many."""
     replicates: int = Field(default=10_000, ge=1)

@@ -62,7 +62,7 @@ def _commands(config: BenchConfig, work: Path) -> Iterator[tuple[str, list[str]]
     if not set(config.which) & {"ingest", "reader", "nodes", "train", "serve"}:
         return
     yield "phantom", phantom_words(config, work / "archive", config.exams)
-    if set(config.which) <= {"codecs", "nodes", "catalog", "bootstrap", "help"}:
+    if set(config.which) <= {"codecs", "nodes", "sampler", "catalog", "bootstrap", "help"}:
         return
     yield "ingest", ingest_words(config, work / "archive", work / "table")
     if {"train", "serve"} & set(config.which):
@@ -79,10 +79,7 @@ def _measured(config: BenchConfig, work: Path) -> Iterator[Measured]:
 
         make_full_size(config, config.out / LOG, SYNTAXES[:1])
         yield measure_codecs(config, full_size_archive(config, SYNTAXES[0]))
-    if "reader" in config.which:
-        from mgray.recipes.bench.reader import measure_reader
-
-        yield measure_reader(config, [work / "table", large_table(config, work, config.out / LOG)])
+    yield from _measured_feed(config, work)
     if "catalog" in config.which:
         from mgray.recipes.bench.catalog import measure_catalog
 
@@ -105,6 +102,19 @@ def _measured(config: BenchConfig, work: Path) -> Iterator[Measured]:
         yield measure_bootstrap(config)
     if "help" in config.which:
         yield measure_startup(entry_points(Path.cwd()))
+
+
+def _measured_feed(config: BenchConfig, work: Path) -> Iterator[Measured]:
+    if "reader" in config.which:
+        from mgray.recipes.bench.reader import measure_reader
+        from mgray.recipes.bench.sampling import measure_batches
+
+        yield measure_reader(config, [work / "table", large_table(config, work, config.out / LOG)])
+        yield measure_batches(config, work / "table")
+    if "sampler" in config.which:
+        from mgray.recipes.bench.sampling import measure_sampler
+
+        yield measure_sampler(config)
 
 
 def _about(config: BenchConfig) -> dict[str, Any]:

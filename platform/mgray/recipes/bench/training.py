@@ -1,5 +1,6 @@
 """A training step of the real loop against the same step on batches that lie in memory."""
 
+import math
 import time
 from itertools import islice
 from pathlib import Path
@@ -79,6 +80,6 @@ def _bare_step_s(stage: Stage) -> float:
         loss = task(batch)["loss"]
         optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(task.parameters(), stage.loop.optimizer.clip_norm)
+        nn.utils.clip_grad_norm_(task.parameters(), stage.loop.optimizer.clip_norm or math.inf)
         optimizer.step()
     return (time.perf_counter() - start) / (len(batches) - WARM)
