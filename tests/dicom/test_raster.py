@@ -99,6 +99,18 @@ def test_a_logarithm_of_the_numbers_is_stored_in_their_place():
     assert columns["bits_stored"] == 16
 
 
+def test_logarithms_of_two_images_are_stored_in_the_same_steps():
+    told = {"format": "numbers", "uid": "a", "rows": 96, "columns": 64, "dtype": ">u2", "bits": 12}
+    darker = SIXTEEN // 2
+    assert darker.max() < SIXTEEN.max()
+    made = [
+        read(one.astype(">u2").tobytes(), {**told, "log10": [-2, 9, 0.5, 8]}).columns
+        for one in (SIXTEEN, darker)
+    ]
+    steps = [(one["rescale_slope"], one["rescale_intercept"]) for one in made]
+    assert steps == [pytest.approx((7.5 / 65535, 0.5))] * 2
+
+
 def test_what_the_source_knows_reaches_the_columns():
     told = {"spacing_mm": 0.2, "photometric": "MONOCHROME1", "rescale": [-0.5, 3.0], "bits": 12}
     columns = read(picture((SIXTEEN // 16).astype(np.uint16), "PNG"), {**PICTURE, **told}).columns

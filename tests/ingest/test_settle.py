@@ -8,7 +8,7 @@ from mgray.ingest.ledger import Entry, Ledger
 from mgray.ingest.settle import check_patients, settle
 from mgray.sources.ballot import Ballot
 
-RANK = {"a": 0, "b": 1, "c": 2, "d": 3}
+RANK = {name: at for at, name in enumerate("abcdefghijklm")}
 
 
 def entry(path, image_id, **changes):
@@ -86,21 +86,24 @@ def votes(*entries):
 
 
 def test_undecided_frame_follows_the_archive_whatever_the_order():
-    files = [ballot("a", None), ballot("b", False), ballot("c", False), ballot("d", True)]
-    for order in itertools.permutations(files):
-        assert votes(*order) == {"a": False, "b": None, "c": None, "d": None}
+    files = [ballot("a", None), *(ballot(one, False) for one in "bcdefghij"), ballot("k", True)]
+    for order in (files, files[::-1], files[5:] + files[:5]):
+        assert votes(*order) == dict.fromkeys("abcdefghijk") | {"a": False}
 
 
 def test_duplicate_has_no_vote():
-    files = [ballot("a", None), ballot("b", True), ballot("c", False), ballot("d", False)]
-    copies = replace(files[3], image_id="c")
-    assert votes(*files[:3], copies) == dict.fromkeys("abcd")
+    files = [ballot("a", None), *(ballot(one, False) for one in "bcdefghijk")]
+    assert votes(*files)["a"] is False
+    copied = replace(files[-1], image_id="j")
+    assert votes(*files[:-1], copied) == dict.fromkeys("abcdefghijk")
 
 
 def test_changed_majority_changes_settled_rows_and_only_these():
-    before = settle(ledgers(ballot("a", None), ballot("b", True)), RANK).settled
-    assert [one.vote for ledger in before for one in ledger.entries] == [True, None]
-    grown = [*before, *ledgers(ballot("c", False))]
+    many = [ballot(one, True) for one in "bcdefghijk"]
+    before = settle(ledgers(ballot("a", None), *many), RANK).settled
+    told = {one.file_id: one.vote for ledger in before for one in ledger.entries}
+    assert told == dict.fromkeys("abcdefghijk") | {"a": True}
+    grown = [*before, *ledgers(ballot("l", False), ballot("m", False))]
     assert [ledger.key for ledger in settle(grown, RANK).changed] == ["a"]
 
 

@@ -23,27 +23,31 @@ def entry(held, rule=True, frame=EMBED, **changes):
 @pytest.mark.parametrize(
     ("held", "followed"),
     [
-        ([False], False),
-        ([True, True, False], True),
+        ([False] * 10, False),
+        ([False] * 9, None),
+        ([False] * 9 + [None] * 9, None),
+        ([True] * 9 + [False], True),
+        ([True] * 89 + [False] * 11, None),
+        ([True] * 51 + [False] * 49, None),
         ([False, True], None),
         ([None, None], None),
         ([], None),
     ],
 )
-def test_undecided_image_follows_most_that_decided(held, followed):
+def test_undecided_image_follows_many_that_decided_alike(held, followed):
     undecided = entry(None)
     votes = count_votes([undecided, *map(entry, held)])
     assert vote_for(undecided, votes) is followed
 
 
 def test_image_that_decided_follows_nobody():
-    votes = count_votes([entry(False), entry(False), entry(True)])
+    votes = count_votes([entry(False)] * 20)
     assert vote_for(entry(True), votes) is None
 
 
 def test_images_that_the_rule_treats_otherwise_have_no_say():
     """Boxes of straight archives are straight on both sides; left breasts cannot outvote that."""
-    votes = count_votes([entry(None), entry(False), *[entry(True, rule=False)] * 9])
+    votes = count_votes([entry(None), *[entry(False)] * 10, *[entry(True, rule=False)] * 90])
     assert vote_for(entry(None), votes) is False
 
 
@@ -55,12 +59,12 @@ def test_image_without_ballot_is_left_alone():
 
 
 def test_votes_are_told():
-    entries = [entry(None), entry(False), entry(False), entry(True), entry(None, rule=False)]
+    entries = [entry(None), *[entry(False)] * 9, entry(True), entry(None, rule=False)]
     told = {"frame": EMBED, "straight": 0, "flipped": 0, "undecided": 1}
     assert tell_votes(entries) == [
         FrameVotes(**told, by_rule="straight", followed="straight", told_by="rule"),
         FrameVotes(
-            **told | {"straight": 2, "flipped": 1},
+            **told | {"straight": 9, "flipped": 1},
             by_rule="flipped", followed="straight", told_by="archive",
         ),
     ]  # fmt: skip

@@ -26,6 +26,13 @@ def test_word_ignores_case():
     assert Cells({"a": "FFDM"}, 2).word("a", ("ffdm",)) == "ffdm"
 
 
+def test_unknown_word_is_answered_with_the_words_of_the_table_not_their_translations():
+    with pytest.raises(ConfigError, match="a must be one of bi-rads 1, bi-rads 2 or empty"):
+        Cells({"a": "4A"}, 2).word("a", {"bi-rads 1": "1", "bi-rads 2": "2"})
+    with pytest.raises(ConfigError, match="a must be one of CC, MLO or empty"):
+        Cells({"a": "ML"}, 2).word("a", ("CC", "MLO"))
+
+
 def test_table_gives_header_and_line_numbers(tmp_path):
     (tmp_path / "t.csv").write_text("a,b\n1,2\n3,4\n")
     header, lines = read_table(tmp_path / "t.csv", ["a"])

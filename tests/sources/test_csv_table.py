@@ -92,13 +92,13 @@ def test_missing_header_shows_no_cell(labels, line):
     ("column", "cell", "message"),
     [
         ("cancer", "maybe", "line 2 of the table: cancer must be 0 or 1"),
-        ("laterality", "B", "laterality must be one of L, R"),
+        ("laterality", "B", "laterality must be one of l, left, r, right or empty"),
         ("image_kind", "dm", "image_kind must be one of ffdm"),
         ("split", "training", "split must be one of train, val, test"),
         ("age", "nan", "age must be a number"),
         ("birads", "7", "birads must be one of 0, 1"),
         ("x0", "1", "a box needs all of x0, y0, x1, y1"),
-        ("density", "5", "density must be one of a, b, c, d"),
+        ("density", "5", "density must be one of 1, 2, 3, 4, a, b, c, d or empty"),
     ],
 )
 def test_cell_that_cannot_be_understood_names_line_and_column(labels, column, cell, message):
@@ -173,7 +173,7 @@ def test_missing_archive_is_one_line(tmp_path):
 
 def test_table_that_is_no_text_is_one_line(tmp_path):
     (tmp_path / "catalog.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="not a UTF-8 CSV table"):
+    with pytest.raises(ConfigError, match="not a UTF-8 CSV table: save it as one"):
         CsvSource().catalog(tmp_path)
 
 

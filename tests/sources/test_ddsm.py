@@ -275,8 +275,10 @@ def test_unproven_pathology_is_none(ddsm, labels):
     assert not {"cancer", "pathology"} & labels()[path].keys()
 
 
-def test_damaged_overlay_is_counted_and_says_nothing(ddsm):
-    ddsm.image(ddsm.case(), "LEFT_CC", "TOTAL_ABNORMALITIES 1\nABNORMALITY 1\nASSESSMENT 5\n")
+@pytest.mark.parametrize("volume", ["cancers/cancer_01", "normals/normal_01"])
+def test_damaged_overlay_is_counted_and_says_nothing(ddsm, volume):
+    case = ddsm.case("B-3024-1", volume)
+    ddsm.image(case, "LEFT_CC", "TOTAL_ABNORMALITIES 1\nABNORMALITY 1\nASSESSMENT 5\n")
     catalog = DdsmSource().catalog(ddsm.write())
     assert "cancer" not in catalog.rows[0].labels
     assert {one.code: one.count for one in catalog.notices}["overlays_unreadable"] == 1
@@ -300,6 +302,30 @@ def test_partial_download_is_said(ddsm):
     assert counts["decoded images"] == (None, 1)
 
 
+def test_damaged_ics_is_counted_and_its_images_are_left_out(ddsm):
+    kept, cut = (ddsm.image(ddsm.case(name)) for name in ("B-3024-1", "B-3025-1"))
+    for text in ("ics_version 1.0\nfilena", "filename \n", " " * (16 * 2**20 + 1)):
+        (ddsm.write() / cut).parent.joinpath("B-3025-1.ics").write_text(text)
+        catalog = DdsmSource().catalog(ddsm.root)
+        assert [row.path for row in catalog.rows] == [kept]
+        told = {one.code: one.count for one in catalog.notices}
+        assert (told["ics_unreadable"], told["files_not_named"]) == (1, 1)
+
+
+def test_images_that_no_ics_names_are_counted_once(ddsm):
+    case = ddsm.case()
+    ddsm.image(case)
+    other = ddsm.image(case, "RIGHT_CC")
+    ddsm.cases[case][1].pop()
+    (ddsm.root / other).with_suffix("").write_bytes(b"")
+    catalog = DdsmSource().catalog(ddsm.write())
+    assert {one.code: one.count for one in catalog.notices}["files_not_named"] == 1
+    (ddsm.root / other).unlink()
+    (ddsm.root / other).with_suffix("").unlink()
+    catalog = DdsmSource().catalog(ddsm.root)
+    assert {one.code: one.count for one in catalog.notices}["files_not_named"] == 0
+
+
 def test_wrong_folder_and_other_ics_are_one_line(ddsm):
     ddsm.root.mkdir()
     with pytest.raises(
@@ -307,7 +333,7 @@ def test_wrong_folder_and_other_ics_are_one_line(ddsm):
     ):
         DdsmSource().catalog(ddsm.root)
     (ddsm.root / "a.ics").write_text("dear diary")
-    with pytest.raises(ConfigError, match="names no case"):
+    with pytest.raises(ConfigError, match=r"no \.ics file names a case"):
         DdsmSource().catalog(ddsm.root)
 
 

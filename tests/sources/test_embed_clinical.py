@@ -124,7 +124,9 @@ def test_severity_is_pathology_and_cancer(embed, severity, pathology, cancer):
 
 def test_unknown_severity_is_an_error(embed):
     embed.finding(EXAM, "L", path_severity="7")
-    with pytest.raises(ConfigError, match=r"row 2 of the table: path_severity must be 0 to 6"):
+    with pytest.raises(
+        ConfigError, match=r"row 2 of EMBED_OpenData_clinical\.csv: path_severity must be 0 to 6"
+    ):
         embed.labels()
 
 

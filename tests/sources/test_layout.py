@@ -31,6 +31,18 @@ def test_missing_table_tells_sought_found_and_expected_in_one_line(tmp_path):
     assert "\n" not in said
 
 
+def test_missing_table_tells_what_is_in_its_folder(tmp_path):
+    for name in ("images/1.dcm", "tables/b.csv", "tables/jane_doe"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with pytest.raises(NotFoundError, match=r"found 1 \S+, 1 \S+ in tables/: expected "):
+        find_file(tmp_path, ["tables/a.csv", "*.csv"], LAYOUT)
+    with pytest.raises(NotFoundError, match="found 2 folder: expected "):
+        find_file(tmp_path, ["gone/a.csv"], LAYOUT)
+    with pytest.raises(NotFoundError, match="found 2 folder: expected "):
+        find_file(tmp_path, ["*/a.csv"], LAYOUT)
+
+
 def test_missing_folder_is_one_line(tmp_path):
     with pytest.raises(NotFoundError, match="no archive folder"):
         find_file(tmp_path / "gone", ["a"], LAYOUT)

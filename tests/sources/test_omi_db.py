@@ -62,10 +62,11 @@ def test_frame_that_pixels_do_not_tell_is_the_top_and_flagged(omi, rows):
 
 
 def test_frame_that_pixels_do_not_tell_is_that_of_the_other_images(omi, rows):
-    """One breast lies low and tells that boxes count from the bottom; so they do in the other."""
+    """Breasts that lie low tell that boxes count from the bottom; so they do in the other."""
     undecided = omi.image(marks=[mark(8, 10, 18, 22)], radius=300)
-    low = omi.image(marks=[mark(8, 96 - 80, 20, 96 - 70)])
-    put_image(omi.root / low, low_breast(), SOPInstanceUID="1.2.4.2")
+    for _ in range(10):
+        low = omi.image(marks=[mark(8, 96 - 80, 20, 96 - 70)])
+        put_image(omi.root / low, low_breast(), SOPInstanceUID=low.split("/")[-1][:-4])
     made = rows(omi)
     assert made.rows[undecided]["annotations"][0]["coords"] == [8, 74, 18, 86]
     assert "frame_by_vote" in made.rows[undecided]["qc_flags"]
@@ -300,6 +301,24 @@ def test_partial_download_is_said(omi):
     assert counts["marks"] == (None, 1)
 
 
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, '{"STUDIES": "\\ud800"}', "[]"])
+@pytest.mark.parametrize("what", ["imagedb", "nbss"])
+def test_damaged_json_of_one_client_is_counted_and_tells_nothing(omi, what, text):
+    good, bad = omi.image(), omi.image(client="optm2")
+    for client in ("optm1", "optm2"):
+        omi.opinion("SURGERY", "L", "1", "OM", client=client)
+    (omi.write() / "data" / "optm2" / f"{what}_optm2.json").write_text(text)
+    catalog = OmiDbSource().catalog(omi.root)
+    told = {one.code: one.count for one in catalog.notices}
+    lost = what == "imagedb"
+    assert (told["json_unreadable"], told["files_not_named"]) == (1, int(lost))
+    labels = {row.path: row.labels for row in catalog.rows}
+    assert labels[good]["by_side"]["L"]["cancer"] == 1
+    assert (labels[bad]["patient_id"], labels[bad].get("by_side", {}).get("L", {})) == ("optm2", {})
+    counts = {one.what: (one.expected, one.found) for one in OmiDbSource().verify(omi.root)}
+    assert counts["imagedb files that can be read"] == (2, 2 - lost)
+
+
 def test_wrong_folder_and_damaged_json_are_one_line(omi):
     omi.root.mkdir()
     with pytest.raises(NotFoundError, match=r"looked for data/<client>/imagedb_.* found nothing"):
@@ -308,5 +327,7 @@ def test_wrong_folder_and_damaged_json_are_one_line(omi):
     omi.write()
     for text in ("{", "[" * 100_000, '{"STUDIES": "\\ud800"}'):
         (omi.root / "data" / "optm1" / "imagedb_optm1.json").write_text(text)
-        with pytest.raises(ConfigError, match="an imagedb file of data/ is not JSON of OMI-DB"):
+        with pytest.raises(
+            ConfigError, match="no imagedb file of data/ is JSON of OMI-DB: get them"
+        ):
             OmiDbSource().catalog(omi.root)

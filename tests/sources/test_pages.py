@@ -41,4 +41,13 @@ def test_verdict_needs_published_numbers():
         "no numbers of a release are published to compare with"
     )
     assert comparison("x", [Count("a", 3, 3), Count("b", None, 1)]).endswith("release, whole")
+    own = Count("a", 3, 3, of_release=False)
+    assert comparison("x", [own, Count("b", 1, 1)]).endswith("the pinned release, whole")
+    assert comparison("x", [own, Count("b", None, 1)]).endswith(
+        "all files that the lists name are here; no numbers of a release are published to compare "
+        "with"
+    )
+    assert "not as many files as lists name; no numbers" in comparison(
+        "x", [Count("a", 3, 2, of_release=False)]
+    )
     assert "not the whole" in comparison("x", [Count("a", 3, 2)])

@@ -207,6 +207,24 @@ def test_partial_download_is_said(synth):
     assert counts["files of numbers"] == (2, 1)
 
 
+def test_damaged_header_is_counted_and_left_out(synth):
+    kept, cut = synth.image(2), synth.image(4)
+    head = (synth.root / cut).with_suffix(".mhd")
+    for text in ("NDims = 2\n", head.read_text().replace("0.085", "wide")):
+        head.write_text(text)
+        catalog = TSynthSource().catalog(synth.root)
+        assert [row.path for row in catalog.rows] == [kept]
+        assert {one.code: one.count for one in catalog.notices}["headers_unreadable"] == 1
+
+
+def test_numbers_without_their_header_are_counted(synth):
+    synth.image(2)
+    (synth.root / synth.image(4)).with_suffix(".mhd").unlink()
+    synth.mammogram(1, (10, 40), masks=True)
+    catalog = TSynthSource().catalog(synth.root)
+    assert {one.code: one.count for one in catalog.notices}["files_not_named"] == 1
+
+
 def test_wrong_folder_and_odd_header_are_one_line(synth):
     with pytest.raises(
         NotFoundError, match=r"looked for reconstruction<id>\.mhd or .* found nothing"

@@ -1,3 +1,4 @@
+import gzip
 import tracemalloc
 
 import openpyxl
@@ -54,6 +55,11 @@ def test_rows_tell_their_number(table):
     assert [one.line for one in cells(table("a\n1\n2\n"))] == [2, 3]
 
 
+def test_fault_names_the_table_and_its_row(table):
+    with pytest.raises(ConfigError, match=r"^row 3 of find\.csv: a must be a number or empty"):
+        [one.number("a") for one in cells(table("a\n1\nx\n", "find.csv"))]
+
+
 @pytest.mark.parametrize("name", ["t.xls", "t.xlsx"])
 def test_workbooks_are_tables(tmp_path, name):
     rows = [["ID ", "n", "x"], ["D1-0001", 22678622, " "], ["", 4.5, "X"]]
@@ -92,8 +98,9 @@ def test_line_of_another_length_is_one_clear_line(table, data):
 
 
 def test_text_of_another_encoding_is_one_clear_line(table):
-    with pytest.raises(ConfigError, match=r"t\.csv is not a"):
-        cells(table(b"a,b\xff\n1,2\n"))
+    for data in (b"a,b\xff\n1,2\n", gzip.compress(b"a,b\n"), "a,b\n".encode("utf-16")):
+        with pytest.raises(ConfigError, match=r"t\.csv is not a utf-8 text: get it again, or unp"):
+            cells(table(data))
 
 
 def test_damaged_workbook_is_one_clear_line(table):

@@ -17,7 +17,8 @@ spacing_mm             of a pixel: row, column; or one number for both; optional
 laterality             L or R, to be compared with the pixels, optional
 rescale                slope and intercept of the stored values, optional
 log10                  slope, intercept, lowest and highest value of real numbers over log10(n + 1)
-                       of numbers and ljpeg, which are stored in their place, optional
+                       of numbers and ljpeg, which are stored in their place, in even steps from
+                       lowest to highest, optional
 photometric            MONOCHROME2 if not given
 bits                   stored bits; those of the file's values if not given
 =====================  ==========================================================================
@@ -81,9 +82,10 @@ def decode_raster(
             bits = {} if highest is None else {"bits": max(2, highest.bit_length())}
             return read_picture(data, limits), bits
         case "numbers":
-            return _in_range(np.rot90(_read_numbers(data, raster, limits), raster.get("turns", 0)))
+            values = np.rot90(_read_numbers(data, raster, limits), raster.get("turns", 0))
+            return _in_range(values, raster)
     decoded = decode_ljpeg(data, raster.get("decoder"), _bytes_of(raster, limits), limits)
-    return _in_range(_read_numbers(decoded, raster, limits))
+    return _in_range(_read_numbers(decoded, raster, limits), raster)
 
 
 def read_picture(data: bytes, limits: Limits) -> Integer[np.ndarray, "height width"]:
@@ -162,16 +164,20 @@ def _bytes_of(raster: Mapping[str, Any], limits: Limits) -> int:
 
 
 def _in_range(
-    values: Shaped[np.ndarray, "height width"],
+    values: Shaped[np.ndarray, "height width"], raster: Mapping[str, Any]
 ) -> tuple[Integer[np.ndarray, "height width"], dict[str, Any]]:
-    """Store whole numbers as they are, real ones in even steps over their range."""
+    """Store whole numbers as they are, real ones in even steps over their range.
+
+    That of a logarithm is told, so that equal steps of two images are equal numbers.
+    """
     if values.dtype.kind in "ui":
         if values.min() < 0 or values.max() > 65535:
             raise Rejected("bad_pixels", "values beyond 16 bits")
         return values.astype(np.uint8 if values.dtype.itemsize == 1 else np.uint16), {}
     if not np.isfinite(values).all():
         raise Rejected("bad_pixels", "not all numbers are finite")
-    low, high = float(values.min()), float(values.max())
+    told = raster["log10"][2:] if "log10" in raster else (values.min(), values.max())
+    low, high = map(float, told)
     slope = (high - low) / FLOAT_STEPS or 1.0
     stored = np.rint((values.astype(np.float64) - low) / slope).astype(np.uint16)
     return stored, {"rescale": [slope, low], "bits": 16}

@@ -36,9 +36,9 @@ TEXTS: Final = {
     "frame_against_rule": "images whose boxes lie in the breast only against the published rule of "
     "their frame: the pixels were believed",
     "frame_undecided": "images whose pixels do not tell the frame of their boxes, nor do the "
-    "archive's other images: the published rule was followed",
-    "frame_by_vote": "images whose pixels do not tell the frame of their boxes: read as most that "
-    "do, see frames",
+    "archive's other images clearly: the published rule was followed",
+    "frame_by_vote": "images whose pixels do not tell the frame of their boxes: read as nearly "
+    "all that do, see frames",
     "orient_rotated": "images turned by 180 degrees against the frame of their boxes: mapped back",
     "mask_resized": "images with a finding's mask of another size: brought to the image's",
     "crop_mask_swapped": "images with mask and cut-out under each other's name: told by pixels",

@@ -2,7 +2,8 @@
 
 Images that the published rule treats alike vote among themselves: of those that it flips the pixels
 say straight or flipped, and so of those that it does not. So no hypothesis can be outvoted by
-images of the other side, which tell nothing of it.
+images of the other side, which tell nothing of it. A published rule yields to many images of one
+mind only, see ``ENOUGH`` and ``CLEAR``.
 """
 
 from collections import Counter
@@ -16,6 +17,10 @@ from mgray.sources.boxes import flip_annotation
 
 Word = Literal["straight", "flipped"]
 WORDS: Final[Mapping[bool, Word]] = {False: "straight", True: "flipped"}
+ENOUGH: Final = 10
+"""Images that must have decided before they speak for others."""
+CLEAR: Final = 0.9
+"""Share of them that must agree: boxes of a known frame lie in the breast in 99 of 100 images."""
 Votes = Mapping[tuple[str, bool], Counter[bool | None]]
 """Frame, and whether the rule flips it, to images by what their pixels say."""
 
@@ -36,7 +41,7 @@ class FrameVotes(Config):
     followed: Word
     """How those were read."""
     told_by: Literal["archive", "rule"]
-    """Why: most other images, or, where they are silent, the rule."""
+    """Why: other images, or, where these are few or not of one mind, the rule."""
 
 
 def count_votes(entries: Iterable[Entry]) -> Votes:
@@ -52,7 +57,8 @@ def vote_for(entry: Entry, votes: Votes) -> bool | None:
     """Tell what an image that cannot decide should follow.
 
     Returns:
-        Whether most images like it are flipped; ``None`` if it decides itself or they are silent.
+        Whether images like it are flipped; ``None`` if it decides itself or they do not
+        clearly say.
     """
     ballot = entry.ballot
     if ballot is None or ballot.held is not None:
@@ -61,8 +67,10 @@ def vote_for(entry: Entry, votes: Votes) -> bool | None:
 
 
 def winner(said: Counter[bool | None]) -> bool | None:
-    """Tell whether most images are flipped; ``None`` if as many are not."""
-    return None if said[True] == said[False] else said[True] > said[False]
+    """Tell whether images are flipped; ``None`` if too few say, or not clearly."""
+    straight, flipped = said[False], said[True]
+    clear = max(straight, flipped) >= CLEAR * (straight + flipped)
+    return flipped > straight if clear and straight + flipped >= ENOUGH else None
 
 
 def tell_votes(entries: Iterable[Entry]) -> list[FrameVotes]:

@@ -124,7 +124,8 @@ def sixteen_bits(record: Mapping[str, Any]) -> UInt16[np.ndarray, "height width"
 def _labels(rows: list[Mapping[str, Any]], exam: Mapping[str, list[int]]) -> dict[str, int]:
     """Say of each side and of the exam whether it is benign, malignant or unknown.
 
-    A proxy or an assumption is unknown, and so is a side with an image that nothing is told of.
+    A proxy or an assumption is unknown, and so is a side with an image that nothing is told of. One
+    such side makes the exam unknown, for which alone the list has that word.
     """
     told: dict[str, int] = {}
     known = True

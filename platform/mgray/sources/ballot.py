@@ -1,8 +1,9 @@
 """Frames that leave a flip open, and what one image says of it.
 
 Both hypotheses are tested on the image itself: a finding lies inside the breast. Where an image
-tells neither, the archive's other images tell it (``ingest.vote``), and only where these are silent
-too the published rule is followed. What held is flagged on the row, never guessed in silence.
+tells neither, the archive's other images tell it (``ingest.vote``), and only where these are of two
+minds or few the published rule is followed. What held is flagged on the row, never guessed in
+silence.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -160,8 +160,10 @@ class CbisDdsmSource:
                 len({one.patient for one in own}),
             )
             counts += [
-                Count(f"{kind}, {split}: {what}", *pair)
-                for what, *pair in zip(("rows", "views", "patients"), numbers, found, strict=True)
+                Count(f"{kind}, {split}: {what}", expected, here)
+                for what, expected, here in zip(
+                    ("rows", "views", "patients"), numbers, found, strict=True
+                )
             ]
         full = {path for one in findings if (path := files.full_image(one.paths[0]))}
         masks = sum(bool(files.masks(*one.paths[1:])) for one in findings)

@@ -23,10 +23,17 @@ class Cells:
         row: Column to text, as ``csv.DictReader`` gives it.
         line: Number of the line in the file, for messages.
         what: What is counted, for messages: a row of a table may span several lines.
+        table: The table's name, for messages: a dataset may have several.
     """
 
-    def __init__(self, row: Mapping[str, str | None], line: int, what: str = "line") -> None:
-        self.row, self.line, self.what = row, line, what
+    def __init__(
+        self,
+        row: Mapping[str, str | None],
+        line: int,
+        what: str = "line",
+        table: str = "the table",
+    ) -> None:
+        self.row, self.line, self.what, self.table = row, line, what, table
 
     def text(self, column: str) -> str | None:
         """The text, stripped; ``None`` where the cell is empty or the column missing."""
@@ -60,7 +67,7 @@ class Cells:
             return None
         words = known if isinstance(known, Mapping) else _folded(tuple(known))
         if text.lower() not in words:
-            raise self.fault(column, "one of " + ", ".join(dict.fromkeys(words.values())))
+            raise self.fault(column, "one of " + ", ".join(known))
         return words[text.lower()]
 
     def box(self) -> list[float] | None:
@@ -71,7 +78,7 @@ class Cells:
         coords = [value for value in values if value is not None]
         if coords and len(coords) < 4:
             raise ConfigError(
-                f"{self.what} {self.line} of the table: a box needs all of x0, y0, x1, y1: "
+                f"{self.what} {self.line} of {self.table}: a box needs all of x0, y0, x1, y1: "
                 "fill or empty them"
             )
         return coords or None
@@ -79,7 +86,7 @@ class Cells:
     def fault(self, column: str, expected: str) -> ConfigError:
         """The error for a cell that cannot be understood."""
         return ConfigError(
-            f"{self.what} {self.line} of the table: {column} must be {expected} or empty: "
+            f"{self.what} {self.line} of {self.table}: {column} must be {expected} or empty: "
             "correct the cell"
         )
 
@@ -138,4 +145,4 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
             reader = csv.reader(file)
             yield from ((reader.line_num, texts) for texts in reader if texts)
     except (UnicodeDecodeError, csv.Error):
-        raise ConfigError(f"{str(path)!r} is not a UTF-8 CSV table") from None
+        raise ConfigError(f"{str(path)!r} is not a UTF-8 CSV table: save it as one") from None

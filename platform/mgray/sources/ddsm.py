@@ -35,6 +35,8 @@ NORMAL: Final = re.compile(r"(^|[/_])normals?([/_]|\d|$)", re.IGNORECASE)
 BIRADS_WORST_FIRST: Final = (5, 4, 0, 3, 2, 1)
 TEXTS: Final = {
     "images_not_here": "images of the cases whose file is not here: a partial download",
+    "ics_unreadable": "cases whose .ics is damaged, it names no case: left out",
+    "files_not_named": "images that no .ics names: left out, since nothing tells their size",
     "not_decoded": f"images in lossless JPEG of 1990: refused; {HOW}",
     "overlays_not_here": "images whose .ics tells of an overlay that is not here: no labels",
     "no_biopsy": "images whose benign findings were not called back: no biopsy proves them",
@@ -57,7 +59,8 @@ DESCRIPTION: Final = Description(
         "numbers of a decoded file are big-endian and without a header: lines and pixels per line "
         "are in the .ics",
         "grey level is not optical density: linear digitisers (Lumisys, Howtek) get rescale to "
-        "density, of DBA's logarithm the density itself is stored, 0.05 to 3 in 65,535 steps",
+        "density, of DBA's logarithm the density itself is stored, 0.05 to 3 in 65,535 steps, the "
+        "same ones in all images",
         "the digitiser is told by the first letter of the case, MGH's two by the .ics; where these "
         "do not tell, grey levels stay raw",
         "chain codes run x, y = column, row, in eight directions; the boundary is the box, cores "
@@ -65,7 +68,8 @@ DESCRIPTION: Final = Description(
         "BENIGN_WITHOUT_CALLBACK is benign without a biopsy: no_biopsy",
         "the healthy breast of a cancer patient has no label: cancer stays empty, never the "
         "patient's",
-        "normal cases rest on follow-up: label_source followup, pathology empty",
+        "normal cases rest on follow-up: label_source followup, pathology empty; an image whose "
+        "overlay is damaged or not here has no label",
     ),
     unsettled=(
         "how images without an overlay are marked in the .ics: the .OVERLAY file itself decides; "
@@ -87,7 +91,7 @@ class DdsmSource:
     decoder: Path | None = None
     name: str = "ddsm"
     licence_tag: str = "DDSM"
-    adapter_version: str = "4"
+    adapter_version: str = "5"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -98,10 +102,15 @@ class DdsmSource:
 
         Raises:
             NotFoundError: No case, or no such decoder.
-            ConfigError: An .ics that cannot be understood.
+            ConfigError: No .ics can be understood.
         """
         counts, decoder = Counter[str](), _program(self.decoder)
-        rows = [row for path in _cases(archive) for row in _images(archive, path, decoder, counts)]
+        cases, rows = _cases(archive), list[CatalogRow]()
+        for path in cases:
+            rows += _images(archive, path, decoder, counts)
+        if counts["ics_unreadable"] == len(cases):
+            raise ConfigError("no .ics file names a case (filename): is it DDSM's?")
+        counts["files_not_named"] = len(_stems(archive) - {_stem(row.path) for row in rows})
         return Catalog(rows, notices=count_notices(counts, TEXTS))
 
     def verify(self, archive: Path) -> list[Count]:
@@ -128,6 +137,15 @@ def _cases(archive: Path) -> list[str]:
     return found
 
 
+def _stem(path: str) -> str:
+    return path.removesuffix(".1")
+
+
+def _stems(archive: Path) -> set[str]:
+    """Name the images that are here, each once, also where it lies there decoded too."""
+    return set(map(_stem, files_below(archive, suffixes=(".ljpeg", ".ljpeg.1"))))
+
+
 def _program(decoder: Path | None) -> str | None:
     """Find the decoder, by path or by name on the search path."""
     if decoder is None:
@@ -141,11 +159,12 @@ def _program(decoder: Path | None) -> str | None:
 def _images(
     archive: Path, path: str, decoder: str | None, counts: Counter[str]
 ) -> Iterator[CatalogRow]:
-    """Yield the images of one case."""
-    text = read_text(archive / path)
+    """Yield the images of one case; none if its .ics is damaged."""
+    text = _text(archive / path)
     facts = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.split()}
-    if "filename" not in facts or not facts["filename"]:
-        raise ConfigError("an .ics file names no case (filename): is it DDSM's?")
+    if not facts.get("filename"):
+        counts["ics_unreadable"] += 1
+        return
     case = facts["filename"][0]
     stem = f"{path.rpartition('/')[0]}/{case.replace('-', '_')}".lstrip("/")
     for line in text.splitlines():
@@ -161,15 +180,25 @@ def _images(
             continue
         counts["not_decoded"] += here.endswith(".LJPEG") and decoder is None
         found = _overlay(archive / f"{name}.OVERLAY", counts)
-        lacking = image[7].upper() == "OVERLAY" and not (archive / f"{name}.OVERLAY").is_file()
+        drawn = (archive / f"{name}.OVERLAY").is_file()
+        lacking = image[7].upper() == "OVERLAY" and not drawn
         counts["overlays_not_here"] += lacking
-        normal = bool(NORMAL.search(path)) and not lacking
+        unread = lacking or (drawn and found is None)
+        normal = bool(NORMAL.search(path)) and not unread
         labels = _labels(case, image, facts, found, normal)
         counts.update(labels.get("qc_flags", ()))
         digitiser = digitiser_of(case, " ".join(facts.get("DIGITIZER", ())))
         counts["digitiser_unknown"] += digitiser is None
         labels["raster"] = _raster(case, here, image, digitiser, decoder)
         yield CatalogRow(here, labels)
+
+
+def _text(path: Path) -> str:
+    """Read an .ics; one that is far too large says nothing."""
+    try:
+        return read_text(path)
+    except ConfigError:
+        return ""
 
 
 def _overlay(path: Path, counts: Counter[str]) -> list[Abnormality] | None:

@@ -121,7 +121,8 @@ DESCRIPTION: Final = Description(
         "whether boxes are in the frame of the PNGs, mirrored so that the breast faces right: the "
         "hypothesis whose boxes lie in the breast is used (frame_hypothesis_mirrored), its "
         "conflict with the published flip rule is flagged (frame_against_rule); images that do not "
-        "tell follow most that do (frame_by_vote), without any the rule (frame_undecided); the "
+        "tell follow nine in ten of those that do, ten at least (frame_by_vote), else the rule "
+        "(frame_undecided); the "
         "manifest has the votes",
     ),
 )
@@ -308,7 +309,7 @@ def _labels(cells: Cells, known: Clinical, breast: Breast, seen: Seen) -> dict[s
 def _annotations(cells: Cells, breast: Breast, seen: Seen) -> list[dict[str, Any]]:
     """Read the boxes with their levels; one that is given twice is one."""
     told = cells.text("match_level")
-    boxes = levels_of(list(read_boxes(cells.text("ROI_coords"))), told)
+    boxes = levels_of(list(read_boxes(cells)), told)
     said = cells.number("num_roi")
     seen.counts["boxes_miscounted"] += said is not None and int(said) != len(boxes)
     seen.counts["levels_unclear"] += bool(boxes and told and None in boxes.values())

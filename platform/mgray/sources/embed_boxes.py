@@ -8,24 +8,25 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from mgray.errors import ConfigError
+from mgray.sources.cells import Cells
 
 NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?")
 Box = tuple[float, float, float, float]
 """``x0, y0, x1, y1``."""
 
 
-def read_boxes(text: str | None) -> Iterator[Box]:
+def read_boxes(cells: Cells) -> Iterator[Box]:
     """Read ``ROI_coords``: ``y, x, y, x`` in any nesting becomes ``x0, y0, x1, y1``.
+
+    Args:
+        cells: Of an image.
 
     Raises:
         ConfigError: The numbers do not come in fours.
     """
-    numbers = [float(number) for number in NUMBER.findall(text or "")]
+    numbers = [float(number) for number in NUMBER.findall(cells.text("ROI_coords") or "")]
     if len(numbers) % 4:
-        raise ConfigError(
-            "a cell of ROI_coords does not hold numbers in fours (y, x, y, x): another release?"
-        )
+        raise cells.fault("ROI_coords", "numbers in fours (y, x, y, x)")
     for at in range(0, len(numbers), 4):
         y0, x0, y1, x1 = numbers[at : at + 4]
         yield min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)

@@ -56,8 +56,8 @@ def find_files(archive: Path, patterns: Sequence[str], layout: Sequence[str]) ->
         if found:
             return found
     raise NotFoundError(
-        f"looked for {' or '.join(patterns)} below {str(archive)!r}, found {tell(archive)}: "
-        f"expected {' | '.join(layout)}"
+        f"looked for {' or '.join(patterns)} below {str(archive)!r}, "
+        f"found {_found(archive, patterns)}: expected {' | '.join(layout)}"
     )
 
 
@@ -100,6 +100,14 @@ def by_name(paths: Iterable[str], name: Callable[[str], str | None]) -> tuple[di
             doubled += named in found
             found.setdefault(named, path)
     return found, doubled
+
+
+def _found(archive: Path, patterns: Sequence[str]) -> str:
+    """Say what lies where a table should: in the first pattern's folder, if that is here."""
+    folder = patterns[0].rpartition("/")[0]
+    if folder and (archive / folder).is_dir():
+        return f"{tell(archive / folder)} in {folder}/"
+    return tell(archive)
 
 
 def tell(folder: Path) -> str:

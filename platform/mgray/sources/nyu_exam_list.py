@@ -56,6 +56,9 @@ DESCRIPTION: Final = Description(
         "horizontal_flip YES means that all images are stored mirrored: the pixels' side is then "
         "the other one, which is no fault",
         "unknown is a label of its own: pathology stays empty",
+        "unknown is said of an exam, not of a side: in a list written here one breast whose label "
+        "is a proxy, assumed or missing (CMMD's unlisted sides, EMBED's unnamed breasts) makes its "
+        "whole exam unknown; what is proven of the other one is written beside it",
         "neither benign nor malignant is no biopsy: cancer 0, label_source assumed_normal, flagged",
         "window_location is in the frame before cropping: kept in extra_json",
         "stems without suffix, several to a view; a stem that is named twice is one image",
@@ -113,7 +116,8 @@ class NyuExamListSource:
         exams = len({number for number, *_ in listed})
         here = {_stem(path) for path in files_below(archive, suffixes=(".png",))}
         found = sum(stem in here for *_, stem in listed)
-        return [Count("exams", None, exams), Count("images of the list", len(listed), found)]
+        images = Count("images of the list", len(listed), found, of_release=False)
+        return [Count("exams", None, exams), images]
 
 
 def _pictures(archive: Path, counts: Counter[str]) -> tuple[dict[str, str], dict[str, str]]:

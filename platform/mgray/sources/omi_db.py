@@ -66,6 +66,8 @@ TEXTS: Final = {
     "files_not_here": "images of the imagedb whose file is not here: a partial download",
     "files_not_named": "files that no imagedb names: kept without labels, of the client and study "
     "whose folders hold them",
+    "json_unreadable": "JSON files that are damaged, or no JSON of OMI-DB: skipped; images of "
+    "such an imagedb are files_not_named",
     "episodes_unknown": "studies whose episode the NBSS lacks: no pathology",
     "opinions_unknown": "opinions of a biopsy or an operation in words that nobody listed: none",
     "lesions_ambiguous": "marks linked to a lesion number that both sides have: no pathology",
@@ -99,8 +101,8 @@ DESCRIPTION: Final = Description(
     ),
     unsettled=(
         "whether corners count from the top or the bottom: sorted, and the hypothesis whose boxes "
-        "lie in the breast is used; where both do, that of most other images (frame_by_vote), "
-        "without any the top (frame_undecided); the manifest has the votes",
+        "lie in the breast is used; where both do, that of nine in ten others, ten at "
+        "least (frame_by_vote), else the top (frame_undecided); the manifest has the votes",
     ),
 )
 
@@ -123,14 +125,13 @@ class OmiDbSource:
 
         Raises:
             NotFoundError: No client.
-            ConfigError: A JSON file that cannot be understood.
+            ConfigError: No imagedb can be understood.
         """
         counts, files = Counter[str](), Spool()
         for path in files_below(archive, ["images"]):
             files.add(path, _named(path))
-        for client in _clients(archive):
-            nbss = _read(archive, client, "nbss") or {}
-            imagedb = _read(archive, client, "imagedb") or {}
+        for client, imagedb in _imagedbs(archive, counts):
+            nbss = _read(archive, client, "nbss", counts)
             studies = (study for _, study in _objects(imagedb.get("STUDIES")))
             days = Timeline((client, day_number(study.get("StudyDate"))) for study in studies)
             for path, study, marks in _images(client, imagedb):
@@ -149,19 +150,23 @@ class OmiDbSource:
 
         Raises:
             NotFoundError: No client.
-            ConfigError: A JSON file that cannot be understood.
+            ConfigError: No imagedb can be understood.
         """
-        clients = _clients(archive)
+        clients, here = len(_clients(archive)), set(files_below(archive, ["images"]))
+        counts = Counter[str]()
         listed = [
-            len(marks)
-            for client in clients
-            for _, _, marks in _images(client, _read(archive, client, "imagedb") or {})
+            (path in here, len(marks))
+            for client, imagedb in _imagedbs(archive, counts)
+            for path, _, marks in _images(client, imagedb)
         ]
+        found = sum(one for one, _ in listed)
+        read = clients - counts["json_unreadable"]
         return [
-            Count("clients", None, len(clients)),
+            Count("clients", None, clients),
+            Count("imagedb files that can be read", clients, read, of_release=False),
             Count("images in the imagedb", None, len(listed)),
-            Count("marks", None, sum(listed)),
-            Count("images here", len(listed), sum(1 for _ in files_below(archive, ["images"]))),
+            Count("marks", None, sum(marks for _, marks in listed)),
+            Count("images here", len(listed), found, of_release=False),
         ]
 
 
@@ -185,17 +190,34 @@ def _path(archive: Path, client: str, what: str) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
-def _read(archive: Path, client: str, what: str) -> dict[str, Any] | None:
+def _imagedbs(archive: Path, counts: Counter[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the clients with their imagedbs; a damaged one lists nothing.
+
+    Raises:
+        NotFoundError: No client.
+        ConfigError: All are damaged.
+    """
+    clients, damaged = _clients(archive), Counter[str]()
+    for client in clients:
+        yield client, _read(archive, client, "imagedb", damaged)
+    if damaged.total() == len(clients):
+        raise ConfigError("no imagedb file of data/ is JSON of OMI-DB: get them again")
+    counts += damaged
+
+
+def _read(archive: Path, client: str, what: str, counts: Counter[str]) -> dict[str, Any]:
+    """Read a JSON file of a client; nothing where it is not here, or damaged."""
     path = _path(archive, client, what)
     if path is None:
-        return None
+        return {}
     try:
         found = json.loads(path.read_text()) if path.stat().st_size <= MOST_OF_JSON else None
         json.dumps(found, ensure_ascii=False).encode()  # fails on half a character
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise ConfigError(f"an {what} file of data/ is not JSON of OMI-DB: get it again")
+        counts["json_unreadable"] += 1
+        return {}
     return found
 
 

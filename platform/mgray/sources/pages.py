@@ -80,16 +80,22 @@ def comparison(name: str, counts: Sequence[Count]) -> str:
         )
         for count in counts
     ]
-    told = [count for count in counts if count.expected is not None]
-    verdict = (
-        "no numbers of a release are published to compare with"
-        if not told
-        else "the pinned release, whole"
-        if all(count.expected == count.found for count in told)
-        else "not the whole pinned release: a partial download or another release, which is fine"
-    )
     table = text_table(name, ("what", "expected", "found", "difference"), rows)
-    return f"{table}\n\n{verdict}"
+    return f"{table}\n\n{_verdict(counts)}"
+
+
+def _verdict(counts: Sequence[Count]) -> str:
+    """Say how whole an archive is: by the release, or, where none is published, by its lists."""
+    told = [count for count in counts if count.expected is not None]
+    released = [count for count in told if count.of_release]
+    if not told:
+        return "no numbers of a release are published to compare with"
+    whole = all(count.expected == count.found for count in told)
+    if released:
+        part = "not the whole pinned release: a partial download or another release, which is fine"
+        return "the pinned release, whole" if whole else part
+    here = "all files that the lists name are here" if whole else "not as many files as lists name"
+    return f"{here}; no numbers of a release are published to compare with"
 
 
 def _licence(tag: str) -> str:

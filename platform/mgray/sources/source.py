@@ -142,17 +142,19 @@ class Description:
 
 @dataclass(frozen=True)
 class Count:
-    """One number of the pinned release beside what lies in an archive.
+    """One number beside what lies in an archive.
 
     Args:
         what: Counted thing.
         expected: In the whole release; ``None`` if nobody published it.
         found: Here; less is a partial download, which is fine.
+        of_release: ``expected`` is of the pinned release, not counted in the archive's own lists.
     """
 
     what: str
     expected: int | None
     found: int
+    of_release: bool = True
 
 
 @runtime_checkable

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from mgray.errors import NotFoundError
+from mgray.errors import ConfigError, NotFoundError
 from mgray.sources.layout import files_below, tell
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
 from mgray.sources.t_synth_files import LESION, MAMMOGRAM, points_of, raster_of, read_header
@@ -29,6 +29,9 @@ BREASTS: Final = {"fatty": "a", "scattered": "b", "hetero": "c", "dense": "d"}
 TEXTS: Final = {
     "volumes_left_out": "tomosynthesis volumes: left out, only their 2D images are read",
     "raw_not_here": "headers whose numbers are not here: a partial download",
+    "headers_unreadable": "headers that are damaged: left out with their numbers",
+    "files_not_named": "files of numbers without their header: left out, since nothing tells their "
+    "size",
     "loc_not_here": "images of an odd phantom (with a lesion) whose .loc is not here: no label",
     "loc_of_even": "images of an even phantom, which should be healthy, with a .loc: a lesion",
     "loc_unreadable": "digital mammograms whose .loc does not begin with row and column: "
@@ -78,7 +81,7 @@ class TSynthSource:
 
     name: str = "t_synth"
     licence_tag: str = "CC0-1.0"
-    adapter_version: str = "3"
+    adapter_version: str = "4"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -89,16 +92,22 @@ class TSynthSource:
 
         Raises:
             NotFoundError: No header.
-            ConfigError: A header that cannot be understood.
+            ConfigError: No header can be understood.
         """
-        counts, rows = Counter[str](), []
+        counts, rows, damaged = Counter[str](), [], list[ConfigError]()
         here = set(files_below(archive, suffixes=(".raw", ".loc", ".h5")))
-        for path, kind, number in _headers(archive):
-            raw = f"{path.removesuffix('.mhd')}.raw"
+        heads = [*_headers(archive)]
+        unnamed = {path for path in here if path.endswith(".raw")} - {_raw(p) for p, *_ in heads}
+        for path, kind, number in heads:
+            raw = _raw(path)
             if MASKS in path:
                 counts["masks_left_out"] += 1
                 continue
-            head = read_header(archive / path)
+            try:
+                head = read_header(archive / path)
+            except ConfigError as error:
+                damaged.append(error)
+                continue
             if raw not in here:
                 counts["raw_not_here"] += 1
                 continue
@@ -111,6 +120,9 @@ class TSynthSource:
                 loc = (archive / path).with_suffix(".loc")
                 told["annotations"] = points_of(loc, int(head["DimSize"].split()[0]), counts)
             rows.append(CatalogRow(raw, {**told, "raster": raster}))
+        if damaged and len(damaged) + counts["masks_left_out"] == len(heads):
+            raise damaged[0]
+        counts |= {"headers_unreadable": len(damaged), "files_not_named": len(unnamed)}
         counts["dicom_left_out"] = sum(1 for _ in files_below(archive))
         return Catalog(rows, notices=count_notices(counts, TEXTS))
 
@@ -120,12 +132,13 @@ class TSynthSource:
         Raises:
             NotFoundError: No header.
         """
-        found = Counter(kind for _, kind, _ in _headers(archive))
-        raws = sum(1 for _ in files_below(archive, suffixes=(".raw",)))
+        heads, here = [*_headers(archive)], set(files_below(archive, suffixes=(".raw",)))
+        found = Counter(kind for _, kind, _ in heads)
+        raws = sum(_raw(path) in here for path, *_ in heads)
         return [
             Count("reconstructions (T-SYNTH)", None, found["reconstruction"]),
             Count("digital mammograms (M-SYNTH)", None, found[MAMMOGRAM]),
-            Count("files of numbers", found.total(), raws),
+            Count("files of numbers", found.total(), raws, of_release=False),
         ]
 
 
@@ -140,6 +153,11 @@ def _headers(archive: Path) -> Iterator[tuple[str, str, str]]:
             f"found {what}: expected {' | '.join(LAYOUT)}"
         )
     yield from named
+
+
+def _raw(path: str) -> str:
+    """Name the numbers of a header."""
+    return f"{path.removesuffix('.mhd')}.raw"
 
 
 def _labels(

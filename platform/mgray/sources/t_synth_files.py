@@ -44,7 +44,7 @@ def read_header(path: Path) -> Mapping[str, str]:
     """Read a ``.mhd``.
 
     Raises:
-        ConfigError: It lacks sizes or a known type.
+        ConfigError: It lacks sizes or a known type, or its spacing is none.
     """
     with path.open("rb") as file:
         text = file.read(MOST_OF_HEADER).decode("latin-1")
@@ -59,6 +59,7 @@ def read_header(path: Path) -> Mapping[str, str]:
         raise ConfigError(
             f"a header (.mhd) lacks DimSize or an ElementType of {', '.join(TYPES)}: get it again"
         )
+    _spacing(head)
     return head
 
 

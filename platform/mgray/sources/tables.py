@@ -123,7 +123,9 @@ def _first_line(path: Path, delimiters: str, encoding: str) -> tuple[list[str], 
         with path.open(newline="", encoding=encoding) as file:
             line = file.readline(MOST_OF_HEADER).removeprefix("\ufeff")
     except UnicodeDecodeError:
-        raise ConfigError(f"{path.name} is not a {encoding} text") from None
+        raise ConfigError(
+            f"{path.name} is not a {encoding} text: get it again, or unpack it"
+        ) from None
     if len(line) == MOST_OF_HEADER:
         raise ConfigError(f"{path.name} has no header of {MOST_OF_HEADER} characters at most")
     delimiter = max(delimiters, key=line.count)
@@ -153,7 +155,7 @@ def _csv(table: Table) -> Iterator[Cells]:
             for start in range(0, batch.num_rows, AT_ONCE):
                 for row in batch.slice(start, AT_ONCE).to_pylist():
                     line += 1
-                    yield Cells(row, line, "row")
+                    yield Cells(row, line, "row", table.path.name)
     except pa.ArrowInvalid:
         raise ConfigError(
             f"{table.path.name} is not a table of {len(table.header)} columns throughout: get it "
@@ -167,4 +169,5 @@ def _sheet(table: Table) -> Iterator[Cells]:
     next(rows, None)
     for number, row in enumerate(rows, 2):
         texts = ["" if cell is None else str(cell) for cell in row]
-        yield Cells(dict(zip(table.header, texts, strict=False)), number, "row")
+        cells = dict(zip(table.header, texts, strict=False))
+        yield Cells(cells, number, "row", table.path.name)
