@@ -160,7 +160,7 @@ def load_yaml(cls: type[C], path: Path) -> C:
 class _Core(yaml.SafeLoader):
     """YAML 1.2's core scalars: to 1.1, which PyYAML reads, ``no`` is false and 3e-4 is text."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - as in the base class
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - as PyYAML declares it
 
 
 for _tag, _pattern, _first in (

@@ -149,23 +149,16 @@ def test_nothing_is_read_in_the_thread_that_trains(table: ImageTable, pairs: lis
     assert set(storage.asked) == {"mgray-read"}
 
 
-def test_no_more_is_read_than_the_batches_ahead(table: ImageTable, pairs: list[Pair]) -> None:
-    behind, storage = slow(table, 0.0)
-    place = {"rank": 0, "world": 1, "seed": 0}
-    stream = endless(behind, pairs, replace(CONFIG, {"prefetch": 2}), **place)
-    next(stream)
-    expected = (1 + 2) * CONFIG.global_batch_size
-    assert reads_without_end(storage, expected) == expected
-    stream.close()  # type: ignore[attr-defined]  # a generator behind the Iterator
-
-
-def test_reading_ahead_goes_over_the_end_of_an_epoch(table: ImageTable, pairs: list[Pair]) -> None:
+@pytest.mark.parametrize("ahead", [2, 6])
+def test_as_much_is_read_as_there_are_batches_ahead_also_over_the_end_of_an_epoch(
+    table: ImageTable, pairs: list[Pair], ahead: int
+) -> None:
     """An epoch has three steps."""
     behind, storage = slow(table, 0.0)
     place = {"rank": 0, "world": 1, "seed": 0}
-    stream = endless(behind, pairs, replace(CONFIG, {"prefetch": 6}), **place)
+    stream = endless(behind, pairs, replace(CONFIG, {"prefetch": ahead}), **place)
     next(stream)
-    expected = (1 + 6) * CONFIG.global_batch_size
+    expected = (1 + ahead) * CONFIG.global_batch_size
     assert reads_without_end(storage, expected) == expected
     stream.close()  # type: ignore[attr-defined]  # a generator behind the Iterator
 

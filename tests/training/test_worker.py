@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace as change
 from pathlib import Path
 
@@ -52,48 +53,53 @@ def marker_of(stage: Stage) -> Path:
     return stage.loop.folder / "died"
 
 
-def counted(stage: Stage, dies_at: int | None) -> Stage:
-    """The same stage; each training forward pass leaves a line, and one kills its worker."""
+def before_forward(stage: Stage, meet: Callable[[Task, Batch], None]) -> Stage:
+    """The same stage; ``meet`` is called before each forward pass, in its worker."""
 
     def build() -> Task:
         task = stage.build()
         forward = task.forward
-        own: list[Batch] = []
 
-        def noting(batch: Batch, normaliser: Tensor | None = None) -> dict[str, Tensor]:
-            if task.training:
-                own.append(batch)
-                with (stage.loop.folder / "forwards").open("a") as file:
-                    file.write(f"{batch.pair_indices}\n")
-                if len(own) == dies_at and not marker_of(stage).exists():
-                    marker_of(stage).touch()
-                    os.kill(os.getpid(), signal.SIGKILL)
+        def meeting(batch: Batch, normaliser: Tensor | None = None) -> dict[str, Tensor]:
+            meet(task, batch)
             return forward(batch, normaliser)
 
-        task.forward = noting  # type: ignore[method-assign]  # a fault put in by hand
+        task.forward = meeting  # type: ignore[method-assign]  # a fault put in by hand
         return task
 
     return change(stage, build=build)
+
+
+def die_once(stage: Stage) -> None:
+    """Kill this process, unless one was killed before."""
+    if not marker_of(stage).exists():
+        marker_of(stage).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def counted(stage: Stage, dies_at: int | None) -> Stage:
+    """The same stage; each training forward pass leaves a line, and one kills its worker."""
+    own: list[Batch] = []
+
+    def note(task: Task, batch: Batch) -> None:
+        if task.training:
+            own.append(batch)
+            with (stage.loop.folder / "forwards").open("a") as file:
+                file.write(f"{batch.pair_indices}\n")
+            if len(own) == dies_at:
+                die_once(stage)
+
+    return before_forward(stage, note)
 
 
 def with_a_death(stage: Stage) -> Stage:
     """The same stage, but the first forward pass after Ray's first state kills its worker."""
 
-    def build() -> Task:
-        task = stage.build()
-        forward = task.forward
+    def note(task: Task, batch: Batch) -> None:
+        if (stage.loop.folder / RAY / "step_0000002").exists():
+            die_once(stage)
 
-        def dying(batch: Batch, normaliser: Tensor | None = None) -> dict[str, Tensor]:
-            kept = (stage.loop.folder / RAY / "step_0000002").exists()
-            if kept and not marker_of(stage).exists():
-                marker_of(stage).touch()
-                os.kill(os.getpid(), signal.SIGKILL)
-            return forward(batch, normaliser)
-
-        task.forward = dying  # type: ignore[method-assign]  # a fault put in by hand
-        return task
-
-    return change(stage, build=build)
+    return before_forward(stage, note)
 
 
 @pytest.fixture(scope="module")

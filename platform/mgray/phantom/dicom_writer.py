@@ -1,6 +1,5 @@
 """Pictures as DICOM files, in every lossless transfer syntax an archive may hold (PS3.5 A)."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -96,4 +95,4 @@ def write_picture(path: Path, exam: Exam, picture: Picture, syntax: TransferSynt
         dataset["PixelData"].is_undefined_length = True
     part = path.with_suffix(".part")
     dataset.save_as(part, enforce_file_format=True)
-    os.replace(part, path)  # noqa: PTH105 - atomic on one file system
+    part.replace(path)

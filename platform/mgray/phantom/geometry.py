@@ -111,11 +111,12 @@ class Shape:
 def sample_breast(key: Sequence[int]) -> Breast:
     """Draw a patient; findings have no influence on her."""
     rng = stream(key, "breast")
-    density: Density = rng.choice(list(DENSITY_SHARES), p=list(DENSITY_SHARES.values()))
+    shares = list(DENSITY_SHARES.values())
+    density = list(DENSITY_SHARES)[rng.choice(len(shares), p=shares)]
     kind = COMPOSITIONS[density]
     return Breast(
         key=tuple(key),
-        density=str(density),  # type: ignore[arg-type]  # numpy's str is not a Literal
+        density=density,
         thickness_mm=float(np.clip(rng.normal(*kind.thickness_mm), 22, 85)),
         gland_fraction=float(np.clip(rng.normal(*kind.gland), 0.02, 0.75)),
         size=float(rng.normal()),

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from importlib import import_module
 from multiprocessing import get_context
 from multiprocessing.pool import Pool
 from multiprocessing.synchronize import Barrier
@@ -173,7 +174,6 @@ def _started(processes: int) -> Iterator[Pool]:
 
 
 def _import_codecs(ready: Barrier) -> None:
-    import imagecodecs  # noqa: F401 - imported before time is taken
-    import openjpeg.utils  # noqa: F401
-
+    for module in ("imagecodecs", "openjpeg.utils"):  # before time is taken
+        import_module(module)
     ready.wait()
