@@ -25,7 +25,7 @@ MASSES: Final = {
 than the pixels of these nets."""
 PHANTOMS: Final[dict[str, dict[str, Any]]] = {
     "fusion.tiny": {
-        **MASSES, "exams": 400, "height": 256, "width": 208, "pixel_mm": 0.56,
+        **MASSES, "exams": 400, "height": 288, "width": 240, "pixel_mm": 0.5,
         "synthetic_scale": 1.0, "transfer_syntax": "explicit",
     },
     "fusion.phantom": {
