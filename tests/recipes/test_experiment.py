@@ -27,25 +27,25 @@ def config(out: Path = Path("out"), **changes: object) -> ExperimentConfig:
 
 def test_full_runs_come_before_all_that_take_from_them() -> None:
     first, rest = plan(config(doses=(0.0, 1.0)))
-    assert first == [Run(0.35, seed, FULL) for seed in (1, 2)]
+    assert first == [Run(0.3, seed, FULL) for seed in (1, 2)]
     assert {(run.trace, run.arm) for run in rest} == {
-        *((0.35, "mismatched"), (0.35, "second_a"), (0.0, FULL), (1.0, FULL))
+        *((0.3, "mismatched"), (0.3, "second_a"), (0.0, FULL), (1.0, FULL))
     }
 
 
 def test_a_seed_also_chooses_the_patients_with_boxes() -> None:
-    resolved = build_run(config(), Run(0.35, 7, "mismatched"))
+    resolved = build_run(config(), Run(0.3, 7, "mismatched"))
     assert (resolved.seed, resolved.batches.boxed_seed) == (7, 7)
     assert resolved.distillation.pairs == "mismatched"
 
 
 def test_an_arm_takes_over_what_it_does_not_train() -> None:
-    assert shared_stages(config(), Run(0.35, 1, FULL)) == []
+    assert shared_stages(config(), Run(0.3, 1, FULL)) == []
     assert shared_stages(config(), Run(1.0, 1, FULL)) == ["untrained", "ffdm"]
-    assert shared_stages(config(), Run(0.35, 1, "mismatched")) == [
+    assert shared_stages(config(), Run(0.3, 1, "mismatched")) == [
         *("untrained", "sm", "ffdm", "upper_bound")
     ]
-    assert "student" not in shared_stages(config(), Run(0.35, 1, "second_a"))
+    assert "student" not in shared_stages(config(), Run(0.3, 1, "second_a"))
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def stamps(out: Path) -> dict[Path, int]:
 
 
 def seed(done: Path) -> Path:
-    return done / "trace-0.35" / "seed-1"
+    return done / "trace-0.3" / "seed-1"
 
 
 @pytest.mark.ray

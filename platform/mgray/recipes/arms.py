@@ -43,6 +43,7 @@ ARMS: Final[Mapping[str, Arm]] = {
     "a20_cells": Arm("A20: levels weigh by cells", {"distillation.level_weighting": "cells"}),
     "a21_from_a": Arm("A21: B starts from A", {"distillation.student_init": "from_a"}),
     "a21_from_c": Arm("A21: B starts from C", {"distillation.student_init": "from_c"}),
+    "a21_pretrained": Arm("A21: B starts as A and C", {"distillation.student_init": "pretrained"}),
     "a23_balanced": Arm("A23: stage II balanced", {"distillation.sampler": "same"}),
     "a24_wide": Arm("A24: wide heads", {"fusion.mode": "wide_head"}, trains=_FROM_THREE),
     "a24_mixer": Arm("A24: 1x1 mixers", {"fusion.mode": "fuse_conv"}, trains=_FROM_THREE),

@@ -98,12 +98,12 @@ def make_table(config: ExperimentConfig, trace: float) -> None:
     settings = {**PHANTOMS[config.recipe], "visibility.trace": trace, "seed": config.archive_seed}
     settings |= {"exams": config.exams} if config.exams else {}
     settings |= parse_overrides(config.phantom)
-    made = [f"{key}={value}" for key, value in settings.items()]
-    record, told = folder / "made.json", json.dumps(made)
+    record, told = folder / "made.json", json.dumps(settings, sort_keys=True)
     if record.is_file() and record.read_text() == told:
         return
     workers = f"workers={config.processes}"
     archive, table = folder / "archive", folder / "table"
+    made = [f"{key}={value}" for key, value in settings.items()]
     run_job(["jobs.phantom", f"out={archive}", workers, *made])
     where = [f"archive={archive}", f"out={table}", f"split_seed={config.archive_seed}"]
     run_job(["jobs.ingest", "phantom", *where, workers, "images_per_shard=64"])

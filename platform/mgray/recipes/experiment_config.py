@@ -12,17 +12,18 @@ from mgray.recipes.arms import ARMS, CONTROLS, FULL
 
 MASSES: Final = {
     "finding_share": 0.6,
-    "malignant_share": 0.85,
+    "malignant_share": 1.0,
     "contrast": 3.0,
     "lesions.fine_calcifications": 0.0,
     "lesions.coarse_calcifications": 0.0,
-    "visibility.both": 0.35,
-    "visibility.ffdm_only": 0.5,
+    "lesions.spiculated_mass": 0.0,
+    "visibility.both": 0.3,
+    "visibility.ffdm_only": 0.55,
     "visibility.sm_only": 0.1,
     "visibility.neither": 0.05,
 }
-"""Half of the findings show in FFDM only: what the method could give. Calcifications are smaller
-than the pixels of these nets."""
+"""Irregular masses of three times the physical contrast, since the nets are small; half of them show
+in FFDM only: what the method could give."""
 PHANTOMS: Final[dict[str, dict[str, Any]]] = {
     "fusion.tiny": {
         **MASSES, "exams": 400, "height": 288, "width": 240, "pixel_mm": 0.5,
@@ -48,7 +49,7 @@ class ExperimentConfig(Config):
     """Number of the first; the others follow."""
     arms: tuple[str, ...] = CONTROLS
     """Controls and ablations beside the full method; see below."""
-    trace: float = Field(default=0.35, ge=0, le=1)
+    trace: float = Field(default=0.3, ge=0, le=1)
     """Part of the contrast of an FFDM-only finding that enters the tomosynthesis."""
     doses: tuple[float, ...] = ()
     """More values of trace for the dose-response: the full method without controls on each."""

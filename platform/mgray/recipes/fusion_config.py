@@ -100,12 +100,16 @@ def tiny() -> FusionRun:
         {
             "batches.global_batch_size": 16,
             "batches.preprocess.fit": "stretch",
-            "batches.boxed_share": 0.2,
+            "batches.preprocess.net_height": 128,
+            "batches.boxed_share": 0.1,
             "distillation.sampler": "uniform",
+            "distillation.student_init": "from_c",
+            "postprocess.candidates": 500,
             "optimizer.warmup_steps": 10,
             "train.steps": {
-                "sm": 120, "ffdm": 120, "student": 160, "fused": 60, "upper_bound": 80
+                "sm": 110, "ffdm": 110, "student": 140, "fused": 60, "upper_bound": 60
             },
+            "train.channels_last": True,
             "train.workers": 0,
             "train.validate_every": 1000,
             "train.checkpoint_every": 1000,
