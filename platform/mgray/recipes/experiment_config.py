@@ -22,8 +22,8 @@ MASSES: Final = {
     "visibility.sm_only": 0.1,
     "visibility.neither": 0.05,
 }
-"""Irregular masses of three times the physical contrast, since the nets are small; half of them show
-in FFDM only: what the method could give."""
+"""Irregular masses of three times the physical contrast, since the nets are small. Half of them
+show in FFDM only: what the method could give."""
 PHANTOMS: Final[dict[str, dict[str, Any]]] = {
     "fusion.tiny": {
         **MASSES, "exams": 400, "height": 288, "width": 240, "pixel_mm": 0.5,

@@ -127,6 +127,7 @@ def phantom() -> FusionRun:
             "batches.preprocess.net_height": 512,
             "batches.preprocess.net_width": 256,
             "batches.threads": 6,
+            "distillation.student_init": "pretrained",
             "optimizer.learning_rate": 1e-3,
             "optimizer.warmup_steps": 100,
             "train.steps": {
