@@ -1,7 +1,7 @@
 """The endpoint: ``serve run serve.app:build model=runs/NAME/models/fused``.
 
-DICOM in, JSON out, on ``POST /v1/detect``. Listens on loopback unless told otherwise; there is no
-authentication yet, so keep it there.
+DICOM in, JSON out, on ``POST /v1/detect``. Listens on loopback unless told otherwise, and answers
+whoever has the token, see ``serve.gate``.
 """
 
 import asyncio
@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response, Security
 from fastapi.responses import PlainTextResponse
+from fastapi.security import HTTPBearer
 from pydantic import Field
 from ray import serve
 from ray.exceptions import ObjectLostError, RayActorError, WorkerCrashedError
@@ -27,6 +28,7 @@ from mgray.dicom.limits import Limits
 from mgray.errors import ConfigError, MgrayError
 from serve.answers import Answer, Refusal
 from serve.counts import CountRequests, count_refusal, observe, render
+from serve.gate import Gate, check_environment
 from serve.intake import MEDIA_TYPES, read_image
 from serve.problems import Problem, handlers, responses
 
@@ -79,7 +81,9 @@ api = FastAPI(
     description="Lesion detection on synthetic 2D mammograms. For research; not for diagnosis.",
     docs_url=None,  # would load scripts from another host
     redoc_url=None,
-    middleware=[Middleware(CountRequests)],
+    responses=responses(401, 408, 414, 431),
+    dependencies=[Security(HTTPBearer(auto_error=False))],  # told here, asked for by the gate
+    middleware=[Middleware(CountRequests), Middleware(Gate)],
     exception_handlers=handlers(),
 )
 
@@ -148,7 +152,7 @@ class Endpoint:
 ENDPOINT: Final[Deployment] = serve.deployment(
     max_ongoing_requests=128,
     ray_actor_options={"num_cpus": 0.1},
-    health_check_period_s=5,
+    health_check_period_s=1,
     health_check_timeout_s=10,
     graceful_shutdown_timeout_s=10,
 )(Endpoint)
@@ -162,10 +166,12 @@ def build(args: dict[str, Any]) -> serve.Application:
 
     Raises:
         NotFoundError: No such model folder, or no weights in it.
-        ConfigError: A key or value that ``Args`` refuses, or a model that needs two images.
+        ConfigError: A key or value that ``Args`` refuses, a model that needs two images, or no
+            token.
         ClickException: Any of these, in one line, on the command line of ``serve run``.
     """
     try:
+        check_environment()
         return _assemble(build_config(Args, args))
     except MgrayError as error:
         if click.get_current_context(silent=True) is None:

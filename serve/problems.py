@@ -26,16 +26,20 @@ _TITLES: Final = {
     "incomplete": (400, "the body was cut off"),
     "malformed_multipart": (400, "the multipart body cannot be parsed"),
     "several_parts": (400, "the multipart body does not hold exactly one part"),
+    "unauthorized": (401, "the request needs a token: Authorization: Bearer TOKEN"),
     "not_found": (404, "no such path"),
     "method_not_allowed": (405, "this path has other methods"),
+    "slow_body": (408, "the body came too slowly"),
+    "url_too_long": (414, "the path and query are too long"),
     "unsupported_media_type": (415, "the content type is not DICOM"),
+    "headers_too_large": (431, "there are too many headers, or they are too long"),
     "internal": (500, "the endpoint failed"),
     "busy": (503, "all replicas are busy and the queue is full"),
     "unavailable": (503, "no replica can answer now"),
     "deadline": (504, "no answer within the time limit"),
     **{code: (_STATUS_OF_REASON.get(code, 422), title) for code, title in REJECT_REASONS.items()},
 }
-RETRY_AFTER_S: Final = 1
+_HEADERS: Final = {503: {"Retry-After": "1"}, 401: {"WWW-Authenticate": "Bearer"}}
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
 
@@ -76,9 +80,11 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457
             code=self.code,
             detail=self.detail or self.title,
         )
-        headers = {"Retry-After": str(RETRY_AFTER_S)} if self.status == 503 else None
         return JSONResponse(
-            body.model_dump(), self.status, headers, media_type="application/problem+json"
+            body.model_dump(),
+            self.status,
+            _HEADERS.get(self.status),
+            media_type="application/problem+json",
         )
 
 

@@ -1,5 +1,6 @@
 """One running endpoint with a small random model, and DICOM files to send."""
 
+import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,10 +20,9 @@ from mgray.models.fused import TwoTrunks
 MAX_BODY_BYTES = 500_000
 
 
-@pytest.fixture(scope="session")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fused model with random weights whose scores spread."""
-    torch.manual_seed(0)
+def save_random_model(folder: Path, seed: int) -> Path:
+    """Write a fused model with random weights whose scores spread."""
+    torch.manual_seed(seed)
     meta = ModelMeta(
         kind="fused",
         inputs=("sm",),
@@ -34,9 +34,20 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = build_model(meta)
     assert isinstance(model, TwoTrunks)
     torch.nn.init.normal_(model.class_head.final.pointwise.weight, std=0.5)
-    folder = tmp_path_factory.mktemp("run") / "fused"
     save_model(folder, model, meta)
     return folder
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model that the endpoint serves."""
+    return save_random_model(tmp_path_factory.mktemp("run") / "fused", seed=0)
+
+
+@pytest.fixture(scope="session")
+def other_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another one."""
+    return save_random_model(tmp_path_factory.mktemp("other") / "fused", seed=1)
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +85,8 @@ def endpoint(ray_cluster: None, model_folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def client(endpoint: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=endpoint, timeout=60) as client:
+    headers = {"Authorization": f"Bearer {os.environ['MGRAY_TOKEN']}"}
+    with httpx.Client(base_url=endpoint, timeout=60, headers=headers) as client:
         yield client
 
 

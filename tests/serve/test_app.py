@@ -199,11 +199,13 @@ def test_another_method_is_405(client):
     assert problem(client.get("/v1/detect")) == (405, "method_not_allowed")
 
 
-def test_too_many_at_once_get_503_and_the_rest_are_right(endpoint, good, make_dicom):
-    body, head = make_dicom(), {"Content-Type": "application/dicom"}
+def test_too_many_at_once_get_503_and_the_rest_are_right(client, good, make_dicom):
+    body, head = make_dicom(), {"Content-Type": "application/dicom", **client.headers}
 
     def post(_):
-        return httpx.post(f"{endpoint}/v1/detect", content=body, headers=head, timeout=60)
+        return httpx.post(
+            client.base_url.join("/v1/detect"), content=body, headers=head, timeout=60
+        )
 
     with ThreadPoolExecutor(40) as pool:
         answers = list(pool.map(post, range(40)))
@@ -245,6 +247,7 @@ def test_openapi_documents_request_answer_and_errors(client):
     assert {"200", "400", "413", "415", "422", "503", "504"} <= set(post["responses"])
     assert "timing_ms" in document["components"]["schemas"]["Answer"]["properties"]
     assert "not_dicom" in json.dumps(post["responses"]["415"])
+    assert post["security"] == [{"HTTPBearer": []}]
 
 
 def test_the_served_folder_holds_no_ffdm_part(model_folder):
