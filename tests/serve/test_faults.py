@@ -74,6 +74,7 @@ def test_a_killed_replica_answers_again_within_ten_seconds(client, make_dicom, n
     assert pids_of(f"ray::ServeReplica:mgray:{name}") != replicas
 
 
+@pytest.mark.filterwarnings("ignore:The `metrics_interval_s` field:DeprecationWarning")
 def test_decoders_come_and_go_with_the_load_and_no_request_fails(endpoint, make_dicom):
     quick = {
         "min_replicas": 1,
@@ -82,6 +83,7 @@ def test_decoders_come_and_go_with_the_load_and_no_request_fails(endpoint, make_
         "upscale_delay_s": 0.2,
         "downscale_delay_s": 1,
         "look_back_period_s": 0.5,
+        "metrics_interval_s": 0.2,
     }
     deployment = DECODER.options(
         name="Scaled", autoscaling_config=quick, ray_actor_options={"num_cpus": 0.1}
