@@ -26,16 +26,18 @@ from mgray import __version__
 from mgray.config import Config
 from mgray.config import build as build_config
 from mgray.dicom.limits import Limits
-from mgray.errors import ConfigError, MgrayError
+from mgray.errors import ConfigError, MgrayError, NotFoundError
+from mgray.models.shelf import Shelf
 from serve.answers import Answer, Detected, Refusal, Timing
 from serve.counts import CountRequests, observe_answer, render
 from serve.exam import accepted, compose
 from serve.gate import Gate, check_environment
 from serve.intake import MEDIA_TYPES, read_images
+from serve.models import ModelListing, Models, Word, default_name
 from serve.problems import Problem, handlers, responses
 
 Handle = DeploymentHandle[Any]
-_STATUSES: Final = (400, 413, 415, 422, 503, 504)
+_STATUSES: Final = (400, 404, 413, 415, 422, 503, 504)
 _REPLICA_LOST: Final = (RayActorError, WorkerCrashedError, ObjectLostError, RayServeException)
 
 
@@ -43,7 +45,9 @@ class Args(Config):
     """What ``serve run serve.app:build key=value ...`` and ``args:`` of a config file take."""
 
     model: str
-    """Model folder; it must take one image."""
+    """Model folder, or a folder NAME/VERSION of several; each must take one image."""
+    default_model: str | None = None
+    """Name of the model that answers unless another is asked for; needed with several."""
     device: str = "cpu"
     """Where the network runs: ``cpu`` or ``cuda``."""
     batch_size: int = Field(default=1, ge=1)
@@ -101,23 +105,37 @@ class Endpoint:
     Args:
         decoder: Handle of the decoders.
         detector: Handle of the detectors.
+        shelf: What can be asked for.
         args: Limits.
     """
 
-    def __init__(self, decoder: Handle, detector: Handle, args: Args) -> None:
+    def __init__(self, decoder: Handle, detector: Handle, shelf: Shelf, args: Args) -> None:
         self.decoder, self.detector, self.args = decoder, detector, args
+        self.models = Models(shelf, default_name(shelf, args.default_model))
 
     @api.post("/v1/detect", openapi_extra=_BODY, responses=responses(*_STATUSES))
-    async def detect(self, request: Request, contributions: bool = False) -> Answer:
+    async def detect(
+        self,
+        request: Request,
+        contributions: bool = False,
+        model: Word = None,
+        version: Word = None,
+    ) -> Answer:
         """Detect lesions on the images of one exam; boxes are in each DICOM's own pixels."""
         started = time.perf_counter()
+        chosen = self.models.choose(model, version)
         bodies = await read_images(request, self.args.max_body_bytes, self.args.max_images)
         read_ms = (time.perf_counter() - started) * 1000
-        found = await self._ask_all(bodies, contributions)
+        found = await self._ask_all(bodies, chosen, contributions)
         total_ms = (time.perf_counter() - started) * 1000
         answer = compose(found, Timing(read=read_ms, total=total_ms))
         observe_answer(answer)
         return answer
+
+    @api.get("/v1/models")
+    async def list_models(self) -> list[ModelListing]:
+        """Name the models that can be asked for."""
+        return self.models.list()
 
     @api.get("/livez", response_class=PlainTextResponse)
     async def livez(self) -> str:
@@ -139,26 +157,43 @@ class Endpoint:
         """Figures for Prometheus."""
         return Response(render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    async def _ask_all(self, bodies: Sequence[bytes], contributions: bool) -> list[Detected]:
-        """Ask for all images at once; the first that fails ends the request."""
-        asked = [asyncio.ensure_future(self._ask(body, contributions)) for body in bodies]
+    async def _ask_all(
+        self, bodies: Sequence[bytes], model: str, contributions: bool
+    ) -> list[Detected]:
+        """Ask for all images at once; the first that fails ends the request.
+
+        A version that cannot be loaded is answered for by the one before it.
+        """
         try:
             async with asyncio.timeout(self.args.deadline_s):
-                replies = await asyncio.gather(*asked)
+                try:
+                    found = await self._ask_each(bodies, model, contributions)
+                except MgrayError:
+                    model = self.models.fallback(model)
+                    found = await self._ask_each(bodies, model, contributions)
         except BackPressureError:
             raise Problem("busy") from None
         except TimeoutError:
             raise Problem("deadline") from None
         except _REPLICA_LOST:
             raise Problem("unavailable") from None
+        self.models.answered(model)
+        return accepted(found)
+
+    async def _ask_each(
+        self, bodies: Sequence[bytes], model: str, contributions: bool
+    ) -> list[Detected | Refusal]:
+        asked = [asyncio.ensure_future(self._ask(body, model, contributions)) for body in bodies]
+        try:
+            return await asyncio.gather(*asked)
         finally:
             for one in asked:
                 one.cancel()
-        return accepted(replies)
 
-    async def _ask(self, body: bytes, contributions: bool) -> Detected | Refusal:
-        decoded = self.decoder.remote(body)
-        reply: Detected | Refusal = await self.detector.remote(decoded, contributions)
+    async def _ask(self, body: bytes, model: str, contributions: bool) -> Detected | Refusal:
+        decoded = self.decoder.remote(body, model)
+        detector = self.detector.options(multiplexed_model_id=model)
+        reply: Detected | Refusal = await detector.remote(decoded, model, contributions)
         return reply
 
 
@@ -193,27 +228,40 @@ def build(args: dict[str, Any]) -> serve.Application:
 
 
 def _assemble(args: Args) -> serve.Application:
-    from mgray.data.transforms import PreprocessConfig
-    from mgray.models.folder import read_meta
     from serve.decoder import DECODER
     from serve.detector import DETECTOR
 
-    folder = Path(args.model).resolve()
-    meta = read_meta(folder)
-    if len(meta.inputs) != 1:
-        raise ConfigError(
-            f"model={args.model} takes {' and '.join(meta.inputs)}: serve fused or sm"
-        )
-    preprocess = build_config(PreprocessConfig, meta.preprocess)
-    limits = Limits(max_file_bytes=args.max_body_bytes)
-    batching = {
+    shelf, limits = _open_shelf(args), Limits(max_file_bytes=args.max_body_bytes)
+    name = default_name(shelf, args.default_model)
+    warm = f"{name}/{shelf.current(name)}"
+    settings = {
         "max_batch_size": args.max_batch_size,
         "batch_wait_timeout_s": args.batch_wait_timeout_s,
+        "warm": warm,
     }
     return ENDPOINT.bind(
-        DECODER.options(max_queued_requests=args.max_queued_requests).bind(
-            meta.inputs[0], preprocess, meta.domain, limits
-        ),
-        DETECTOR.options(user_config=batching).bind(folder, args.device, args.batch_size),
+        DECODER.options(max_queued_requests=args.max_queued_requests).bind(shelf, warm, limits),
+        DETECTOR.options(user_config=settings).bind(shelf, args.device, args.batch_size),
+        shelf,
         args,
     )
+
+
+def _open_shelf(args: Args) -> Shelf:
+    """Look at every model that can be asked for."""
+    from mgray.models.folder import read_meta
+
+    path = Path(args.model)
+    if not path.is_dir():
+        raise NotFoundError(f"no model folder {args.model!r}: train a model or give its folder")
+    shelf = Shelf(path)
+    if not shelf.versions():
+        read_meta(path)  # says what is missing
+    for name, versions in shelf.versions().items():
+        for version in versions:
+            inputs = read_meta(shelf.find(name, version)).inputs
+            if len(inputs) != 1:
+                raise ConfigError(
+                    f"model={args.model} takes {' and '.join(inputs)}: serve fused or sm"
+                )
+    return shelf

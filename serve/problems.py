@@ -30,6 +30,7 @@ _TITLES: Final = {
     "invalid_parameter": (400, "a query parameter has a value that it cannot have"),
     "unauthorized": (401, "the request needs a token: Authorization: Bearer TOKEN"),
     "not_found": (404, "no such path"),
+    "unknown_model": (404, "there is no model of this name and version"),
     "method_not_allowed": (405, "this path has other methods"),
     "not_acceptable": (406, "the answer has no such form"),
     "slow_body": (408, "the body came too slowly"),

@@ -16,6 +16,7 @@ from mgray.dicom.example import example_file
 from mgray.models.config import DetectorConfig, FusionConfig
 from mgray.models.folder import ModelMeta, build_model, save_model
 from mgray.models.fused import TwoTrunks
+from mgray.models.shelf import Shelf
 
 MAX_BODY_BYTES = 500_000
 
@@ -40,9 +41,18 @@ def save_random_model(folder: Path, seed: int) -> Path:
 
 
 @pytest.fixture(scope="session")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The model that the endpoint serves."""
-    return save_random_model(tmp_path_factory.mktemp("run") / "fused", seed=0)
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the endpoint serves: one model in one version, so far."""
+    shelf = Shelf(tmp_path_factory.mktemp("models"))
+    save_random_model(shelf.root / "fused" / "1", seed=0)
+    shelf.choose("fused", "1")
+    return shelf.root
+
+
+@pytest.fixture(scope="session")
+def model_folder(models: Path) -> Path:
+    """The model that answers."""
+    return Shelf(models).find("fused")
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +78,7 @@ def make_dicom() -> Callable[..., bytes]:
 
 
 @pytest.fixture(scope="session")
-def endpoint(ray_cluster: None, model_folder: Path) -> Iterator[str]:
+def endpoint(ray_cluster: None, models: Path) -> Iterator[str]:
     """Address of a running endpoint with small limits."""
     from ray import serve
 
@@ -78,7 +88,7 @@ def endpoint(ray_cluster: None, model_folder: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     serve.start(http_options={"host": "127.0.0.1", "port": port})
-    args = {"model": str(model_folder), "max_body_bytes": MAX_BODY_BYTES, "max_queued_requests": 8}
+    args = {"model": str(models), "max_body_bytes": MAX_BODY_BYTES, "max_queued_requests": 8}
     serve.run(build(args), name="mgray")
     yield f"http://127.0.0.1:{port}"
     serve.shutdown()

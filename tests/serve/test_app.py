@@ -152,11 +152,11 @@ def test_the_preprocessing_is_told(good, detect, make_dicom):
     assert image["preprocessing"]["window"] == told
 
 
-def test_the_model_is_named_by_folder_and_hash(good, model_folder):
+def test_the_model_is_told_with_version_and_hash(good, model_folder):
     sha256 = model_sha256(model_folder)
     assert good["model"] == {
         "id": "fused",
-        "version": sha256[:12],
+        "version": "1",
         "sha256": sha256,
         "config_fingerprint": fingerprint(read_meta(model_folder)),
     }

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from ray import serve
 
-from mgray.data.transforms import PreprocessConfig
 from mgray.dicom.limits import DEFAULT_LIMITS
+from mgray.models.shelf import Shelf
 from serve.answers import Refusal
 from serve.decoder import DECODER
 from tests.serve.processes import pids_of
@@ -75,7 +75,7 @@ def test_a_killed_replica_answers_again_within_ten_seconds(client, make_dicom, n
 
 
 @pytest.mark.filterwarnings("ignore:The `metrics_interval_s` field:DeprecationWarning")
-def test_decoders_come_and_go_with_the_load_and_no_request_fails(endpoint, make_dicom):
+def test_decoders_come_and_go_with_the_load_and_no_request_fails(endpoint, models, make_dicom):
     quick = {
         "min_replicas": 1,
         "max_replicas": 4,
@@ -86,14 +86,14 @@ def test_decoders_come_and_go_with_the_load_and_no_request_fails(endpoint, make_
         "metrics_interval_s": 0.2,
     }
     deployment = DECODER.options(
-        name="Scaled", autoscaling_config=quick, ray_actor_options={"num_cpus": 0.1}
+        name="Scaled", autoscaling_config=quick, ray_actor_options={"num_cpus": 0}
     )
-    application = deployment.bind("sm", PreprocessConfig(), DEFAULT_LIMITS)
+    application = deployment.bind(Shelf(models), "fused/1", DEFAULT_LIMITS)
     decoder = serve.run(application, name="scaled", route_prefix=None)
     body = make_dicom()
 
     def ask():
-        return type(decoder.remote(body).result(timeout_s=60))
+        return type(decoder.remote(body, "fused/1").result(timeout_s=60))
 
     def most():
         return len(pids_of("ray::ServeReplica:scaled:Scaled"))

@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 import httpx
 
 from mgray.config import Config
-from mgray.errors import ConfigError, MgrayError
+from mgray.errors import ConfigError, DataError, MgrayError
 
 log = logging.getLogger(__name__)
 RAY_PORTS: Final = (6379, 8265, 10001)
 """Of a Ray head: its store, its dashboard with the jobs, its client server."""
+DICOM: Final = {"Content-Type": "application/dicom"}
 CHUNK: Final = bytes(2**20)
 TOO_MUCH: Final = 200
 """Chunks of a body that no endpoint should take in whole."""
@@ -48,7 +49,9 @@ def run_serve_check(config: ServeCheckConfig) -> int:
     """
     logging.getLogger("httpx").setLevel(logging.WARNING)
     failed = 0
-    with httpx.Client(base_url=config.url, timeout=120, headers=_headers(config)) as client:
+    with httpx.Client(
+        base_url=config.url, timeout=120, headers=token_header(config.token_file) | DICOM
+    ) as client:
         for name, check in _checks(config, client):
             try:
                 said = check()
@@ -73,15 +76,39 @@ def _checks(
     yield "it counts", lambda: _metrics(client)
 
 
-def _headers(config: ServeCheckConfig) -> dict[str, str]:
-    path = config.token_file or os.environ.get("MGRAY_TOKEN_FILE")
+def token_header(token_file: Path | None) -> dict[str, str]:
+    """Header of every request, from a file or the environment.
+
+    Raises:
+        ConfigError: There is no token.
+    """
+    path = token_file or os.environ.get("MGRAY_TOKEN_FILE")
     try:
         token = Path(path).read_text().split()[0] if path else os.environ.get("MGRAY_TOKEN", "")
     except (OSError, IndexError):
         raise ConfigError(f"token_file={str(path)!r} has no token: give a readable file") from None
     if not token:
         raise ConfigError("no token: give token_file=FILE or set MGRAY_TOKEN_FILE or MGRAY_TOKEN")
-    return {"Authorization": f"Bearer {token}", "Content-Type": "application/dicom"}
+    return {"Authorization": f"Bearer {token}"}
+
+
+def compare_answer(answer: dict[str, Any], model: Path) -> None:
+    """Compare an endpoint's answer to the reference image with a model folder's own, bit for bit.
+
+    Raises:
+        DataError: They differ, another model answered, or the model fails its smoke test.
+    """
+    from mgray.inference.predictor import Predictor
+    from mgray.inference.smoke import smoke_test
+    from mgray.models.folder import model_sha256
+
+    told = answer["model"]["sha256"]
+    if told != model_sha256(model):
+        raise DataError(f"another model answers: {told[:12]}")
+    expected = [(list(one.box), one.score, one.label) for one in smoke_test(Predictor.load(model))]
+    found = answer["images"][0]["detections"]
+    if [(one["box"], one["score"], one["label"]) for one in found] != expected:
+        raise DataError("the endpoint's answer to the reference image is not the model's own")
 
 
 def _health(client: httpx.Client) -> str:
@@ -121,29 +148,11 @@ def _reference(client: httpx.Client, model: Path | None) -> str:
     start = time.monotonic()
     answer = _expect(client.post("/v1/detect", content=reference_image()), 200).json()
     seconds = time.monotonic() - start
-    found, told = _detections(answer), answer["model"]["sha256"]
     if model is not None:
-        _compare(found, told, model)
+        compare_answer(answer, model)
+    found, told = answer["images"][0]["detections"], answer["model"]["sha256"]
     same = "as the model folder's own answer" if model else "not compared: give model=FOLDER"
     return f"{len(found)} boxes in {seconds:.2f} s by {told[:12]}; {same}"
-
-
-def _compare(found: list[dict[str, Any]], sha256: str, model: Path) -> None:
-    from mgray.inference.predictor import Predictor
-    from mgray.inference.smoke import smoke_test
-    from mgray.models.folder import model_sha256
-
-    if sha256 != model_sha256(model):
-        raise _Failed(f"another model answers: {sha256[:12]}")
-    expected = [(list(one.box), one.score, one.label) for one in smoke_test(Predictor.load(model))]
-    if [(one["box"], one["score"], one["label"]) for one in found] != expected:
-        raise _Failed("the answer is not the model's own")
-
-
-def _detections(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    (image,) = answer.get("images", [answer])
-    found: list[dict[str, Any]] = image["detections"]
-    return found
 
 
 def _refuses(client: httpx.Client) -> str:
