@@ -2,12 +2,14 @@
 
     python -m jobs.detect FILE... [endpoint=http://127.0.0.1:8000 format=json sr=DIR exam=true]
 
-Prints each image's score and its boxes (x0 y0 x1 y1, pixels of the file) at the operating point. The
+Prints each image's score and its boxes (x0 y0 x1 y1, pixels of the file) at the operating point.
+The
 token is read from MGRAY_TOKEN. Exit code 1 if the endpoint refused a file.
 
 Keys:
 """
 
+import json
 from itertools import takewhile
 
 from mgray.cli import field_help, guard, parse
@@ -19,8 +21,8 @@ def run(words: list[str]) -> int:
     from mgray.recipes.detect import run_detect
 
     files = list(takewhile(lambda word: "=" not in word and not word.startswith("--"), words))
-    config = parse(DetectConfig, words[len(files) :] if not files else [*words[len(files) :]])
-    return run_detect(config)
+    given = [f"files={json.dumps(files)}"] if files else []
+    return run_detect(parse(DetectConfig, [*given, *words[len(files) :]]))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Ask an endpoint about DICOM files."""
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -50,6 +51,7 @@ def run_detect(config: DetectConfig) -> int:
     missing = [path for path in config.files if not path.is_file()]
     if missing:
         raise NotFoundError(f"no file {str(missing[0])!r}")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for each request
     token = os.environ.get(TOKEN, "").strip()
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     with httpx.Client(
