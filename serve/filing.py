@@ -15,6 +15,7 @@ from jaxtyping import Float, UInt8
 from pydantic import BaseModel, ConfigDict, Field
 
 from mgray.dicom.origin import Origin
+from mgray.models.shelf import NAME
 from serve.answers import Answer, Found
 from serve.problems import Problem
 
@@ -43,6 +44,10 @@ class Wanted(BaseModel):
     form: Form | None = Field(default=None, alias="as")
     """Answer as DICOM: ``sr`` (structured report of the exam), ``gsps`` (presentation state of each
     image) or ``sc`` (secondary capture of each image, boxes burned in)."""
+    model: str | None = Field(default=None, pattern=f"^{NAME}$", max_length=64)
+    """Name of the model; the default one if not given."""
+    version: str | None = Field(default=None, pattern=f"^{NAME}$", max_length=64)
+    """Of the model; the current one if not given."""
     fppi: Fppi = "1"
     """Operating point of DICOM answers: malignant boxes at or above the threshold for so many false
     positives per image are shown; all of them where it was not measured."""
@@ -55,6 +60,15 @@ class Filed:
     origin: Origin
     columns: dict[str, Any]
     shown: UInt8[np.ndarray, "height width"] | None
+
+
+@dataclass(frozen=True)
+class Written:
+    """DICOM objects, and what they speak of."""
+
+    objects: list[bytes]
+    sources: list[tuple[str, str]]
+    """SOP Class and Instance UID of each image."""
 
 
 def choose_form(accept: str | None, wanted: Wanted) -> Form | None:
@@ -77,7 +91,7 @@ def choose_form(accept: str | None, wanted: Wanted) -> Form | None:
     return form
 
 
-def write_objects(form: Form, fppi: Fppi, answer: Answer, images: Sequence[Filed]) -> list[bytes]:
+def write_objects(form: Form, fppi: Fppi, answer: Answer, images: Sequence[Filed]) -> Written:
     """Make the objects: one report, or one presentation state or capture for each image.
 
     Raises:
@@ -94,8 +108,9 @@ def write_objects(form: Form, fppi: Fppi, answer: Answer, images: Sequence[Filed
         Marked(build_source(one.origin, one.columns), shown(told.detections, limit), told.score)
         for one, told in zip(images, answer.images, strict=True)
     ]
+    sources = [(one.source.SOPClassUID, one.source.SOPInstanceUID) for one in marked]
     if form == "sr":
-        return [file_bytes(build_report(marked, answer.exam.score, author))]
+        return Written([file_bytes(build_report(marked, answer.exam.score, author))], sources)
     made = []
     for image, one in zip(marked, images, strict=True):
         if form == "gsps":
@@ -103,7 +118,7 @@ def write_objects(form: Form, fppi: Fppi, answer: Answer, images: Sequence[Filed
         else:
             assert one.shown is not None
             made.append(file_bytes(build_capture(image, one.shown, one.columns, author)))
-    return made
+    return Written(made, sources)
 
 
 def shown(detections: Sequence[Found], limit: float) -> list[Found]:

@@ -115,12 +115,10 @@ def _turns(
 
 @contextmanager
 def _served(model: Path, folder: Path) -> Iterator[Ask]:
-    headers = {"Content-Type": "application/dicom"}
-    with (
-        endpoint(model, folder) as address,
-        httpx.Client(base_url=address, headers=headers, timeout=120) as client,
-    ):
-        yield lambda body: client.post("/v1/detect", content=body).raise_for_status()
+    with endpoint(model, folder) as served:
+        headers = {"Content-Type": "application/dicom", **served.headers()}
+        with httpx.Client(base_url=served.url, headers=headers, timeout=120) as client:
+            yield lambda body: client.post("/v1/detect", content=body).raise_for_status()
 
 
 def _synthetic_images(archive: Path) -> list[bytes]:
