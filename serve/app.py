@@ -6,19 +6,17 @@ whoever has the token, see ``serve.gate``.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import click
-from fastapi import FastAPI, Request, Response, Security
+from fastapi import FastAPI, Query, Request, Response, Security
 from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPBearer
 from pydantic import Field
 from ray import serve
-from ray.exceptions import ObjectLostError, RayActorError, WorkerCrashedError
 from ray.serve import Deployment
-from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 from starlette.middleware import Middleware
 
@@ -29,16 +27,17 @@ from mgray.dicom.limits import Limits
 from mgray.errors import ConfigError, MgrayError, NotFoundError
 from mgray.models.shelf import Shelf
 from serve.answers import Answer, Detected, Refusal, Timing
+from serve.calls import faults_told, replied
 from serve.counts import CountRequests, observe_answer, render
 from serve.exam import accepted, compose
+from serve.filing import DICOM_ANSWER, Form, Wanted, Written, choose_form, dicom_response
 from serve.gate import Gate, check_environment
 from serve.intake import MEDIA_TYPES, read_images
-from serve.models import ModelListing, Models, Word, default_name
+from serve.models import ModelListing, Models, default_name
 from serve.problems import Problem, handlers, responses
 
 Handle = DeploymentHandle[Any]
-_STATUSES: Final = (400, 404, 413, 415, 422, 503, 504)
-_REPLICA_LOST: Final = (RayActorError, WorkerCrashedError, ObjectLostError, RayServeException)
+_STATUSES: Final = (400, 404, 406, 413, 415, 422, 503, 504)
 
 
 class Args(Config):
@@ -113,24 +112,22 @@ class Endpoint:
         self.decoder, self.detector, self.args = decoder, detector, args
         self.models = Models(shelf, default_name(shelf, args.default_model))
 
-    @api.post("/v1/detect", openapi_extra=_BODY, responses=responses(*_STATUSES))
+    @api.post(
+        "/v1/detect",
+        response_model=Answer,
+        openapi_extra=_BODY,
+        responses=responses(*_STATUSES) | {200: DICOM_ANSWER},
+    )
     async def detect(
-        self,
-        request: Request,
-        contributions: bool = False,
-        model: Word = None,
-        version: Word = None,
-    ) -> Answer:
+        self, request: Request, wanted: Annotated[Wanted, Query()]
+    ) -> Answer | Response:
         """Detect lesions on the images of one exam; boxes are in each DICOM's own pixels."""
         started = time.perf_counter()
-        chosen = self.models.choose(model, version)
+        form = choose_form(request.headers.get("accept"), wanted)
+        self.models.choose(wanted.model, wanted.version)  # before the body is read
         bodies = await read_images(request, self.args.max_body_bytes, self.args.max_images)
-        read_ms = (time.perf_counter() - started) * 1000
-        found = await self._ask_all(bodies, chosen, contributions)
-        total_ms = (time.perf_counter() - started) * 1000
-        answer = compose(found, Timing(read=read_ms, total=total_ms))
-        observe_answer(answer)
-        return answer
+        answer, written = await self.answer(bodies, form, wanted, started)
+        return answer if written is None else dicom_response(written.objects)
 
     @api.get("/v1/models")
     async def list_models(self) -> list[ModelListing]:
@@ -157,44 +154,73 @@ class Endpoint:
         """Figures for Prometheus."""
         return Response(render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
+    async def wait_for(self, reply: Awaitable[Any]) -> Any:
+        """Wait for a replica's reply, no longer than the deadline."""
+        with faults_told():
+            async with asyncio.timeout(self.args.deadline_s):
+                return await reply
+
+    async def answer(
+        self, bodies: Sequence[bytes], form: Form | None, wanted: Wanted, started: float
+    ) -> tuple[Answer, Written | None]:
+        """Answer for images that are there since now, of a request that began at ``started``.
+
+        Raises:
+            Problem: A refusal, or what befell a replica.
+        """
+        read_ms = (time.perf_counter() - started) * 1000
+        with faults_told():
+            async with asyncio.timeout(self.args.deadline_s):
+                found, decoded = await self._ask_all(bodies, form, wanted)
+                total_ms = (time.perf_counter() - started) * 1000
+                answer = compose(found, Timing(read=read_ms, total=total_ms))
+                observe_answer(answer)
+                if form is None:
+                    return answer, None
+                return answer, await self._write(form, wanted, answer, decoded)
+
     async def _ask_all(
-        self, bodies: Sequence[bytes], model: str, contributions: bool
-    ) -> list[Detected]:
+        self, bodies: Sequence[bytes], form: Form | None, wanted: Wanted
+    ) -> tuple[list[Detected], list[Any]]:
         """Ask for all images at once; the first that fails ends the request.
 
         A version that cannot be loaded is answered for by the one before it.
         """
+        model = self.models.choose(wanted.model, wanted.version)
         try:
-            async with asyncio.timeout(self.args.deadline_s):
-                try:
-                    found = await self._ask_each(bodies, model, contributions)
-                except MgrayError:
-                    model = self.models.fallback(model)
-                    found = await self._ask_each(bodies, model, contributions)
-        except BackPressureError:
-            raise Problem("busy") from None
-        except TimeoutError:
-            raise Problem("deadline") from None
-        except _REPLICA_LOST:
-            raise Problem("unavailable") from None
+            found, decoded = await self._ask_each(bodies, model, form, wanted)
+        except MgrayError:
+            model = self.models.fallback(model)
+            found, decoded = await self._ask_each(bodies, model, form, wanted)
         self.models.answered(model)
-        return accepted(found)
+        return accepted(found), decoded
 
     async def _ask_each(
-        self, bodies: Sequence[bytes], model: str, contributions: bool
-    ) -> list[Detected | Refusal]:
-        asked = [asyncio.ensure_future(self._ask(body, model, contributions)) for body in bodies]
+        self, bodies: Sequence[bytes], model: str, form: Form | None, wanted: Wanted
+    ) -> tuple[list[Detected | Refusal], list[Any]]:
+        decoded = [self.decoder.remote(body, model, form) for body in bodies]
+        detector = self.detector.options(multiplexed_model_id=model)
+        asked = [
+            asyncio.ensure_future(replied(detector.remote(one, model, wanted.contributions)))
+            for one in decoded
+        ]
         try:
-            return await asyncio.gather(*asked)
+            return await asyncio.gather(*asked), decoded
         finally:
             for one in asked:
                 one.cancel()
 
-    async def _ask(self, body: bytes, model: str, contributions: bool) -> Detected | Refusal:
-        decoded = self.decoder.remote(body, model)
-        detector = self.detector.options(multiplexed_model_id=model)
-        reply: Detected | Refusal = await detector.remote(decoded, model, contributions)
-        return reply
+    async def _write(
+        self, form: Form, wanted: Wanted, answer: Answer, decoded: Sequence[Any]
+    ) -> Written:
+        if answer.exam.warnings:
+            raise Problem("several_exams")
+        written: Written | Refusal = await self.decoder.write.remote(
+            form, wanted.fppi, answer, *decoded
+        )
+        if isinstance(written, Refusal):
+            raise Problem(written.reason, written.detail)
+        return written
 
 
 ENDPOINT: Final[Deployment] = serve.deployment(

@@ -19,12 +19,22 @@ from mgray.data.domain import Domain, outside, statistics
 from mgray.data.transforms import PreprocessConfig, crop_box
 from mgray.dicom.child import DecodeChild
 from mgray.dicom.limits import Limits
+from mgray.dicom.pixels import read_display
 from mgray.errors import Rejected
 from mgray.inference.prepare import Prepared, prepare_case
 from mgray.models.folder import read_meta
 from mgray.models.shelf import Shelf
-from serve.answers import Caution, ImageFacts, Preprocessing, Refusal
+from serve.answers import Answer, Caution, ImageFacts, Preprocessing, Refusal
 from serve.facts import cautions, image_facts, inverted, window
+from serve.filing import (
+    Filed,
+    Form,
+    Fppi,
+    Written,
+    eight_bits,
+    grey_columns,
+    write_objects,
+)
 
 MOST_MODELS: Final = 16
 
@@ -40,6 +50,8 @@ class Decoded:
     study: str
     """Equal for images of one study; tells nothing else."""
     decode_ms: float
+    filed: Filed | None
+    """Only for an answer as DICOM."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +82,8 @@ class Decoder:
         with suppress(Rejected):
             self._child(self._recipe(model)).read(b"no DICOM")  # starts the process
 
-    def __call__(self, body: bytes, model: str) -> Decoded | Refusal:
-        """Decode one file for a model.
+    def __call__(self, body: bytes, model: str, form: Form | None = None) -> Decoded | Refusal:
+        """Decode one file for a model; keep what an answer in this form repeats of it.
 
         Raises:
             MgrayError: The model cannot be read.
@@ -80,6 +92,7 @@ class Decoder:
         recipe = self._recipe(model)
         try:
             record = self._child(recipe).read(body)
+            filed = form and self._filed(body, record.columns, form, recipe)
         except Rejected as refused:
             return Refusal(refused.reason, refused.detail)
         columns = record.columns
@@ -91,7 +104,19 @@ class Decoder:
             warnings=cautions(columns, recipe.kind) + _strange(columns, recipe),
             study=hashlib.sha256(record.identity.study_instance_uid.encode()).hexdigest(),
             decode_ms=(time.perf_counter() - started) * 1000,
+            filed=filed,
         )
+
+    def write(self, form: Form, fppi: Fppi, answer: Answer, *decoded: Decoded) -> Written | Refusal:
+        """Write the answer to images that were decoded with this form, as DICOM objects."""
+        try:
+            return write_objects(form, fppi, answer, [one.filed for one in decoded if one.filed])
+        except Rejected as refused:
+            return Refusal(refused.reason, refused.detail)
+
+    def _filed(self, body: bytes, columns: Mapping[str, Any], form: Form, recipe: Recipe) -> Filed:
+        shown = eight_bits(read_display(columns)) if form == "sc" else None
+        return Filed(self._child(recipe).read_origin(body), grey_columns(columns), shown)
 
     def _read(self, model: str) -> Recipe:
         meta = read_meta(self.shelf.find(*model.split("/")))

@@ -3,19 +3,16 @@
 import logging
 import time
 from collections.abc import Callable
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import Query
 from pydantic import BaseModel
 
 from mgray.errors import ConfigError, MgrayError
-from mgray.models.shelf import NAME, Shelf
+from mgray.models.shelf import Shelf
 from serve.problems import Problem
 
 log = logging.getLogger("ray.serve")
 LOOK_EVERY_S: Final = 1.0
-Word = Annotated[str | None, Query(pattern=f"^{NAME}$", max_length=64)]
-"""A name or version in a query."""
 
 
 class ModelListing(BaseModel, use_attribute_docstrings=True):

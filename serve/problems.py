@@ -37,6 +37,7 @@ _TITLES: Final = {
     "too_many_parts": (413, "the multipart body holds too many images"),
     "url_too_long": (414, "the path and query are too long"),
     "unsupported_media_type": (415, "the content type is not DICOM"),
+    "several_exams": (422, "the images are of several studies; a report is of one"),
     "headers_too_large": (431, "there are too many headers, or they are too long"),
     "internal": (500, "the endpoint failed"),
     "busy": (503, "all replicas are busy and the queue is full"),

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-from highdicom import sc
-from jaxtyping import Float, UInt8
+from highdicom import PatientOrientationValuesBiped, sc
+from jaxtyping import UInt8
 from pydicom.uid import RLELossless
 
 from mgray.objects.content import Author, Mark, Marked, hushed, instance
@@ -45,31 +45,28 @@ def build_capture(
         columns: Its orientation, of ``schema.IMAGE``.
         author: The model.
     """
-    made_of = {_argument(name): getattr(image.source, name) or None for name in COPIED}
-    told = instance("sc", author)
+    made_of: dict[str, Any] = {
+        _argument(name): getattr(image.source, name) or None for name in COPIED
+    }
+    told, directions = instance("sc", author), _directions(columns)
     with hushed():
         made = sc.SCImage(
             pixel_array=burn(shown, image.marks),
             photometric_interpretation="MONOCHROME2",
             bits_allocated=8,
             coordinate_system="PATIENT",
-            patient_orientation=columns["patient_orientation"] or _ANY,
-            laterality=image.source.Laterality,
+            patient_orientation=directions or _ANY,
             transfer_syntax_uid=RLELossless,
             specific_character_set="ISO_IR 192",
             series_description="mgray marks, burned in",
             **made_of,
             **told,
         )
-    if not columns["patient_orientation"]:
-        made.PatientOrientation = None  # unknown; highdicom asks for one
+    if directions is None:
+        made.PatientOrientation = []  # unknown; highdicom asks for one
+    made.Laterality = image.source.Laterality or ""
     made.BurnedInAnnotation = "YES"
     return made
-
-
-def picture(display: Float[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width"]:
-    """Turn display values, 0 to 1, into 8 bits."""
-    return np.rint(display * WHITE).astype(np.uint8)
 
 
 def burn(
@@ -85,6 +82,13 @@ def burn(
             cv2.rectangle(drawn, (x0, y0), (x1 - 1, y1 - 1), grey, width)
             cv2.putText(drawn, words, place, cv2.FONT_HERSHEY_SIMPLEX, 0.4 * unit, grey, width)
     return drawn
+
+
+def _directions(columns: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Patient orientation, if it is of the standard's words."""
+    words = columns["patient_orientation"] or []
+    known = {one.value for one in PatientOrientationValuesBiped}
+    return (words[0], words[1]) if len(words) == 2 and known.issuperset(words) else None
 
 
 def _argument(keyword: str) -> str:

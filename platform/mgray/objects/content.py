@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from pydicom import Dataset, dcmwrite
 from pydicom.uid import generate_uid
@@ -21,6 +21,7 @@ _NOWHERE: Final = logging.NullHandler()
 NOTICE: Final = "For research; not for diagnosis."
 
 
+@runtime_checkable
 class Mark(Protocol):
     """One box of a detector."""
 

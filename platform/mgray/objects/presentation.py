@@ -44,8 +44,7 @@ def build_presentation(
             series_description="mgray marks",
             **instance("gsps", author),
         )
-        if image.source.Laterality:
-            made.Laterality = image.source.Laterality
+    made.Laterality = image.source.Laterality or ""
     return made
 
 

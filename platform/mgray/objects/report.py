@@ -51,7 +51,7 @@ def build_report(images: Sequence[Marked], exam_score: float, author: Author) ->
             imaging_measurements=groups,
             title=codes.DCM.ImagingMeasurementReport,
         )
-        made = sr.ComprehensiveSR(
+        return sr.ComprehensiveSR(
             evidence=[image.source for image in images],
             content=content[0],
             is_complete=True,
@@ -59,7 +59,6 @@ def build_report(images: Sequence[Marked], exam_score: float, author: Author) ->
             series_description=f"{MANUFACTURER} detections",
             **instance("sr", author),
         )
-    return made
 
 
 def _observer(author: Author) -> sr.ObservationContext:
@@ -116,9 +115,7 @@ def _certainty(name: sr.CodedConcept, score: float) -> sr.Measurement:
 
 
 def _group_source(image: Marked) -> sr.SourceImageForMeasurementGroup:
-    return sr.SourceImageForMeasurementGroup(
-        image.source.SOPClassUID, image.source.SOPInstanceUID
-    )
+    return sr.SourceImageForMeasurementGroup(image.source.SOPClassUID, image.source.SOPInstanceUID)
 
 
 def _sites(image: Marked) -> list[sr.FindingSite]:
