@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import statistics
 import time
 from collections import Counter
@@ -24,6 +25,7 @@ from mgray.recipes.endpoint import Served, endpoint
 
 SATURATING: Final = 8
 """Clients that keep every replica busy."""
+PARTS: Final = ("Decoder", "Detector", "Endpoint")
 CROWD: Final = 1000
 """Connections of each bad kind."""
 GIVE_UP_S: Final = 90.0
@@ -51,6 +53,7 @@ def measure_load(config: BenchConfig, work: Path) -> Measured:
         ]
         notes += overload_notes(config, served, bodies, max(comparisons[1].ours))
         notes += crowd_notes(config, served, bodies)
+        notes += [recovery_note(served, bodies[0], part) for part in PARTS]
     return Measured(comparisons, notes=notes)
 
 
@@ -197,6 +200,35 @@ async def bad_client(served: Served, half_closed: bool) -> None:
                 await asyncio.sleep(1)
         except OSError:
             await asyncio.sleep(1)
+
+
+def recovery_note(served: Served, body: bytes, part: str) -> str:
+    """Kill every replica of a part, and ask until there is an answer."""
+    headers = {"Content-Type": "application/dicom", **served.headers()}
+    for pid in replicas(part):
+        os.kill(pid, signal.SIGKILL)
+    start, others = time.monotonic(), Counter[int]()
+    while time.monotonic() - start < GIVE_UP_S:
+        answer = httpx.post(f"{served.url}/v1/detect", content=body, headers=headers, timeout=60)
+        if answer.status_code == httpx.codes.OK:
+            break
+        others[answer.status_code] += 1
+        time.sleep(0.1)
+    told = ", ".join(f"{status}: {n}" for status, n in others.items()) or "none"
+    return (
+        f"{part} killed: an answer after {time.monotonic() - start:.1f} s (goal 10); before: {told}"
+    )
+
+
+def replicas(part: str) -> list[int]:
+    """Processes of a part of the endpoint that this process started."""
+    title = f"ray::ServeReplica:detect:{part}"
+    commands = {pid: Path(f"/proc/{pid}/cmdline") for pid in descendants(os.getpid())}
+    return [
+        pid
+        for pid, path in commands.items()
+        if path.is_file() and path.read_text(errors="replace").startswith(title)
+    ]
 
 
 @contextmanager
