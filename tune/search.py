@@ -134,7 +134,9 @@ class Keeper(FIFOScheduler):
             self.ledger.end(number, "done")
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """Note that a trial's process died too often, or broke."""
+        """Note that a trial failed, if Tune does not try it again."""
+        if trial.should_recover():
+            return
         said = str(trial.get_error() or "its process died").strip().splitlines()[-1]
         self.ledger.end(trial.config["trial"], "failed", said)
 
