@@ -120,7 +120,7 @@ def cpus_of(train: TrainConfig) -> int:
 
 def _scaling(train: TrainConfig) -> ScalingConfig:
     return ScalingConfig(
-        num_workers=train.workers,
+        num_workers=(train.min_workers, train.workers) if train.min_workers else train.workers,
         use_gpu=train.gpu,
         resources_per_worker={"CPU": train.cpus_per_worker} | ({"GPU": 1} if train.gpu else {}),
     )
