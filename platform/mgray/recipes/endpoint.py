@@ -19,7 +19,7 @@ from mgray.cluster import ADDRESS, LOCAL_ENVIRONMENT
 from mgray.errors import MgrayError
 
 READY_WITHIN_S: Final = 120.0
-STOPPED_WITHIN_S: Final = 30.0
+STOPPED_WITHIN_S: Final = 60.0
 
 
 @contextmanager
@@ -64,6 +64,7 @@ def endpoint(model: Path, folder: Path, port: int = 8000) -> Iterator[str]:
             server.wait(timeout=STOPPED_WITHIN_S)
         except subprocess.TimeoutExpired:
             os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
 
 
 def serve_command(options: Path) -> list[str]:
