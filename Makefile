@@ -1,11 +1,11 @@
-# make demo · make test · make check · make bench · make chaos N=1000 · make fuzz N=1000000: each installs what it needs into .venv.
+# make demo · make test · make check · make bench · make chaos N=1000 · make fuzz N=1000000 · make search N=500: each installs what it needs into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 export RAY_USAGE_STATS_ENABLED := 0
 export RAY_AUTH_MODE ?= disabled
 export RAY_worker_niceness := 0
 
-.PHONY: demo test check bench chaos fuzz clean
+.PHONY: demo test check bench chaos fuzz search clean
 
 demo: .venv/.samples
 	$(BIN)/python -m jobs.demo $(ARGS)
@@ -29,6 +29,10 @@ chaos: .venv/.dev
 fuzz: N ?= 5000
 fuzz: .venv/.dev
 	MGRAY_FUZZ=$(N) MGRAY_FUZZ_SEED=$(or $(SEED),1) $(BIN)/python -m pytest tests/dicom/test_fuzz.py $(ARGS)
+
+search: N ?= 24
+search: .venv/.dev
+	MGRAY_SEARCH=$(N) $(BIN)/python -m pytest -s tests/tune/test_planted.py $(ARGS)
 
 clean:
 	rm -rf .venv

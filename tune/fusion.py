@@ -23,7 +23,7 @@ from tune.spaces import RATE, SPACES
 from tune.table import build_rows, rivals_of, winner_of
 from tune.trials import STAGE, FusionTrial
 
-WHERE: Final = {"gpu", "cpus_per_worker", "threads", "max_failures"}  # of ``train``: where it runs
+WHERE: Final = {"gpu", "cpus_per_worker", "min_workers", "threads", "max_failures"}  # of ``train``
 FREE: Final = {"data", "out", "recipe", "samples", "concurrent"}  # of the sweep: change no trial
 
 

@@ -84,6 +84,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
 def test_every_trial_ends_though_some_of_their_processes_died(searched):
     assert len(searched.ledger.trials) == TRIALS
     assert {trial.end for trial in searched.ledger.trials.values()} <= {"done", "stopped"}
+    assert "failed" not in searched.ledger.path.read_text()
     assert any(attempts(searched.out, number) > 1 for number in searched.ledger.trials)
 
 

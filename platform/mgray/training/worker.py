@@ -83,8 +83,8 @@ class Trainer(TorchTrainer):
     """Ray's, without the detached actor that watches over its placement group.
 
     Ray removes a group with the actor that made it. The watcher of 2.60 is there in case it does
-    not, and outlives the run itself: where a driver was killed, one more idle process stays on the
-    cluster for ever, because it leaves from a thread.
+    not, but does not end: each driver that was killed left one more idle process on the cluster.
+    ``tests/tune/test_cluster.py`` looks that nothing is left without it.
     """
 
     def _create_default_callbacks(self) -> list[Any]:
