@@ -135,3 +135,6 @@ class DistillationConfig(Config):
     """P1-A21: B starts as A and C did (``detector.weights``; COCO in the paper), or from either."""
     sampler: Literal["same", "uniform"] = "same"
     """P1-A23: the detectors' balanced sampler, or uniform over all pairs."""
+    pairs: Literal["true", "mismatched"] = "true"
+    """mismatched: a control, each training SM learns from the FFDM of another pair. Validation
+    keeps the true pairs."""
