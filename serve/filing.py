@@ -7,7 +7,6 @@ import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
-from uuid import uuid4
 
 import numpy as np
 from fastapi import Response
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mgray.dicom.origin import Origin
 from mgray.models.shelf import NAME
+from mgray.recipes.stow import related
 from serve.answers import Answer, Found
 from serve.problems import Problem
 
@@ -134,10 +134,7 @@ def dicom_response(objects: Sequence[bytes]) -> Response:
     """
     if len(objects) == 1:
         return Response(objects[0], media_type="application/dicom")
-    boundary = uuid4().hex
-    head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
-    body = b"".join(head + one + b"\r\n" for one in objects) + f"--{boundary}--\r\n".encode()
-    kind = f'multipart/related; type="application/dicom"; boundary={boundary}'
+    kind, body = related(objects)
     return Response(body, headers={"Content-Type": kind})
 
 
