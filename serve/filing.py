@@ -17,6 +17,7 @@ from mgray.dicom.origin import Origin
 from mgray.models.shelf import NAME
 from mgray.recipes.stow import related
 from serve.answers import Answer, Found
+from serve.examples import ANSWER
 from serve.problems import Problem
 
 Form = Literal["sr", "gsps", "sc"]
@@ -28,8 +29,11 @@ DICOM_RANGES: Final = ("application/dicom", "multipart/related", "multipart/*")
 DICOM_ANSWER: Final[dict[str, Any]] = {
     "description": "JSON, or DICOM objects by Accept or `as`.",
     "content": {
-        kind: {"schema": {"type": "string", "format": "binary"}}
-        for kind in ("application/dicom", "multipart/related")
+        "application/json": {"example": ANSWER},
+        **{
+            kind: {"schema": {"type": "string", "format": "binary"}}
+            for kind in ("application/dicom", "multipart/related")
+        },
     },
 }
 

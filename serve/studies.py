@@ -26,20 +26,21 @@ _BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "description": "The images of one exam.",
-        "content": {
-            'multipart/related; type="application/dicom"': {
-                "schema": {"type": "string", "format": "binary"}
-            }
-        },
+        "content": {"multipart/related": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-DICOM_JSON: Final = "application/dicom+json"
+
+
+class DicomJson(JSONResponse):
+    """The DICOM JSON model, PS3.18 F."""
+
+    media_type = "application/dicom+json"
 
 
 @router.post(
-    "/studies", openapi_extra=_BODY, responses=responses(*_STATUSES), response_class=JSONResponse
+    "/studies", openapi_extra=_BODY, responses=responses(*_STATUSES), response_class=DicomJson
 )
-async def store_study(request: Request, here: Replica) -> JSONResponse:
+async def store_study(request: Request, here: Replica) -> DicomJson:
     """Detect on a study's images and store the report in the archive."""
     if here.args.results is None:
         raise Problem("no_archive")
@@ -51,7 +52,7 @@ async def store_study(request: Request, here: Replica) -> JSONResponse:
             await store_async(archive, written.objects)
     except NotStoredError:
         raise Problem("archive") from None
-    return JSONResponse(receipt(written.sources), media_type=DICOM_JSON)
+    return DicomJson(receipt(written.sources))
 
 
 def receipt(sources: list[tuple[str, str]]) -> dict[str, Any]:

@@ -52,24 +52,18 @@ def orthanc(program, endpoint, tmp_path_factory):
     """A running Orthanc that forwards mammograms to the listener; its client."""
     folder = tmp_path_factory.mktemp("orthanc")
     http, listener = free_port(), free_port()
-    settings = {
+    deploy = ROOT / "deploy" / "orthanc"
+    settings = json.loads((deploy / "orthanc.json").read_text())
+    ours = settings["DicomWeb"]["Servers"]["mgray"]
+    ours["Url"] = endpoint
+    ours["HttpHeaders"]["Authorization"] = f"Bearer {os.environ['MGRAY_TOKEN']}"
+    settings["DicomModalities"]["mgray"][2] = listener
+    settings |= {
         "StorageDirectory": str(folder / "storage"),
         "IndexDirectory": str(folder / "index"),
         "HttpPort": http,
         "DicomPort": free_port(),
-        "RemoteAccessAllowed": False,
-        "AuthenticationEnabled": False,
-        "Plugins": [PLUGINS],
-        "LuaScripts": [str(ROOT / "deploy" / "orthanc" / "forward.lua")],
-        "DicomModalities": {"mgray": ["MGRAY", "127.0.0.1", listener]},
-        "DicomWeb": {
-            "Servers": {
-                "mgray": {
-                    "Url": endpoint,
-                    "HttpHeaders": {"Authorization": f"Bearer {os.environ['MGRAY_TOKEN']}"},
-                }
-            }
-        },
+        "LuaScripts": [str(deploy / "forward.lua")],
     }
     (folder / "orthanc.json").write_text(json.dumps(settings))
     address = f"http://127.0.0.1:{http}"
