@@ -22,8 +22,6 @@ import httpx
 from pydantic import Field
 
 from mgray.config import Config
-from mgray.dicom.codecs import SYNTAXES
-from mgray.dicom.kind import MG_PRESENTATION, MG_PROCESSING, PROJECTIONS
 from mgray.errors import ConfigError, MgrayError
 from mgray.recipes.stow import NotStoredError, archive_settings, store
 
@@ -130,6 +128,9 @@ def answer(body: bytes, endpoint: httpx.Client, archive: httpx.Client, fppi: str
 
 def _start(config: ListenConfig, handle: Callable[[bytes], int]) -> Any:
     from pynetdicom import AE, evt
+
+    from mgray.dicom.codecs import SYNTAXES
+    from mgray.dicom.kind import MG_PRESENTATION, MG_PROCESSING, PROJECTIONS
 
     entity = AE(ae_title=config.ae_title)
     entity.require_called_aet = True
