@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import click
-from fastapi import FastAPI, Query, Request, Response, Security
+from fastapi import Query, Request, Response, Security
 from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPBearer
 from pydantic import Field
@@ -35,6 +35,7 @@ from serve.filing import DICOM_ANSWER, Form, Wanted, Written, choose_form, dicom
 from serve.gate import Gate, check_environment
 from serve.intake import MEDIA_TYPES, read_images
 from serve.models import ModelListing, Models, default_name
+from serve.openapi import Api
 from serve.problems import Problem, handlers, responses
 
 Handle = DeploymentHandle[Any]
@@ -87,7 +88,7 @@ _BODY: Final[dict[str, Any]] = {
     }
 }
 
-api = FastAPI(
+api = Api(
     title="mgray",
     version=__version__,
     description="Lesion detection on synthetic 2D mammograms. For research; not for diagnosis.",
@@ -155,7 +156,7 @@ class Endpoint:
                 raise Problem("unavailable")
         return "ok\n"
 
-    @api.get("/metrics")
+    @api.get("/metrics", response_class=PlainTextResponse)
     async def metrics(self) -> Response:
         """Figures for Prometheus."""
         return Response(render(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -11,7 +11,8 @@ import httpx
 import pytest
 import torch
 
-from mgray.errors import DataError, MgrayError
+from mgray.config import build
+from mgray.errors import ConfigError, DataError, MgrayError
 from mgray.models.folder import load_model, model_sha256, save_model
 from mgray.models.shelf import Shelf
 from mgray.recipes.serve_update import ServeUpdateConfig, run_serve_update
@@ -136,6 +137,13 @@ def test_a_bad_version_that_was_chosen_by_hand_does_not_answer(
     assert after.status_code == 200
     assert after.json()["model"] == before["model"]
     assert after.json()["images"][0]["detections"] == before["images"][0]["detections"]
+
+
+def test_a_version_may_be_a_whole_number_but_no_fraction(models):
+    told = {"models": models, "name": "fused"}
+    assert build(ServeUpdateConfig, {**told, "version": 2}).version == "2"
+    with pytest.raises(ConfigError, match=r"version=1.1: expected a name: put a letter"):
+        build(ServeUpdateConfig, {**told, "version": 1.1})
 
 
 def test_an_endpoint_that_does_not_answer_refuses(models, other_model):

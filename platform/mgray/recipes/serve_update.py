@@ -7,9 +7,10 @@ import logging
 import shutil
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import httpx
+from pydantic import BeforeValidator
 
 from mgray.config import Config
 from mgray.errors import DataError, MgrayError
@@ -20,14 +21,24 @@ SEEN_WITHIN_S: Final = 20.0
 """The endpoint looks at the models every second, and loads one when it is first asked for."""
 
 
+def _named(value: Any) -> Any:
+    """Take ``version=2`` as a name; ``version=1.10`` would have become 1.1."""
+    if isinstance(value, float):
+        raise ValueError("expected a name: put a letter before the number, e.g. v1.10")
+    return str(value) if type(value) is int else value
+
+
+Name = Annotated[str, BeforeValidator(_named)]
+
+
 class ServeUpdateConfig(Config):
     """Which version is to answer, and where."""
 
     models: Path
     """Folder NAME/VERSION of all models, as the endpoint's ``model``."""
-    name: str
+    name: Name
     """Of the model."""
-    version: str
+    version: Name
     """Of the model; one that is there already, or a new one with source=."""
     source: Path | None = None
     """Model folder to add as this version."""
