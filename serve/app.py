@@ -26,6 +26,7 @@ from mgray.config import build as build_config
 from mgray.dicom.limits import Limits
 from mgray.errors import ConfigError, MgrayError, NotFoundError
 from mgray.models.shelf import Shelf
+from serve import studies, v2
 from serve.answers import Answer, Detected, Refusal, Timing
 from serve.calls import faults_told, replied
 from serve.counts import CountRequests, observe_answer, render
@@ -62,6 +63,8 @@ class Args(Config):
     """Images that may wait for a decoder; beyond that the answer is 503."""
     max_images: int = Field(default=16, ge=1)
     """Images in one request."""
+    results: str | None = None
+    """DICOMweb root of the archive that gets the reports of ``POST /studies``."""
     deadline_s: float = Field(default=60.0, gt=0)
     """Seconds until a request is given up with 504."""
 
@@ -96,6 +99,9 @@ api = Api(
     middleware=[Middleware(CountRequests), Middleware(Gate)],
     exception_handlers=handlers(),
 )
+
+for _module in (studies, v2):
+    api.include_router(_module.router)
 
 
 @serve.ingress(api)

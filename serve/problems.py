@@ -29,6 +29,7 @@ _TITLES: Final = {
     "malformed_gzip": (400, "the body is not one whole member of gzip"),
     "invalid_parameter": (400, "a query parameter has a value that it cannot have"),
     "unauthorized": (401, "the request needs a token: Authorization: Bearer TOKEN"),
+    "no_archive": (404, "this endpoint has no archive for results: set results=URL"),
     "not_found": (404, "no such path"),
     "unknown_model": (404, "there is no model of this name and version"),
     "method_not_allowed": (405, "this path has other methods"),
@@ -42,6 +43,7 @@ _TITLES: Final = {
     "internal": (500, "the endpoint failed"),
     "busy": (503, "all replicas are busy and the queue is full"),
     "unavailable": (503, "no replica can answer now"),
+    "archive": (503, "the archive for results did not take the report"),
     "deadline": (504, "no answer within the time limit"),
     **{code: (_STATUS_OF_REASON.get(code, 422), title) for code, title in REJECT_REASONS.items()},
 }

@@ -17,6 +17,7 @@ from mgray.models.config import DetectorConfig, FusionConfig
 from mgray.models.folder import ModelMeta, build_model, save_model
 from mgray.models.fused import TwoTrunks
 from mgray.models.shelf import Shelf
+from tests.serve.archive import Archive
 
 MAX_BODY_BYTES = 500_000
 
@@ -78,7 +79,14 @@ def make_dicom() -> Callable[..., bytes]:
 
 
 @pytest.fixture(scope="session")
-def endpoint(ray_cluster: None, models: Path) -> Iterator[str]:
+def archive() -> Iterator[Archive]:
+    """An archive that answers to STOW-RS."""
+    with Archive() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def endpoint(ray_cluster: None, models: Path, archive: Archive) -> Iterator[str]:
     """Address of a running endpoint with small limits."""
     from ray import serve
 
@@ -88,7 +96,12 @@ def endpoint(ray_cluster: None, models: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     serve.start(http_options={"host": "127.0.0.1", "port": port})
-    args = {"model": str(models), "max_body_bytes": MAX_BODY_BYTES, "max_queued_requests": 8}
+    args = {
+        "model": str(models),
+        "max_body_bytes": MAX_BODY_BYTES,
+        "max_queued_requests": 8,
+        "results": archive.address,
+    }
     serve.run(build(args), name="mgray")
     yield f"http://127.0.0.1:{port}"
     serve.shutdown()

@@ -21,7 +21,7 @@ from mgray.cluster import ADDRESS, LOCAL_ENVIRONMENT
 from mgray.errors import MgrayError
 
 READY_WITHIN_S: Final = 120.0
-STOPPED_WITHIN_S: Final = 30.0
+STOPPED_WITHIN_S: Final = 60.0
 TOKEN_FILE: Final = "MGRAY_TOKEN_FILE"  # where the endpoint's gate looks
 GATE: Final = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "serve.gate:proxy_middlewares"}
 
@@ -84,6 +84,7 @@ def endpoint(model: Path, folder: Path, port: int = 8000, **args: Any) -> Iterat
             server.wait(timeout=STOPPED_WITHIN_S)
         except subprocess.TimeoutExpired:
             os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
 
 
 def find_token(folder: Path) -> Path:
