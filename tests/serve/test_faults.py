@@ -1,4 +1,4 @@
-"""Replicas that are killed under load, and replicas that come and go with it."""
+"""Replicas that are killed under load."""
 
 import os
 import signal
@@ -8,11 +8,7 @@ from collections import Counter
 
 import httpx
 import pytest
-from ray import serve
 
-from mgray.dicom.limits import DEFAULT_LIMITS
-from mgray.models.shelf import Shelf
-from serve.decoder import DECODER
 from tests.serve.processes import pids_of
 
 SECONDS = 60
@@ -73,53 +69,3 @@ def test_a_killed_replica_comes_back_and_only_its_own_requests_fail(client, make
     statuses = Counter(status for _, status in load.told)
     assert set(statuses) <= {200, 503}, statuses
     assert pids_of(f"ray::ServeReplica:mgray:{name}") != replicas
-
-
-class Asking:
-    """A deployment that asks decoders: only what Serve itself runs counts for their number."""
-
-    def __init__(self, decoder):
-        self.decoder = decoder
-
-    async def __call__(self, body):
-        return type(await self.decoder.remote(body, "fused/1", None)).__name__
-
-
-@pytest.mark.filterwarnings("ignore:The `metrics_interval_s` field:DeprecationWarning")
-def test_decoders_come_and_go_with_the_load_and_no_request_fails(endpoint, models, make_dicom):
-    quick = {
-        "min_replicas": 1,
-        "max_replicas": 4,
-        "target_ongoing_requests": 1,
-        "upscale_delay_s": 0.2,
-        "downscale_delay_s": 3,
-        "look_back_period_s": 3,
-        "metrics_interval_s": 1,
-    }
-    free = {"num_cpus": 0}
-    deployment = DECODER.options(
-        name="Scaled", autoscaling_config=quick, ray_actor_options=free, max_queued_requests=100
-    ).bind(Shelf(models), "fused/1", DEFAULT_LIMITS)
-    asking = serve.deployment(max_ongoing_requests=100, ray_actor_options=free)(Asking)
-    handle = serve.run(asking.bind(deployment), name="scaled", route_prefix=None)
-    body = make_dicom()
-
-    def ask():
-        return handle.remote(body).result(timeout_s=60)
-
-    def most():
-        return len(pids_of("ray::ServeReplica:scaled:Scaled"))
-
-    with Load(ask, clients=8) as load:
-        wait_for(lambda: most() == 4, 60)
-    wait_for(lambda: most() == 1, 60)
-    serve.delete("scaled")
-    assert {kind for _, kind in load.told} == {"Decoded"}
-    assert len(load.told) > 8
-
-
-def wait_for(condition, seconds):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.2)
