@@ -2,7 +2,7 @@
 export function make(tag, kind = "", text = "") {
   const made = document.createElement(tag);
   if (kind) made.className = kind;
-  made.append(text);
+  if (text) made.append(text);
   return made;
 }
 

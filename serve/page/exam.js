@@ -16,22 +16,16 @@ export function hung(images) {
     .map(({ image }) => image);
 }
 
-/** Columns of the grid that shows the images largest. */
-export function gridColumns(count, width, height, aspect = 0.7) {
-  let best = 1;
-  for (let columns = 1; columns <= count; columns += 1) {
-    if (tall(columns) > tall(best) * 1.02 || (isPaired(columns) && tall(columns) > tall(best) * 0.95)) {
-      best = columns;
-    }
-  }
-  return best;
-
-  function tall(columns) {
+/**
+ * Columns of the grid that shows the images largest.
+ * @param {number} aspect width of an image over its height
+ */
+export function gridColumns(count, width, height, aspect) {
+  const tall = (columns) => {
     return Math.min(height / Math.ceil(count / columns), width / columns / aspect);
-  }
-  function isPaired(columns) {
-    return count > 1 && columns % 2 === 0;
-  }
+  };
+  const choices = Array.from({ length: count }, (_, index) => index + 1);
+  return choices.reduce((best, columns) => (tall(columns) > tall(best) ? columns : best), 1);
 }
 
 /**

@@ -119,7 +119,8 @@ export class Pane {
   /** Draw a ruler of a round length. */
   measure(pixelsPerMm) {
     this.ruler.hidden = pixelsPerMm === 0;
-    const length = [100, 50, 20, 10, 5, 2, 1].find((mm) => mm * pixelsPerMm < 130) ?? 1;
+    const room = Math.min(130, 0.35 * this.view.width);
+    const length = [100, 50, 20, 10, 5, 2, 1].find((mm) => mm * pixelsPerMm < room) ?? 1;
     this.ruler.style.width = `${length * pixelsPerMm}px`;
     this.ruler.textContent = length >= 10 ? `${length / 10} cm` : `${length} mm`;
   }

@@ -55,7 +55,7 @@ export function makeLayers(state, { hasHalves, hasTruth }, changed) {
     return label;
   }));
   byId("halves-note").textContent = hasHalves
-    ? "A learnt on synthetic images, B imitates full-field ones; each alone, without the other."
+    ? "A was trained on synthetic images, B imitates full-field ones: what each half finds alone."
     : "This model has no two halves to show alone.";
 }
 
@@ -69,10 +69,11 @@ function showScores({ exam, images }) {
 }
 
 function bar(name, score) {
-  const row = make("label", "bar");
-  const meter = make("meter");
-  Object.assign(meter, { min: 0, max: 1, value: score });
-  row.append(make("span", "", name), meter, make("span", "", score.toFixed(2)));
+  const row = make("p", "bar");
+  const track = make("span", "track");
+  track.append(make("i"));
+  track.firstChild.style.width = `${score * 100}%`;
+  row.append(make("span", "", name), track, make("span", "", score.toFixed(2)));
   return row;
 }
 

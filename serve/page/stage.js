@@ -1,7 +1,7 @@
 /** The panes side by side: layout, common scale, one window for all, drawing once a frame. */
 
 import { boxAt, visibleBoxes } from "./boxes.js";
-import { gridColumns, hung } from "./exam.js";
+import { gridColumns, hung, regionOf } from "./exam.js";
 import { listen } from "./gestures.js";
 import { Pane } from "./pane.js";
 import { draggedWindow } from "./window.js";
@@ -43,12 +43,18 @@ export class Stage {
     if (!width || !this.panes.length) return;
     const shown = this.alone ? [this.alone] : this.panes;
     this.panes.forEach((pane) => { pane.element.hidden = !shown.includes(pane); });
-    const columns = gridColumns(shown.length, width, height);
+    const columns = gridColumns(shown.length, width, height, this.aspect);
     this.root.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
     this.root.style.gridAutoRows = `${100 / Math.ceil(shown.length / columns)}%`;
     const there = shown.filter((pane) => pane.image.pixels);
     there.forEach((pane) => pane.resize());
     this.fit(there.filter((pane) => pane.untouched));
+  }
+
+  /** Width of the broadest breast over its height. */
+  get aspect() {
+    const ratio = ([x0, y0, x1, y1]) => (x1 - x0) / (y1 - y0);
+    return Math.max(0.3, ...this.seen.map((pane) => ratio(regionOf(pane.image.pixels.frame))));
   }
 
   /** Show whole breasts, all at the scale of the largest. */

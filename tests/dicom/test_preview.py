@@ -45,7 +45,7 @@ def test_curves_rise_where_the_header_s_window_does(attributes):
 def test_greys_are_those_before_the_window():
     narrow, wide = (preview(columns(WindowCenter=1500, WindowWidth=w), 96)[0] for w in (9, 4000))
     np.testing.assert_array_equal(narrow, wide)
-    assert len(np.unique(narrow)) > 1000
+    assert len(np.unique(narrow)) > 100
 
 
 @pytest.mark.parametrize("attributes", WINDOWS.values(), ids=WINDOWS)

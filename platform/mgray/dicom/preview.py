@@ -19,7 +19,8 @@ from mgray.dicom.pixels import read_stored, reduced_affine
 
 TOP: Final = 65535
 """The brightest grey level."""
-CURVE_POINTS: Final = 1025
+MOST_POINTS: Final = 4097
+"""Of the curve; up to 12 bits every stored value has its own."""
 Affine = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 
@@ -137,7 +138,7 @@ def _window(columns: Mapping[str, Any]) -> tuple[float, float]:
 
 def _curve(columns: Mapping[str, Any]) -> list[float]:
     dark, bright = _ends(columns)
-    values = np.linspace(dark, bright, CURVE_POINTS)
+    values = np.linspace(dark, bright, min(abs(int(bright) - int(dark)) + 1, MOST_POINTS))
     shown = np.clip(voi(rescale(values, columns), columns), 0.0, 1.0)
     shown = 1.0 - shown if is_inverted(columns) else shown
     return [round(float(level), 4) for level in shown]
