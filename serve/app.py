@@ -6,6 +6,7 @@ authentication yet, so keep it there.
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,12 +26,14 @@ from mgray.config import Config
 from mgray.config import build as build_config
 from mgray.dicom.limits import Limits
 from mgray.errors import ConfigError, MgrayError
-from serve.answers import Answer, Refusal
-from serve.counts import CountRequests, count_refusal, observe, render
-from serve.intake import MEDIA_TYPES, read_image
+from serve.answers import Answer, Detected, Refusal, Timing
+from serve.counts import CountRequests, observe_answer, render
+from serve.exam import accepted, compose
+from serve.intake import MEDIA_TYPES, read_images
 from serve.problems import Problem, handlers, responses
 
 Handle = DeploymentHandle[Any]
+_STATUSES: Final = (400, 413, 415, 422, 503, 504)
 _REPLICA_LOST: Final = (RayActorError, WorkerCrashedError, ObjectLostError, RayServeException)
 
 
@@ -51,14 +54,17 @@ class Args(Config):
     """Bytes of a request's body."""
     max_queued_requests: int = Field(default=16, ge=1)
     """Images that may wait for a decoder; beyond that the answer is 503."""
+    max_images: int = Field(default=16, ge=1)
+    """Images in one request."""
     deadline_s: float = Field(default=60.0, gt=0)
-    """Seconds until an image is given up with 504."""
+    """Seconds until a request is given up with 504."""
 
 
 _BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
-        "description": "One DICOM file, as it is or as the only part of a multipart body.",
+        "description": "One DICOM file as it is, or several of one exam as parts of a multipart "
+        "body; Content-Encoding: gzip is read.",
         "content": {
             kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES
         }
@@ -66,7 +72,7 @@ _BODY: Final[dict[str, Any]] = {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
-                    "properties": {"file": {"type": "string", "format": "binary"}},
+                    "additionalProperties": {"type": "string", "format": "binary"},
                 }
             }
         },
@@ -97,20 +103,17 @@ class Endpoint:
     def __init__(self, decoder: Handle, detector: Handle, args: Args) -> None:
         self.decoder, self.detector, self.args = decoder, detector, args
 
-    @api.post("/v1/detect", openapi_extra=_BODY, responses=responses(400, 413, 415, 422, 503, 504))
-    async def detect(self, request: Request) -> Answer:
-        """Detect lesions on one image; boxes are in the DICOM's own pixels."""
+    @api.post("/v1/detect", openapi_extra=_BODY, responses=responses(*_STATUSES))
+    async def detect(self, request: Request, contributions: bool = False) -> Answer:
+        """Detect lesions on the images of one exam; boxes are in each DICOM's own pixels."""
         started = time.perf_counter()
-        body = await read_image(request, self.args.max_body_bytes)
-        reply = await self._ask(body)
-        if isinstance(reply, Refusal):
-            count_refusal(reply.reason)
-            raise Problem(reply.reason, reply.detail)
-        total = (time.perf_counter() - started) * 1000
-        timing = reply.timing_ms.model_copy(update={"total": total})
-        for stage, milliseconds in timing.model_dump().items():
-            observe(stage, milliseconds)
-        return reply.model_copy(update={"timing_ms": timing})
+        bodies = await read_images(request, self.args.max_body_bytes, self.args.max_images)
+        read_ms = (time.perf_counter() - started) * 1000
+        found = await self._ask_all(bodies, contributions)
+        total_ms = (time.perf_counter() - started) * 1000
+        answer = compose(found, Timing(read=read_ms, total=total_ms))
+        observe_answer(answer)
+        return answer
 
     @api.get("/livez", response_class=PlainTextResponse)
     async def livez(self) -> str:
@@ -132,17 +135,27 @@ class Endpoint:
         """Figures for Prometheus."""
         return Response(render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    async def _ask(self, body: bytes) -> Answer | Refusal:
+    async def _ask_all(self, bodies: Sequence[bytes], contributions: bool) -> list[Detected]:
+        """Ask for all images at once; the first that fails ends the request."""
+        asked = [asyncio.ensure_future(self._ask(body, contributions)) for body in bodies]
         try:
             async with asyncio.timeout(self.args.deadline_s):
-                reply: Answer | Refusal = await self.detector.remote(self.decoder.remote(body))
-                return reply
+                replies = await asyncio.gather(*asked)
         except BackPressureError:
             raise Problem("busy") from None
         except TimeoutError:
             raise Problem("deadline") from None
         except _REPLICA_LOST:
             raise Problem("unavailable") from None
+        finally:
+            for one in asked:
+                one.cancel()
+        return accepted(replies)
+
+    async def _ask(self, body: bytes, contributions: bool) -> Detected | Refusal:
+        decoded = self.decoder.remote(body)
+        reply: Detected | Refusal = await self.detector.remote(decoded, contributions)
+        return reply
 
 
 ENDPOINT: Final[Deployment] = serve.deployment(
@@ -193,7 +206,7 @@ def _assemble(args: Args) -> serve.Application:
     }
     return ENDPOINT.bind(
         DECODER.options(max_queued_requests=args.max_queued_requests).bind(
-            meta.inputs[0], preprocess, limits
+            meta.inputs[0], preprocess, meta.domain, limits
         ),
         DETECTOR.options(user_config=batching).bind(folder, args.device, args.batch_size),
         args,

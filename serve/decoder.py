@@ -3,20 +3,24 @@
 Refusals are values, not exceptions: an exception's text ends in logs.
 """
 
+import hashlib
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from ray import serve
 from ray.serve import Deployment
 
-from mgray.data.transforms import PreprocessConfig
+from mgray.data.domain import Domain, outside, statistics
+from mgray.data.transforms import PreprocessConfig, crop_box
 from mgray.dicom.child import DecodeChild
 from mgray.dicom.limits import Limits
 from mgray.errors import Rejected
 from mgray.inference.prepare import Prepared, prepare_case
-from serve.answers import Caution, ImageFacts, Refusal, cautions, image_facts
+from serve.answers import Caution, ImageFacts, Preprocessing, Refusal
+from serve.facts import cautions, image_facts, inverted, window
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,10 @@ class Decoded:
 
     prepared: Prepared
     image: ImageFacts
+    preprocessing: Preprocessing
     warnings: list[Caution]
+    study: str
+    """Equal for images of one study; tells nothing else."""
     decode_ms: float
 
 
@@ -35,11 +42,14 @@ class Decoder:
     Args:
         kind: The image that the model takes: ``sm`` or ``ffdm``.
         preprocess: Of the model.
+        domain: Of the model's training images.
         limits: What one file may cost.
     """
 
-    def __init__(self, kind: str, preprocess: PreprocessConfig, limits: Limits) -> None:
-        self.kind, self.preprocess = kind, preprocess
+    def __init__(
+        self, kind: str, preprocess: PreprocessConfig, domain: Domain, limits: Limits
+    ) -> None:
+        self.kind, self.preprocess, self.domain = kind, preprocess, domain
         self.child = DecodeChild(limits, cropper=preprocess.cropper)
         with suppress(Rejected):
             self.child.read(b"no DICOM")  # starts the process before the first request does
@@ -48,15 +58,33 @@ class Decoder:
         """Decode one file."""
         started = time.perf_counter()
         try:
-            columns = self.child.read(body).columns
+            record = self.child.read(body)
         except Rejected as refused:
             return Refusal(refused.reason, refused.detail)
+        columns = record.columns
+        prepared = prepare_case({self.kind: columns}, (self.kind,), self.preprocess)
         return Decoded(
-            prepare_case({self.kind: columns}, (self.kind,), self.preprocess),
-            image_facts(columns),
-            cautions(columns, self.kind),
-            (time.perf_counter() - started) * 1000,
+            prepared=prepared,
+            image=image_facts(columns),
+            preprocessing=self._preprocessing(columns, prepared),
+            warnings=cautions(columns, self.kind) + self._strange(columns),
+            study=hashlib.sha256(record.identity.study_instance_uid.encode()).hexdigest(),
+            decode_ms=(time.perf_counter() - started) * 1000,
         )
+
+    def _preprocessing(self, columns: Mapping[str, Any], prepared: Prepared) -> Preprocessing:
+        return Preprocessing(
+            crop=crop_box(columns, self.preprocess),
+            mirrored=prepared.geometry.scale[0] < 0,
+            inverted=inverted(columns),
+            window=window(columns),
+            net_size=prepared.geometry.size,
+        )
+
+    def _strange(self, columns: Mapping[str, Any]) -> list[Caution]:
+        names = outside(statistics(columns), self.domain) if self.domain else []
+        words = f"unlike the training images in {', '.join(names).replace('_', ' ')}"
+        return [Caution(code="out_of_distribution", detail=words)] if names else []
 
     def __del__(self) -> None:
         self.child.close()

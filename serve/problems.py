@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -25,9 +26,12 @@ _STATUS_OF_REASON: Final = {
 _TITLES: Final = {
     "incomplete": (400, "the body was cut off"),
     "malformed_multipart": (400, "the multipart body cannot be parsed"),
-    "several_parts": (400, "the multipart body does not hold exactly one part"),
+    "malformed_gzip": (400, "the body is not one whole member of gzip"),
+    "invalid_parameter": (400, "a query parameter has a value that it cannot have"),
     "not_found": (404, "no such path"),
     "method_not_allowed": (405, "this path has other methods"),
+    "not_acceptable": (406, "the answer has no such form"),
+    "too_many_parts": (413, "the multipart body holds too many images"),
     "unsupported_media_type": (415, "the content type is not DICOM"),
     "internal": (500, "the endpoint failed"),
     "busy": (503, "all replicas are busy and the queue is full"),
@@ -99,6 +103,7 @@ def handlers() -> dict[int | type[Exception], Handler]:
     return {
         Problem: _problem,
         HTTPException: _http_exception,
+        RequestValidationError: _invalid_parameter,
         ClientDisconnect: _disconnect,
         Exception: _failure,
     }
@@ -111,6 +116,11 @@ async def _problem(request: Request, error: Problem) -> Response:
 async def _http_exception(request: Request, error: HTTPException) -> Response:
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "internal")
     return Problem(code).response()
+
+
+async def _invalid_parameter(request: Request, error: RequestValidationError) -> Response:
+    names = {str(fault["loc"][-1]) for fault in error.errors() if fault["loc"][0] == "query"}
+    return Problem("invalid_parameter", f"of {', '.join(sorted(names))}").response()
 
 
 async def _disconnect(request: Request, error: ClientDisconnect) -> Response:

@@ -29,7 +29,8 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         detector=DetectorConfig(weights="none"),
         fusion=FusionConfig(init="random"),
         preprocess=PreprocessConfig(net_height=128, net_width=128).model_dump(),
-        thresholds={"fppi_1": 0.25},
+        thresholds={"fppi_0.5": 0.5, "fppi_1": 0.25},
+        domain={"pixel_spacing_mm": (0.05, 0.25)},
     )
     model = build_model(meta)
     assert isinstance(model, TwoTrunks)

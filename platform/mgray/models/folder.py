@@ -32,6 +32,8 @@ from mgray.models.fused import FusedDetector, UpperBound
 FORMAT_VERSION: Final = "1"
 PUBLIC: Final = ("none", "imagenet", "coco")
 """Weights to start from that have seen no mammogram."""
+FPPI: Final = {fppi: f"fppi_{fppi:g}" for fppi in (0.25, 0.5, 1.0, 2.0)}
+"""Operating points by false positives per image, and their keys in ``ModelMeta.thresholds``."""
 WEIGHTS, CONFIG, CARD, SUMS = "model.safetensors", "config.json", "README.md", "SHA256SUMS"
 
 
@@ -53,7 +55,9 @@ class ModelMeta(Config):
     postprocess: PostprocessConfig = PostprocessConfig()
     """How its outputs become boxes."""
     thresholds: dict[str, float] = Field(default_factory=dict)
-    """Operating points on the score, e.g. ``fppi_1``."""
+    """Operating points on the score of malignant boxes: the keys of ``FPPI``."""
+    domain: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    """Range of each statistic of ``mgray.data.domain`` over the training images."""
     licence: str = "other"
     """Tag of the weights: that of the data they have seen if it is one, ``other`` if several."""
     data_licences: tuple[str, ...] = ()

@@ -154,7 +154,8 @@ def _ask(address: str, out: Path) -> list[dict[str, Any]]:
         reply.raise_for_status()
         seconds = time.monotonic() - start
         answer = reply.json()
-        log.info("%s: %d detections in %.2f s", what, len(answer["detections"]), seconds)
+        (image,) = answer["images"]
+        log.info("%s: %d detections in %.2f s", what, len(image["detections"]), seconds)
         answers.append({"what": what, "seconds": seconds, "answer": answer})
     return answers
 

@@ -21,6 +21,7 @@ from typing import Literal
 
 from mgray.config import fingerprint, replace
 from mgray.data.config import DataConfig
+from mgray.data.domain import measure_domain
 from mgray.data.pairs import build_pairs
 from mgray.data.storage import absolute
 from mgray.data.table import ImageTable
@@ -184,16 +185,17 @@ def _export(
     task: Task,
     folder: Path,
 ) -> None:
-    student = isinstance(task, DistillationTask)
+    inputs: tuple[Kind, ...] = ("sm",) if isinstance(task, DistillationTask) else kinds
     licences = _licences(config.data, config.detector.weights)
     meta = ModelMeta(
         kind=kind,
-        inputs=("sm",) if student else kinds,
+        inputs=inputs,
         detector=config.detector,
         fusion=config.fusion,
         labels=LABELS[-config.detector.classes :],
         preprocess=config.batches.preprocess.model_dump(mode="json"),
         postprocess=config.postprocess,
+        domain=measure_domain(ImageTable.open(config.data), inputs[0]),
         licence=licences[0] if len(licences) == 1 else "other",
         data_licences=licences,
         stage=name,
