@@ -6,7 +6,7 @@ authentication yet, so keep it there.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from mgray.config import Config
 from mgray.config import build as build_config
 from mgray.dicom.limits import Limits
 from mgray.errors import ConfigError, MgrayError
+from serve import model_card, page, pixels, samples
 from serve.answers import Answer, Detected, Refusal, Timing
 from serve.counts import CountRequests, observe_answer, render
 from serve.exam import accepted, compose
@@ -58,6 +59,8 @@ class Args(Config):
     """Images in one request."""
     deadline_s: float = Field(default=60.0, gt=0)
     """Seconds until a request is given up with 504."""
+    sample_rows: int = Field(default=1024, ge=320, multiple_of=16)
+    """Height of the virtual patients' images that the page offers, pixels."""
 
 
 _BODY: Final[dict[str, Any]] = {
@@ -88,6 +91,9 @@ api = FastAPI(
     middleware=[Middleware(CountRequests)],
     exception_handlers=handlers(),
 )
+
+for _module in (model_card, page, pixels, samples):
+    api.include_router(_module.router)
 
 
 @serve.ingress(api)
@@ -135,22 +141,26 @@ class Endpoint:
         """Figures for Prometheus."""
         return Response(render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    async def _ask_all(self, bodies: Sequence[bytes], contributions: bool) -> list[Detected]:
-        """Ask for all images at once; the first that fails ends the request."""
-        asked = [asyncio.ensure_future(self._ask(body, contributions)) for body in bodies]
+    async def wait_for(self, reply: Awaitable[Any]) -> Any:
+        """Wait for replicas, no longer than the deadline; what fails has a name."""
         try:
             async with asyncio.timeout(self.args.deadline_s):
-                replies = await asyncio.gather(*asked)
+                return await reply
         except BackPressureError:
             raise Problem("busy") from None
         except TimeoutError:
             raise Problem("deadline") from None
         except _REPLICA_LOST:
             raise Problem("unavailable") from None
+
+    async def _ask_all(self, bodies: Sequence[bytes], contributions: bool) -> list[Detected]:
+        """Ask for all images at once; the first that fails ends the request."""
+        asked = [asyncio.ensure_future(self._ask(body, contributions)) for body in bodies]
+        try:
+            return accepted(await self.wait_for(asyncio.gather(*asked)))
         finally:
             for one in asked:
                 one.cancel()
-        return accepted(replies)
 
     async def _ask(self, body: bytes, contributions: bool) -> Detected | Refusal:
         decoded = self.decoder.remote(body)

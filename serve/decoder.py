@@ -21,6 +21,7 @@ from mgray.errors import Rejected
 from mgray.inference.prepare import Prepared, prepare_case
 from serve.answers import Caution, ImageFacts, Preprocessing, Refusal
 from serve.facts import cautions, image_facts, inverted, window
+from serve.pixels import packed_pixels
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,10 @@ class Decoder:
         names = outside(statistics(columns), self.domain) if self.domain else []
         words = f"unlike the training images in {', '.join(names).replace('_', ' ')}"
         return [Caution(code="out_of_distribution", detail=words)] if names else []
+
+    def pixels(self, body: bytes, side: int) -> bytes | Refusal:
+        """Decode one file for a screen."""
+        return packed_pixels(self.child, body, side)
 
     def __del__(self) -> None:
         self.child.close()

@@ -15,7 +15,7 @@ from mgray.config import fingerprint
 from mgray.data.transforms import Geometry
 from mgray.inference.predictor import Detection, Predictor
 from mgray.inference.prepare import Prepared
-from mgray.models.folder import FPPI, ModelMeta, model_sha256
+from mgray.models.folder import CARD, FPPI, ModelMeta, model_sha256
 from serve.answers import (
     Contributions,
     Detected,
@@ -28,6 +28,7 @@ from serve.answers import (
 from serve.decoder import Decoded
 from serve.exam import image_score
 from serve.facts import box_mm
+from serve.model_card import ModelCard
 
 Spacing = tuple[float, float] | None
 
@@ -51,6 +52,7 @@ class Detector:
         self.predictor = Predictor.load(folder, device, batch_size)
         self.model = model_facts(folder, self.predictor.meta)
         self.thresholds = thresholds(self.predictor.meta)
+        self.card_text = (folder / CARD).read_text()
         self.predictor.detect([self._blank()])  # the first pass is slow
 
     def reconfigure(self, settings: Mapping[str, Any]) -> None:
@@ -81,6 +83,10 @@ class Detector:
             timing_ms=ImageTiming(decode=decoded.decode_ms, detect=detect_ms),
         )
         return Detected(answer, self.model, self.thresholds, decoded.study)
+
+    def card(self) -> ModelCard:
+        """Tell which model this is, in its own words."""
+        return ModelCard(**self.model.model_dump(), card=self.card_text)
 
     @serve.batch
     async def _detect(self, asked: list[_Asked]) -> list[Any]:

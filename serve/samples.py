@@ -14,7 +14,7 @@ import ray
 from fastapi import APIRouter, Response
 
 from mgray.phantom.config import ExamConfig
-from serve.answers import Facts
+from serve.answers import Box, Facts
 from serve.problems import Problem, responses
 from serve.replica import Replica
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 SEED, NUMBER = 51, 0
 PIXEL_MM_AT_1024: Final = 0.14
-Box = tuple[float, float, float, float]
 View = tuple[Literal["L", "R"], Literal["CC", "MLO"]]
 Kind = Literal["ffdm", "synthetic_2d"]
 VIEWS: Final[tuple[View, ...]] = (("R", "CC"), ("L", "CC"), ("R", "MLO"), ("L", "MLO"))
@@ -131,7 +130,7 @@ def make_view(view: View, rows: int) -> dict[Kind, Made]:
 
     Args:
         view: Laterality and view.
-        rows: Height of the images, pixels; an even multiple of 32.
+        rows: Height of the images, pixels; a multiple of 16, at least 320.
     """
     from mgray.phantom.exam import Exam
     from mgray.phantom.exam import make_view as make_pictures

@@ -3,10 +3,10 @@
 /** Layers in drawing order; dashes tell them apart without colour. */
 export const LAYERS = {
   truth: { name: "Planted lesions", colour: "--truth", dash: [2, 3], line: 1.5 },
-  b: { name: "B only", colour: "--half-b", dash: [1.5, 4], line: 2 },
-  a: { name: "A only", colour: "--half-a", dash: [7, 4], line: 1.5 },
-  benign: { name: "Benign", colour: "--benign", dash: [12, 3], line: 1.5 },
-  malignant: { name: "Malignant", colour: "--malignant", dash: [], line: 2 },
+  b: { name: "B only", colour: "--half-b", dash: [1.5, 4], line: 2, letter: "B ", corner: "right" },
+  a: { name: "A only", colour: "--half-a", dash: [7, 4], line: 1.5, letter: "A ", corner: "left" },
+  benign: { name: "Benign", colour: "--benign", dash: [12, 3], line: 1.5, letter: "" },
+  malignant: { name: "Malignant", colour: "--malignant", dash: [], line: 2, letter: "" },
 };
 
 /**
@@ -78,12 +78,14 @@ function stroke(context, edges, colour, width, dash) {
 }
 
 function tag(context, [left, top, width, height], one, colour) {
-  const text = one.score.toFixed(2);
+  const { letter, corner } = LAYERS[one.layer];
+  const text = letter + one.score.toFixed(2);
   context.font = "600 11px system-ui, sans-serif";
   const wide = context.measureText(text).width + 8;
-  const above = top > 18 ? top - 17 : top + height + 2;
+  const at = corner === "right" ? left + width - wide + 1 : left - 1;
+  const edge = corner || top < 18 ? top + height + 2 : top - 17;
   context.fillStyle = "rgb(0 0 0 / 70%)";
-  context.fillRect(left - 1, above, wide, 15);
+  context.fillRect(at, edge, wide, 15);
   context.fillStyle = colour;
-  context.fillText(text, left + 3, above + 11.5);
+  context.fillText(text, at + 4, edge + 11.5);
 }

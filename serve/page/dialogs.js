@@ -23,6 +23,7 @@ export function askToken(refused) {
   byId("token-refused").hidden = !refused;
   byId("token").value = "";
   dialog.returnValue = "";
+  byId("token-cancel").onclick = () => dialog.close();
   dialog.showModal();
   byId("token").focus();
   return new Promise((resolve) => {

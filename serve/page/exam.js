@@ -6,12 +6,12 @@ const NAMES = { L: "Left", R: "Right" };
 /** Hang right beside left, view by view; images without a side or view come last, as given. */
 export function hung(images) {
   const rank = ({ frame }) => {
-    const view = VIEW_ORDER.indexOf(frame?.view);
-    const side = ["R", "L"].indexOf(frame?.laterality);
+    const view = VIEW_ORDER.indexOf(frame.view);
+    const side = ["R", "L"].indexOf(frame.laterality);
     return [view, side].map((place) => (place < 0 ? 9 : place));
   };
   return images
-    .map((image, index) => ({ image, key: [...(image.frame ? rank(image) : [99, 99]), index] }))
+    .map((image, index) => ({ image, key: [...(image.pixels ? rank(image.pixels) : [99, 99]), index] }))
     .sort((one, other) => compare(one.key, other.key))
     .map(({ image }) => image);
 }

@@ -49,9 +49,9 @@ export function wordOf(stop) {
 function around(scale, position) {
   const last = scale.length - 1;
   const at = Math.min(Math.max(position, 0), last);
-  const index = Math.min(Math.floor(at), last);
+  const index = Math.min(Math.floor(at), last - 1);
   const below = scale[index];
-  return { below, above: scale[Math.min(index + 1, last)], part: at - index };
+  return { below, above: scale[index + 1], part: at - index };
 }
 
 const isMeasured = (stop) => stop.fppi > 0 && Number.isFinite(stop.fppi);

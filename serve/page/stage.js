@@ -45,7 +45,7 @@ export class Stage {
     this.panes.forEach((pane) => { pane.element.hidden = !shown.includes(pane); });
     const columns = gridColumns(shown.length, width, height, this.aspect);
     this.root.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
-    this.root.style.gridAutoRows = `${100 / Math.ceil(shown.length / columns)}%`;
+    this.root.style.gridAutoRows = "minmax(0, 1fr)";
     const there = shown.filter((pane) => pane.image.pixels);
     there.forEach((pane) => pane.resize());
     this.fit(there.filter((pane) => pane.untouched));

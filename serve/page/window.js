@@ -45,7 +45,8 @@ export function shades(frame, window, inverted) {
   for (let grey = 0; grey < LEVELS; grey += 1) {
     const at = ((grey - from) * stretch + to) * (last / (LEVELS - 1));
     const bright = curveAt(frame.curve, Math.min(Math.max(at, 0), last));
-    const shade = Math.round(255 * (inverted ? 1 - bright : bright));
+    const positive = Math.round(255 * bright);
+    const shade = inverted ? 255 - positive : positive;
     table[grey] = 0xff000000 | (shade * 0x010101);
   }
   return table;

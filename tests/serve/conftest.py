@@ -67,7 +67,12 @@ def endpoint(ray_cluster: None, model_folder: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     serve.start(http_options={"host": "127.0.0.1", "port": port})
-    args = {"model": str(model_folder), "max_body_bytes": MAX_BODY_BYTES, "max_queued_requests": 8}
+    args = {
+        "model": str(model_folder),
+        "max_body_bytes": MAX_BODY_BYTES,
+        "max_queued_requests": 8,
+        "sample_rows": 320,
+    }
     serve.run(build(args), name="mgray")
     yield f"http://127.0.0.1:{port}"
     serve.shutdown()
