@@ -6,12 +6,13 @@ authentication yet, so keep it there.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import click
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import Field
 from ray import serve
@@ -30,11 +31,12 @@ from serve import model_card, page, pixels, samples
 from serve.answers import Answer, Detected, Refusal, Timing
 from serve.counts import CountRequests, observe_answer, render
 from serve.exam import accepted, compose
+from serve.filing import DICOM_ANSWER, Form, Wanted, choose_form, dicom_response
 from serve.intake import MEDIA_TYPES, read_images
 from serve.problems import Problem, handlers, responses
 
 Handle = DeploymentHandle[Any]
-_STATUSES: Final = (400, 413, 415, 422, 503, 504)
+_STATUSES: Final = (400, 406, 413, 415, 422, 503, 504)
 _REPLICA_LOST: Final = (RayActorError, WorkerCrashedError, ObjectLostError, RayServeException)
 
 
@@ -109,17 +111,29 @@ class Endpoint:
     def __init__(self, decoder: Handle, detector: Handle, args: Args) -> None:
         self.decoder, self.detector, self.args = decoder, detector, args
 
-    @api.post("/v1/detect", openapi_extra=_BODY, responses=responses(*_STATUSES))
-    async def detect(self, request: Request, contributions: bool = False) -> Answer:
+    @api.post(
+        "/v1/detect",
+        response_model=Answer,
+        openapi_extra=_BODY,
+        responses=responses(*_STATUSES) | {200: DICOM_ANSWER},
+    )
+    async def detect(
+        self, request: Request, wanted: Annotated[Wanted, Query()]
+    ) -> Answer | Response:
         """Detect lesions on the images of one exam; boxes are in each DICOM's own pixels."""
         started = time.perf_counter()
+        form = choose_form(request.headers.get("accept"), wanted)
         bodies = await read_images(request, self.args.max_body_bytes, self.args.max_images)
         read_ms = (time.perf_counter() - started) * 1000
-        found = await self._ask_all(bodies, contributions)
-        total_ms = (time.perf_counter() - started) * 1000
-        answer = compose(found, Timing(read=read_ms, total=total_ms))
-        observe_answer(answer)
-        return answer
+        with _told():
+            async with asyncio.timeout(self.args.deadline_s):
+                found, decoded = await self._ask_all(bodies, form, wanted)
+                total_ms = (time.perf_counter() - started) * 1000
+                answer = compose(found, Timing(read=read_ms, total=total_ms))
+                observe_answer(answer)
+                if form is None:
+                    return answer
+                return await self._file(form, wanted, answer, decoded)
 
     @api.get("/livez", response_class=PlainTextResponse)
     async def livez(self) -> str:
@@ -142,30 +156,49 @@ class Endpoint:
         return Response(render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def wait_for(self, reply: Awaitable[Any]) -> Any:
-        """Wait for replicas, no longer than the deadline; what fails has a name."""
-        try:
+        """Wait for a replica's reply, no longer than the deadline."""
+        with _told():
             async with asyncio.timeout(self.args.deadline_s):
                 return await reply
-        except BackPressureError:
-            raise Problem("busy") from None
-        except TimeoutError:
-            raise Problem("deadline") from None
-        except _REPLICA_LOST:
-            raise Problem("unavailable") from None
 
-    async def _ask_all(self, bodies: Sequence[bytes], contributions: bool) -> list[Detected]:
+    async def _ask_all(
+        self, bodies: Sequence[bytes], form: Form | None, wanted: Wanted
+    ) -> tuple[list[Detected], list[Any]]:
         """Ask for all images at once; the first that fails ends the request."""
-        asked = [asyncio.ensure_future(self._ask(body, contributions)) for body in bodies]
+        decoded = [self.decoder.remote(body, form) for body in bodies]
+        asked = [asyncio.ensure_future(self._detect(one, wanted.contributions)) for one in decoded]
         try:
-            return accepted(await self.wait_for(asyncio.gather(*asked)))
+            return accepted(await asyncio.gather(*asked)), decoded
         finally:
             for one in asked:
                 one.cancel()
 
-    async def _ask(self, body: bytes, contributions: bool) -> Detected | Refusal:
-        decoded = self.decoder.remote(body)
+    async def _detect(self, decoded: Any, contributions: bool) -> Detected | Refusal:
         reply: Detected | Refusal = await self.detector.remote(decoded, contributions)
         return reply
+
+    async def _file(
+        self, form: Form, wanted: Wanted, answer: Answer, decoded: Sequence[Any]
+    ) -> Response:
+        if answer.exam.warnings:
+            raise Problem("several_exams")
+        written = await self.decoder.write.remote(form, wanted.fppi, answer, *decoded)
+        if isinstance(written, Refusal):
+            raise Problem(written.reason, written.detail)
+        return dicom_response(written)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn what can befall a call to a replica into problems."""
+    try:
+        yield
+    except BackPressureError:
+        raise Problem("busy") from None
+    except TimeoutError:
+        raise Problem("deadline") from None
+    except _REPLICA_LOST:
+        raise Problem("unavailable") from None
 
 
 ENDPOINT: Final[Deployment] = serve.deployment(

@@ -17,10 +17,12 @@ from mgray.data.domain import Domain, outside, statistics
 from mgray.data.transforms import PreprocessConfig, crop_box
 from mgray.dicom.child import DecodeChild
 from mgray.dicom.limits import Limits
+from mgray.dicom.pixels import read_display
 from mgray.errors import Rejected
 from mgray.inference.prepare import Prepared, prepare_case
-from serve.answers import Caution, ImageFacts, Preprocessing, Refusal
+from serve.answers import Answer, Caution, ImageFacts, Preprocessing, Refusal
 from serve.facts import cautions, image_facts, inverted, window
+from serve.filing import Filed, Form, Fppi, eight_bits, grey_columns, write_objects
 from serve.pixels import packed_pixels
 
 
@@ -35,6 +37,8 @@ class Decoded:
     study: str
     """Equal for images of one study; tells nothing else."""
     decode_ms: float
+    filed: Filed | None
+    """Only for an answer as DICOM."""
 
 
 class Decoder:
@@ -55,11 +59,12 @@ class Decoder:
         with suppress(Rejected):
             self.child.read(b"no DICOM")  # starts the process before the first request does
 
-    def __call__(self, body: bytes) -> Decoded | Refusal:
-        """Decode one file."""
+    def __call__(self, body: bytes, form: Form | None = None) -> Decoded | Refusal:
+        """Decode one file; keep what an answer in this form repeats of it."""
         started = time.perf_counter()
         try:
             record = self.child.read(body)
+            filed = form and self._filed(body, record.columns, form)
         except Rejected as refused:
             return Refusal(refused.reason, refused.detail)
         columns = record.columns
@@ -71,7 +76,21 @@ class Decoder:
             warnings=cautions(columns, self.kind) + self._strange(columns),
             study=hashlib.sha256(record.identity.study_instance_uid.encode()).hexdigest(),
             decode_ms=(time.perf_counter() - started) * 1000,
+            filed=filed,
         )
+
+    def write(
+        self, form: Form, fppi: Fppi, answer: Answer, *decoded: Decoded
+    ) -> list[bytes] | Refusal:
+        """Write the answer to images that were decoded with this form, as DICOM objects."""
+        try:
+            return write_objects(form, fppi, answer, [one.filed for one in decoded if one.filed])
+        except Rejected as refused:
+            return Refusal(refused.reason, refused.detail)
+
+    def _filed(self, body: bytes, columns: Mapping[str, Any], form: Form) -> Filed:
+        shown = eight_bits(read_display(columns)) if form == "sc" else None
+        return Filed(self.child.read_origin(body), grey_columns(columns), shown)
 
     def _preprocessing(self, columns: Mapping[str, Any], prepared: Prepared) -> Preprocessing:
         return Preprocessing(

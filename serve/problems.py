@@ -33,6 +33,7 @@ _TITLES: Final = {
     "not_acceptable": (406, "the answer has no such form"),
     "too_many_parts": (413, "the multipart body holds too many images"),
     "unsupported_media_type": (415, "the content type is not DICOM"),
+    "several_exams": (422, "the images are of several studies; a report is of one"),
     "internal": (500, "the endpoint failed"),
     "busy": (503, "all replicas are busy and the queue is full"),
     "unavailable": (503, "no replica can answer now"),

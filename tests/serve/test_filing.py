@@ -1,0 +1,56 @@
+import pytest
+
+from serve.answers import Found
+from serve.filing import Wanted, choose_form, dicom_response, shown
+from serve.problems import Problem
+
+
+def found(score, label="malignant"):
+    return Found(box=(0, 0, 1, 1), box_mm=None, score=score, label=label)
+
+
+@pytest.mark.parametrize(
+    ("accept", "query", "form"),
+    [
+        (None, {}, None),
+        ("*/*", {}, None),
+        ("application/json", {"as": "sc"}, None),
+        ("text/html, application/json", {}, None),
+        ("application/dicom", {}, "sr"),
+        ("Application/DICOM; q=0.9", {"as": "gsps"}, "gsps"),
+        ('multipart/related; type="application/dicom"', {"as": "sc"}, "sc"),
+        ("*/*", {"as": "sc"}, "sc"),
+        ("application/json, application/dicom", {}, None),
+        ("application/dicom, application/json", {}, "sr"),
+    ],
+)
+def test_accept_and_as_choose_the_form(accept, query, form):
+    assert choose_form(accept, Wanted(**query)) == form
+
+
+def test_no_known_media_type_is_406():
+    with pytest.raises(Problem) as refused:
+        choose_form("text/html", Wanted())
+    assert refused.value.status == 406
+
+
+def test_malignant_marks_at_the_threshold_are_shown():
+    marks = [found(0.9), found(0.5), found(0.49), found(0.8, "benign")]
+    assert [one.score for one in shown(marks, 0.5)] == [0.9, 0.5]
+
+
+def test_one_object_is_sent_as_it_is():
+    answer = dicom_response([b"one"])
+    assert (answer.body, answer.media_type) == (b"one", "application/dicom")
+
+
+def test_several_objects_are_parts_that_intake_reads():
+    from email.message import Message
+
+    from serve.intake import split_parts
+
+    answer = dicom_response([b"one", b"two\r\n"])
+    media = Message()
+    media["content-type"] = answer.headers["content-type"]
+    assert media.get_param("type") == "application/dicom"
+    assert split_parts(answer.body, str(media.get_param("boundary")), 3) == [b"one", b"two\r\n"]
