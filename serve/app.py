@@ -6,8 +6,7 @@ authentication yet, so keep it there.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -16,9 +15,7 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import Field
 from ray import serve
-from ray.exceptions import ObjectLostError, RayActorError, WorkerCrashedError
 from ray.serve import Deployment
-from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 from starlette.middleware import Middleware
 
@@ -29,6 +26,7 @@ from mgray.dicom.limits import Limits
 from mgray.errors import ConfigError, MgrayError
 from serve import model_card, page, pixels, samples
 from serve.answers import Answer, Detected, Refusal, Timing
+from serve.calls import faults_told
 from serve.counts import CountRequests, observe_answer, render
 from serve.exam import accepted, compose
 from serve.filing import DICOM_ANSWER, Form, Wanted, choose_form, dicom_response
@@ -37,7 +35,6 @@ from serve.problems import Problem, handlers, responses
 
 Handle = DeploymentHandle[Any]
 _STATUSES: Final = (400, 406, 413, 415, 422, 503, 504)
-_REPLICA_LOST: Final = (RayActorError, WorkerCrashedError, ObjectLostError, RayServeException)
 
 
 class Args(Config):
@@ -125,7 +122,7 @@ class Endpoint:
         form = choose_form(request.headers.get("accept"), wanted)
         bodies = await read_images(request, self.args.max_body_bytes, self.args.max_images)
         read_ms = (time.perf_counter() - started) * 1000
-        with _told():
+        with faults_told():
             async with asyncio.timeout(self.args.deadline_s):
                 found, decoded = await self._ask_all(bodies, form, wanted)
                 total_ms = (time.perf_counter() - started) * 1000
@@ -155,12 +152,6 @@ class Endpoint:
         """Figures for Prometheus."""
         return Response(render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    async def wait_for(self, reply: Awaitable[Any]) -> Any:
-        """Wait for a replica's reply, no longer than the deadline."""
-        with _told():
-            async with asyncio.timeout(self.args.deadline_s):
-                return await reply
-
     async def _ask_all(
         self, bodies: Sequence[bytes], form: Form | None, wanted: Wanted
     ) -> tuple[list[Detected], list[Any]]:
@@ -186,19 +177,6 @@ class Endpoint:
         if isinstance(written, Refusal):
             raise Problem(written.reason, written.detail)
         return dicom_response(written)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Turn what can befall a call to a replica into problems."""
-    try:
-        yield
-    except BackPressureError:
-        raise Problem("busy") from None
-    except TimeoutError:
-        raise Problem("deadline") from None
-    except _REPLICA_LOST:
-        raise Problem("unavailable") from None
 
 
 ENDPOINT: Final[Deployment] = serve.deployment(

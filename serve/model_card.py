@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from serve.answers import ModelFacts
 from serve.problems import responses
-from serve.replica import Replica
+from serve.replica import Replica, wait_for
 
 router = APIRouter()
 
@@ -19,5 +19,5 @@ class ModelCard(ModelFacts):
 @router.get("/v1/model", responses=responses(503, 504))
 async def model(here: Replica) -> ModelCard:
     """Tell which model answers and show its card."""
-    card: ModelCard = await here.wait_for(here.detector.card.remote())
+    card: ModelCard = await wait_for(here, here.detector.card.remote())
     return card

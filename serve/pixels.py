@@ -12,7 +12,7 @@ from serve.answers import Refusal
 from serve.counts import count_refusal
 from serve.intake import read_images
 from serve.problems import Problem, responses
-from serve.replica import Replica
+from serve.replica import Replica, wait_for
 
 MEDIA_TYPE: Final = "image/x-portable-graymap"
 SCREEN, LARGEST = 2048, 8192
@@ -35,7 +35,7 @@ async def pixels(
     header's units, and ``curve`` over the grey levels is what the header wants to be shown.
     """
     (body,) = await read_images(request, here.args.max_body_bytes, 1)
-    reply = await here.wait_for(here.decoder.pixels.remote(body, side))
+    reply = await wait_for(here, here.decoder.pixels.remote(body, side))
     if isinstance(reply, Refusal):
         count_refusal(reply.reason)
         raise Problem(reply.reason, reply.detail)
