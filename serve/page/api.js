@@ -31,10 +31,10 @@ export class Api {
     return (await this.request("v1/detect?contributions=true", form(files))).json();
   }
 
-  /** The answer as a DICOM structured report. */
-  async report(files) {
+  /** The answer as a DICOM structured report, at an operating point (false positives per image). */
+  async report(files, fppi) {
     const headers = { Accept: "application/dicom" };
-    return (await this.request("v1/detect", { ...form(files), headers })).blob();
+    return (await this.request(`v1/detect?fppi=${fppi}`, { ...form(files), headers })).blob();
   }
 
   /** The model and its card. */

@@ -27,7 +27,7 @@ export function listenForKeys(shortcuts) {
 /** Fill the help. */
 export function fillHelp(shortcuts) {
   const rows = [
-    ...shortcuts.map(({ keys, words }) => [keys.map(name), words]),
+    ...grouped(shortcuts).map(({ keys, words }) => [keys.map(name), words]),
     ...MOUSE.map(([what, words]) => [[what], words]),
   ];
   byId("shortcuts").replaceChildren(...rows.flatMap(([keys, words]) => {
@@ -35,6 +35,13 @@ export function fillHelp(shortcuts) {
     term.append(...keys.map((key) => make("kbd", "", key)));
     return [term, make("dd", "", words)];
   }));
+}
+
+/** Shortcuts that do the same, on one line. */
+function grouped(shortcuts) {
+  const lines = new Map();
+  for (const { keys, words } of shortcuts) lines.set(words, [...(lines.get(words) ?? []), ...keys]);
+  return [...lines].map(([words, keys]) => ({ keys, words }));
 }
 
 const isElsewhere = (target) => target.closest("dialog, input:not([type=range], [type=checkbox])");
@@ -46,5 +53,5 @@ function isOwnKey({ key, target }) {
   return target.matches("input[type=range]") && /^(Arrow|Page|Home|End)/.test(key);
 }
 
-const NAMES = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc" };
-const name = (key) => NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key);
+const NAMES = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Enter: "Enter" };
+const name = (key) => NAMES[key] ?? (/[A-Z]/.test(key) && key.length === 1 ? `Shift ${key}` : key.toUpperCase());

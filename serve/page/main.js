@@ -7,14 +7,14 @@ import { asJson, save } from "./download.js";
 import { byId, make } from "./element.js";
 import { fillHelp, listenForKeys } from "./keyboard.js";
 import { asImages, detect, readImages, sharpen } from "./opening.js";
-import { scaleOf, scoreAt, startOf } from "./operating.js";
+import { nearestStop, scaleOf, scoreAt, startOf } from "./operating.js";
 import { makeLayers, showAnswer, showFindings, showOperatingPoint } from "./panel.js";
 import { showSamples } from "./samples.js";
+import { shortcutsOf } from "./shortcuts.js";
 import { Stage } from "./stage.js";
 import { listenForFiles } from "./upload.js";
 
 const MOST_IMAGES = 16;
-const STEP = 0.25;
 
 const api = new Api(askToken);
 const state = {
@@ -152,8 +152,9 @@ async function saveReport() {
   const files = state.images.filter((image) => image.pixels).map((image) => image.file);
   tell("Writing the report…");
   await attempt(async () => {
-    save(await api.report(files), "mgray-sr.dcm");
-    tell("The report was saved");
+    const { fppi } = nearestStop(state.scale, state.position);
+    save(await api.report(files, fppi), "mgray-sr.dcm");
+    tell(`The report was saved, at ${fppi} FP / image`);
   });
 }
 
@@ -219,41 +220,24 @@ const ACTIONS = {
   boxes: () => toggle("boxes", "boxesOn"),
 };
 
-const whenShown = (run) => () => { if (state.images.length) run(); };
-const choose = () => byId("files").click();
-const SHORTCUTS = [
-  { keys: ["o"], words: "open files", run: choose },
-  { keys: ["w"], words: "window tool", run: ACTIONS.window },
-  { keys: ["p"], words: "pan tool", run: ACTIONS.pan },
-  { keys: ["+", "="], words: "zoom in", run: whenShown(ACTIONS.closer) },
-  { keys: ["-"], words: "zoom out", run: whenShown(ACTIONS.farther) },
-  { keys: ["0"], words: "fit the breast", run: whenShown(ACTIONS.fit) },
-  { keys: ["1"], words: "pixel for pixel", run: whenShown(ACTIONS.actual) },
-  { keys: ["ArrowLeft"], words: "pan", run: whenShown(() => stage.panBy(60, 0)) },
-  { keys: ["ArrowRight"], words: "pan", run: whenShown(() => stage.panBy(-60, 0)) },
-  { keys: ["ArrowUp"], words: "pan", run: whenShown(() => stage.panBy(0, 60)) },
-  { keys: ["ArrowDown"], words: "pan", run: whenShown(() => stage.panBy(0, -60)) },
-  { keys: ["Enter"], words: "one image alone, and back", run: whenShown(() => stage.toggleAlone()) },
-  { keys: ["i"], words: "invert black and white", run: whenShown(ACTIONS.invert) },
-  { keys: ["r"], words: "reset window and view", run: whenShown(ACTIONS.reset) },
-  { keys: ["x"], words: "boxes on or off", run: whenShown(ACTIONS.boxes) },
-  { keys: ["a"], words: "boxes of A only", run: () => toggleLayer("a") },
-  { keys: ["b"], words: "boxes of B only", run: () => toggleLayer("b") },
-  { keys: ["t"], words: "planted lesions of a sample", run: () => toggleLayer("truth") },
-  { keys: ["n"], words: "next finding", run: whenShown(() => step(1)) },
-  { keys: ["N"], words: "finding before", run: whenShown(() => step(-1)) },
-  { keys: ["["], words: "fewer boxes", run: whenShown(() => setPosition(state.position - STEP)) },
-  { keys: ["]"], words: "more boxes", run: whenShown(() => setPosition(state.position + STEP)) },
-  { keys: ["m"], words: "model card", run: () => byId("model").click() },
-  { keys: ["d"], words: "light or dark", run: () => dispatchEvent(new Event("mgray:theme")) },
-  { keys: ["?"], words: "this help", run: showHelp },
-];
+const SHORTCUTS = shortcutsOf({
+  ...ACTIONS,
+  isShown: () => state.images.length > 0,
+  choose: () => byId("files").click(),
+  panBy: (dx, dy) => stage.panBy(dx, dy),
+  alone: () => stage.toggleAlone(),
+  layer: toggleLayer,
+  step,
+  threshold: (by) => setPosition(state.position + by),
+  card: () => byId("model").click(),
+  theme: () => dispatchEvent(new Event("mgray:theme")),
+  help: showHelp,
+});
 
 document.querySelectorAll("[data-do]").forEach((button) => {
   button.addEventListener("click", ACTIONS[button.dataset.do]);
 });
-byId("open").addEventListener("click", choose);
-byId("choose").addEventListener("click", choose);
+for (const id of ["open", "choose"]) byId(id).addEventListener("click", () => byId("files").click());
 byId("theme").addEventListener("click", () => dispatchEvent(new Event("mgray:theme")));
 byId("help").addEventListener("click", showHelp);
 byId("threshold").addEventListener("input", ({ target }) => setPosition(Number(target.value)));

@@ -40,6 +40,13 @@ export function wordsAt(scale, position) {
   return "not measured for this model";
 }
 
+/** The measured stop nearest to a position; 1 false positive per image where none was measured. */
+export function nearestStop(scale, position) {
+  const far = (stop) => Math.abs(scale.indexOf(stop) - position);
+  const measured = scale.filter(isMeasured).sort((one, other) => far(one) - far(other));
+  return measured[0] ?? { fppi: 1 };
+}
+
 /** What stands below the slider at a stop. */
 export function wordOf(stop) {
   if (stop.fppi === 0) return "none";
