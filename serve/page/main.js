@@ -23,7 +23,7 @@ const state = {
   scale: scaleOf({}),
   position: 1,
   threshold: 0.5,
-  layers: new Set(["malignant", "benign", "truth"]),
+  layers: new Set(["malignant", "truth"]),
   boxesOn: true,
   inverted: false,
   tool: "window",

@@ -15,7 +15,7 @@ export function showAnswer(answer, images, scale) {
   byId("threshold").max = scale.length - 1;
   byId("ticks").replaceChildren(...scale.map((stop) => make("span", "", wordOf(stop))));
   byId("threshold-note").textContent = scale.length > 2
-    ? "False positives per image, as measured on the validation split."
+    ? "False positives (malignant boxes) per image, as measured on the validation split."
     : "This model has no measured operating points: the slider is the score itself.";
 }
 
