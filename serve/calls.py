@@ -1,8 +1,8 @@
 """What can befall a call to a replica, as problems."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from ray.exceptions import ObjectLostError, RayActorError, WorkerCrashedError
 from ray.serve.exceptions import BackPressureError, RayServeException
@@ -23,3 +23,8 @@ def faults_told() -> Iterator[None]:
         raise Problem("deadline") from None
     except _REPLICA_LOST:
         raise Problem("unavailable") from None
+
+
+async def replied(reply: Awaitable[Any]) -> Any:
+    """Wait for a reply: a coroutine, of which a task can be made."""
+    return await reply

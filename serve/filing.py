@@ -7,7 +7,6 @@ import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
-from uuid import uuid4
 
 import numpy as np
 from fastapi import Response
@@ -15,7 +14,11 @@ from jaxtyping import Float, UInt8
 from pydantic import BaseModel, ConfigDict, Field
 
 from mgray.dicom.origin import Origin
+from mgray.errors import Rejected
+from mgray.models.shelf import NAME
+from mgray.recipes.stow import related
 from serve.answers import Answer, Found
+from serve.examples import ANSWER
 from serve.problems import Problem
 
 Form = Literal["sr", "gsps", "sc"]
@@ -24,11 +27,16 @@ JSON_RANGES: Final = ("*/*", "application/*", "application/json")
 DICOM_RANGES: Final = ("application/dicom", "multipart/related", "multipart/*")
 
 
+MOST_MARKS: Final = 20
+"""On one image of a DICOM answer; more would hide it."""
 DICOM_ANSWER: Final[dict[str, Any]] = {
     "description": "JSON, or DICOM objects by Accept or `as`.",
     "content": {
-        kind: {"schema": {"type": "string", "format": "binary"}}
-        for kind in ("application/dicom", "multipart/related")
+        "application/json": {"example": ANSWER},
+        **{
+            kind: {"schema": {"type": "string", "format": "binary"}}
+            for kind in ("application/dicom", "multipart/related")
+        },
     },
 }
 
@@ -43,9 +51,13 @@ class Wanted(BaseModel):
     form: Form | None = Field(default=None, alias="as")
     """Answer as DICOM: ``sr`` (structured report of the exam), ``gsps`` (presentation state of each
     image) or ``sc`` (secondary capture of each image, boxes burned in)."""
+    model: str | None = Field(default=None, pattern=f"^{NAME}$", max_length=64)
+    """Name of the model; the default one if not given."""
+    version: str | None = Field(default=None, pattern=f"^{NAME}$", max_length=64)
+    """Of the model; the current one if not given."""
     fppi: Fppi = "1"
     """Operating point of DICOM answers: malignant boxes at or above the threshold for so many false
-    positives per image are shown; all of them where it was not measured."""
+    positives per image are shown, 20 at most; all of them where it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +67,15 @@ class Filed:
     origin: Origin
     columns: dict[str, Any]
     shown: UInt8[np.ndarray, "height width"] | None
+
+
+@dataclass(frozen=True)
+class Written:
+    """DICOM objects, and what they speak of."""
+
+    objects: list[bytes]
+    sources: list[tuple[str, str]]
+    """SOP Class and Instance UID of each image."""
 
 
 def choose_form(accept: str | None, wanted: Wanted) -> Form | None:
@@ -77,12 +98,20 @@ def choose_form(accept: str | None, wanted: Wanted) -> Form | None:
     return form
 
 
-def write_objects(form: Form, fppi: Fppi, answer: Answer, images: Sequence[Filed]) -> list[bytes]:
+def write_objects(form: Form, fppi: Fppi, answer: Answer, images: Sequence[Filed]) -> Written:
     """Make the objects: one report, or one presentation state or capture for each image.
 
     Raises:
-        Rejected: ``missing_identity``.
+        Rejected: ``missing_identity``; ``corrupt_header`` where the header has a value that cannot
+            be repeated, such as a grey table that begins below 0.
     """
+    try:
+        return _write(form, fppi, answer, images)
+    except (LookupError, ValueError, TypeError, OverflowError):
+        raise Rejected("corrupt_header", f"it has values that a {form} cannot repeat") from None
+
+
+def _write(form: Form, fppi: Fppi, answer: Answer, images: Sequence[Filed]) -> Written:
     from mgray.objects.capture import build_capture
     from mgray.objects.content import Marked, file_bytes
     from mgray.objects.presentation import build_presentation
@@ -94,8 +123,9 @@ def write_objects(form: Form, fppi: Fppi, answer: Answer, images: Sequence[Filed
         Marked(build_source(one.origin, one.columns), shown(told.detections, limit), told.score)
         for one, told in zip(images, answer.images, strict=True)
     ]
+    sources = [(one.source.SOPClassUID, one.source.SOPInstanceUID) for one in marked]
     if form == "sr":
-        return [file_bytes(build_report(marked, answer.exam.score, author))]
+        return Written([file_bytes(build_report(marked, answer.exam.score, author))], sources)
     made = []
     for image, one in zip(marked, images, strict=True):
         if form == "gsps":
@@ -103,12 +133,13 @@ def write_objects(form: Form, fppi: Fppi, answer: Answer, images: Sequence[Filed
         else:
             assert one.shown is not None
             made.append(file_bytes(build_capture(image, one.shown, one.columns, author)))
-    return made
+    return Written(made, sources)
 
 
 def shown(detections: Sequence[Found], limit: float) -> list[Found]:
-    """Take the malignant detections at or above a threshold."""
-    return [one for one in detections if one.label == "malignant" and one.score >= limit]
+    """Take the malignant detections at or above a threshold, the first of them."""
+    found = [one for one in detections if one.label == "malignant" and one.score >= limit]
+    return found[:MOST_MARKS]
 
 
 def dicom_response(objects: Sequence[bytes]) -> Response:
@@ -119,10 +150,7 @@ def dicom_response(objects: Sequence[bytes]) -> Response:
     """
     if len(objects) == 1:
         return Response(objects[0], media_type="application/dicom")
-    boundary = uuid4().hex
-    head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
-    body = b"".join(head + one + b"\r\n" for one in objects) + f"--{boundary}--\r\n".encode()
-    kind = f'multipart/related; type="application/dicom"; boundary={boundary}'
+    kind, body = related(objects)
     return Response(body, headers={"Content-Type": kind})
 
 

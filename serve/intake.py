@@ -11,6 +11,8 @@ from serve.problems import Problem
 MEDIA_TYPES: Final = ("application/dicom", "application/octet-stream")
 MULTIPART: Final = ("multipart/form-data", "multipart/related")
 ENCODINGS: Final = ("identity", "gzip")
+LONGEST_BOUNDARY: Final = 200
+"""Characters; RFC 2046 has 70, Orthanc's have 73."""
 GZIP: Final = 16 + zlib.MAX_WBITS
 
 
@@ -51,7 +53,7 @@ def split_parts(body: bytes, boundary: str, most: int) -> list[bytes]:
     References:
         RFC 2046 §5.1.1.
     """
-    if not boundary.isascii() or not 1 <= len(boundary) <= 70:
+    if not boundary.isascii() or not 1 <= len(boundary) <= LONGEST_BOUNDARY:
         raise Problem("malformed_multipart", "the boundary parameter is missing or too long")
     _, *parts = (b"\r\n" + body).split(b"\r\n--" + boundary.encode(), most + 2)
     if len(parts) > most + 1:

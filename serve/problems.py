@@ -28,19 +28,26 @@ _TITLES: Final = {
     "malformed_multipart": (400, "the multipart body cannot be parsed"),
     "malformed_gzip": (400, "the body is not one whole member of gzip"),
     "invalid_parameter": (400, "a query parameter has a value that it cannot have"),
+    "unauthorized": (401, "the request needs a token: Authorization: Bearer TOKEN"),
+    "no_archive": (404, "this endpoint has no archive for results: set results=URL"),
     "not_found": (404, "no such path"),
+    "unknown_model": (404, "there is no model of this name and version"),
     "method_not_allowed": (405, "this path has other methods"),
     "not_acceptable": (406, "the answer has no such form"),
+    "slow_body": (408, "the body came too slowly"),
     "too_many_parts": (413, "the multipart body holds too many images"),
+    "url_too_long": (414, "the path and query are too long"),
     "unsupported_media_type": (415, "the content type is not DICOM"),
     "several_exams": (422, "the images are of several studies; a report is of one"),
+    "headers_too_large": (431, "there are too many headers, or they are too long"),
     "internal": (500, "the endpoint failed"),
     "busy": (503, "all replicas are busy and the queue is full"),
     "unavailable": (503, "no replica can answer now"),
+    "archive": (503, "the archive for results did not take the report"),
     "deadline": (504, "no answer within the time limit"),
     **{code: (_STATUS_OF_REASON.get(code, 422), title) for code, title in REJECT_REASONS.items()},
 }
-RETRY_AFTER_S: Final = 1
+_HEADERS: Final = {503: {"Retry-After": "1"}, 401: {"WWW-Authenticate": "Bearer"}}
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
 
@@ -81,9 +88,11 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457
             code=self.code,
             detail=self.detail or self.title,
         )
-        headers = {"Retry-After": str(RETRY_AFTER_S)} if self.status == 503 else None
         return JSONResponse(
-            body.model_dump(), self.status, headers, media_type="application/problem+json"
+            body.model_dump(),
+            self.status,
+            _HEADERS.get(self.status),
+            media_type="application/problem+json",
         )
 
 

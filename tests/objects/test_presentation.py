@@ -23,10 +23,10 @@ def test_dciodvfy_finds_no_error(make_image, author, errors, told):
 
 def test_a_table_of_grey_is_taken_over(make_image, author, errors):
     image, columns = make_image()
-    table = [0.0, 8.0, *map(float, range(256))]
+    table = [0.0, 12.0, *map(float, range(4096))]  # presentation states have 8 or 16 bits
     made = build_presentation(image, columns | {"voi_lut": table}, author)
     assert errors(file_bytes(made)) == []
-    assert made.SoftcopyVOILUTSequence[0].VOILUTSequence[0].LUTDescriptor[0] == 256
+    assert list(made.SoftcopyVOILUTSequence[0].VOILUTSequence[0].LUTDescriptor) == [4096, 0, 16]
 
 
 def test_it_shows_the_boxes_with_class_and_score(make_image, author):

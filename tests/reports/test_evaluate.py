@@ -98,6 +98,17 @@ def test_thresholds_are_written_into_the_model_folders(evaluated: object, report
     assert said == f"N false positives per image on all images of val; {report['rule']}"
 
 
+def test_figures_with_intervals_and_subgroups_are_in_the_card(
+    evaluated: object, report: dict
+) -> None:
+    folder = evaluated.config.run / "models" / "sm"
+    first, *rest = read_meta(folder).measured
+    assert (first.what, first.value) == ("fauc_1", report["models"]["sm"]["fauc_1"])
+    assert list(first.ci95) == report["models"]["sm"]["fauc_1_ci95"]
+    assert f"| fauc_1 | test | {first.value:.3f} |" in (folder / "README.md").read_text()
+    assert any(", " in one.where for one in rest)
+
+
 def test_the_model_folders_have_four_operating_points(evaluated: object) -> None:
     limits = read_meta(evaluated.config.run / "models" / "sm").thresholds
     assert list(limits) == ["fppi_0.25", "fppi_0.5", "fppi_1", "fppi_2"]

@@ -152,11 +152,11 @@ def test_the_preprocessing_is_told(good, detect, make_dicom):
     assert image["preprocessing"]["window"] == told
 
 
-def test_the_model_is_named_by_folder_and_hash(good, model_folder):
+def test_the_model_is_told_with_version_and_hash(good, model_folder):
     sha256 = model_sha256(model_folder)
     assert good["model"] == {
         "id": "fused",
-        "version": sha256[:12],
+        "version": "1",
         "sha256": sha256,
         "config_fingerprint": fingerprint(read_meta(model_folder)),
     }
@@ -299,11 +299,13 @@ def test_another_method_is_405(client):
     assert problem(client.get("/v1/detect")) == (405, "method_not_allowed")
 
 
-def test_too_many_at_once_get_503_and_the_rest_are_right(endpoint, good, make_dicom):
-    body, head = make_dicom(), {"Content-Type": "application/dicom"}
+def test_too_many_at_once_get_503_and_the_rest_are_right(client, good, make_dicom):
+    body, head = make_dicom(), {"Content-Type": "application/dicom", **client.headers}
 
     def post(_):
-        return httpx.post(f"{endpoint}/v1/detect", content=body, headers=head, timeout=60)
+        return httpx.post(
+            client.base_url.join("/v1/detect"), content=body, headers=head, timeout=60
+        )
 
     with ThreadPoolExecutor(40) as pool:
         answers = list(pool.map(post, range(40)))
@@ -347,6 +349,7 @@ def test_openapi_documents_request_answer_and_errors(client):
     assert {"exam", "images", "model", "thresholds"} <= schemas["Answer"]["properties"].keys()
     assert schemas["Found"]["properties"]["box"]["description"].startswith("``x0, y0, x1, y1``")
     assert "not_dicom" in json.dumps(post["responses"]["415"])
+    assert post["security"] == [{"HTTPBearer": []}]
 
 
 def test_the_served_folder_holds_no_ffdm_part(model_folder):

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.ray
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 BREAST = (0, 40, 100, 260)  # of ``make_dicom``
 MALIGNANT = (255, 179, 71)
+TOKEN = os.environ["MGRAY_TOKEN"]
 SIZE = {"width": 1280, "height": 800}
 VIEWS = [("L", "MLO"), ("R", "MLO"), ("L", "CC"), ("R", "CC")]
 
@@ -46,7 +47,7 @@ def new_page(browser, endpoint):
     """Open a page; whatever the console says, a broken policy first, fails the test."""
     contexts, said = [], []
 
-    def new(color_scheme="dark", viewport=SIZE, script="", route=None, **options):
+    def new(color_scheme="dark", viewport=SIZE, route=None, **options):
         context = browser.new_context(color_scheme=color_scheme, viewport=viewport, **options)
         contexts.append(context)
         page = context.new_page()
@@ -55,6 +56,8 @@ def new_page(browser, endpoint):
         page.on("pageerror", lambda error: said.append(str(error)))
         if route:
             page.route("**/v1/**", route)
+        else:
+            page.add_init_script(f"sessionStorage.setItem('mgray.token', {json.dumps(TOKEN)})")
         page.goto(endpoint)
         return page
 
@@ -292,7 +295,7 @@ def test_the_model_s_card_is_shown(new_page):
 
 def test_a_token_is_asked_for_and_kept_for_the_tab(new_page):
     def gate(route):
-        if route.request.headers.get("authorization") == "Bearer right":
+        if route.request.headers.get("authorization") == f"Bearer {TOKEN}":
             route.continue_()
         else:
             route.fulfill(status=401, json={"code": "unauthorized", "title": "needs a token"})
@@ -301,7 +304,7 @@ def test_a_token_is_asked_for_and_kept_for_the_tab(new_page):
     page.get_by_role("textbox", name="Token").fill("wrong")
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_contain_text("refused that token")
-    page.get_by_role("textbox", name="Token").fill("right")
+    page.get_by_role("textbox", name="Token").fill(TOKEN)
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Model fused")).to_be_visible()
     assert page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [

@@ -28,6 +28,8 @@ STILL = {
     "train__steps__sm": 3,
     "optimizer__learning_rate": 1.5e-4,
 }
+ODD = {"batches__global_batch_size": 3}
+"""Two workers have unequal shares, of two and of one image."""
 
 
 class DyingPort(LocalPort):
@@ -102,7 +104,7 @@ def two_workers(
         build_stage(tiny, out / name, train__steps__sm=3, train__judge="fauc_1")
         for name in ("straight", "broken")
     )
-    parts = build_stage(tiny, out / "parts", **STILL, optimizer__accumulate=2)
+    parts = build_stage(tiny, out / "parts", **STILL, **ODD, optimizer__accumulate=2)
     multiprocessing.spawn(work, (straight, broken, parts, str(out / "store")), nprocs=2)
     return straight, broken, parts
 
@@ -302,7 +304,7 @@ def test_validation_does_not_depend_on_the_number_of_workers(
 def test_two_workers_have_the_losses_of_one_with_the_doubled_batch(
     two_workers: tuple[Stage, Stage, Stage], tiny: FusionRun, tmp_path: Path
 ) -> None:
-    alone = build_stage(tiny, tmp_path, **STILL)
+    alone = build_stage(tiny, tmp_path, **STILL, **ODD)
     start(alone, LocalPort(alone.loop.folder))
     shared, single = (
         [row for row in rows(stage) if "loss" in row] for stage in (two_workers[2], alone)

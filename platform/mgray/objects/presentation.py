@@ -89,8 +89,8 @@ def _rescale(columns: Mapping[str, Any]) -> hd.ModalityLUTTransformation | None:
 def _voi(columns: Mapping[str, Any]) -> list[pr.SoftcopyVOILUTTransformation] | None:
     if columns["voi_lut"]:
         first, bits, *entries = columns["voi_lut"]
-        kind = np.uint8 if bits <= 8 else np.uint16
-        table = hd.VOILUT(int(first), np.array(entries, kind))
+        full = np.array(entries) / (2.0**bits - 1) * 65535  # a presentation state has 8 or 16 bits
+        table = hd.VOILUT(int(first), np.rint(full).astype(np.uint16))
         return [pr.SoftcopyVOILUTTransformation(voi_luts=[table])]
     if columns["window_center"]:
         return [

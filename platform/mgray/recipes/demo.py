@@ -19,7 +19,7 @@ import httpx
 
 from mgray.config import Config
 from mgray.errors import MgrayError
-from mgray.recipes.endpoint import endpoint
+from mgray.recipes.endpoint import Served, endpoint
 
 log = logging.getLogger(__name__)
 
@@ -65,13 +65,14 @@ def run_demo(config: DemoConfig) -> None:
         log.info("\n[%d/%d] %s", number, len(jobs) + 1, title)
         _run(words)
     log.info("\n[%d/%d] serve the fused model and ask it", len(jobs) + 1, len(jobs) + 1)
-    with endpoint(out / "train" / "models" / "fused", out, config.port) as address:
-        _write_json(out / "served.json", _ask(address, out))
+    with endpoint(out / "train" / "models" / "fused", out, config.port) as served:
+        _write_json(out / "served.json", _ask(served, out))
         _run(_evaluate(config, out))
         minutes = (time.monotonic() - started) / 60
         log.info("\nDone in %.1f minutes.", minutes)
         log.info("Report:   %s", out / "report" / "report.html")
-        log.info("Endpoint: %s  (POST a DICOM file to /v1/detect)", address)
+        log.info("Endpoint: %s  (POST a DICOM file to /v1/detect)", served.url)
+        log.info("Token:    %s", served.token_file)
         if sys.stdout.isatty() and not config.once:
             _wait_for_ctrl_c()
 
@@ -142,14 +143,14 @@ def _run(words: list[str]) -> None:
         )
 
 
-def _ask(address: str, out: Path) -> list[dict[str, Any]]:
+def _ask(served: Served, out: Path) -> list[dict[str, Any]]:
     """Post one phantom SM and one real mammogram; return what was answered."""
     answers = []
     for what, path in (("phantom SM", phantom_sm(out)), ("real mammogram (film)", _real(out))):
         start = time.monotonic()
-        headers = {"Content-Type": "application/dicom"}
+        headers = {"Content-Type": "application/dicom", **served.headers()}
         reply = httpx.post(
-            f"{address}/v1/detect", content=path.read_bytes(), headers=headers, timeout=120
+            f"{served.url}/v1/detect", content=path.read_bytes(), headers=headers, timeout=120
         )
         reply.raise_for_status()
         seconds = time.monotonic() - start

@@ -13,8 +13,10 @@ from mgray.data.table import ImageTable
 from mgray.errors import DataError, NotFoundError
 from mgray.metrics.config import FrocConfig
 from mgray.metrics.hits import rule_text
-from mgray.models.folder import FPPI, read_meta, update_meta
+from mgray.models.folder import read_meta, update_meta
+from mgray.models.meta import FPPI
 from mgray.reports.audit import NO_AUDIT, Audit, audit_pairs
+from mgray.reports.carded import save_measured
 from mgray.reports.cases import Cases, build_cases
 from mgray.reports.config import EvaluateConfig
 from mgray.reports.figures import audit_drawing, curves_drawing, froc_drawing
@@ -60,6 +62,7 @@ def evaluate(config: EvaluateConfig, predict: Predict | None = None) -> Path:
     facts = build_facts(table, splits, limits, config) | {"served": served}
     facts["licence_tags"] = list(licences(config))
     save_thresholds(config, splits["val"])
+    save_measured(config, facts["models"])
     main = splits[config.split]
     audit = audit_pairs(config.data, main.pairs) if config.audit else NO_AUDIT
     facts["alignment"] = _audit_facts(audit)

@@ -30,8 +30,8 @@ class Validation:
     def __call__(self) -> dict[str, float]:
         """Return the means over all workers; empty without validation pairs.
 
-        All workers have equal shares of each batch and one normaliser, so that the means do not
-        depend on their number.
+        All workers share each batch and its normaliser, so that the means do not depend on their
+        number.
         """
         self.task.eval()
         sums: dict[str, float] = {}

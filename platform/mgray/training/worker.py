@@ -119,8 +119,9 @@ def cpus_of(train: TrainConfig) -> int:
 
 
 def _scaling(train: TrainConfig) -> ScalingConfig:
+    number = (train.min_workers, train.workers) if train.min_workers else train.workers
     return ScalingConfig(
-        num_workers=train.workers,
+        num_workers=number,  # type: ignore[arg-type]  # declared for Ray's older class
         use_gpu=train.gpu,
         resources_per_worker={"CPU": train.cpus_per_worker} | ({"GPU": 1} if train.gpu else {}),
     )
