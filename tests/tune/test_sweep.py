@@ -23,6 +23,8 @@ TINY = [
 ]  # fmt: skip
 CHANGES = parse_overrides(TINY)
 
+pytestmark = pytest.mark.timeout(900)  # the first one trains; on a busy machine that takes long
+
 
 def run_sweep(*words: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "tune.sweep", *words]
