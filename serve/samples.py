@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import ray
 from fastapi import APIRouter, Response
+from ray.exceptions import RayError
 
 from mgray.phantom.config import ExamConfig
 from serve.answers import Box, Facts
@@ -99,7 +100,7 @@ async def samples() -> list[Sample]:
     return [Sample(id=name, title=title, note=note) for name, (title, note, _) in SAMPLES.items()]
 
 
-@router.get("/v1/samples/{name}", responses=responses(404))
+@router.get("/v1/samples/{name}", responses=responses(404, 503))
 async def sample(name: str, here: Replica) -> SampleImages:
     """Make a virtual patient and tell where its images are; the first time takes seconds."""
     if name not in SAMPLES:
@@ -116,7 +117,7 @@ async def sample(name: str, here: Replica) -> SampleImages:
     )
 
 
-@router.get("/v1/samples/images/{name}.dcm", responses=responses(404))
+@router.get("/v1/samples/images/{name}.dcm", responses=responses(404, 503))
 async def sample_image(name: str, here: Replica) -> Response:
     """Give one image of a virtual patient as DICOM."""
     if name not in _WANTED:
@@ -175,7 +176,11 @@ async def _image(view: View, kind: Kind, rows: int) -> Made:
     if view not in _making or (_making[view].done() and _making[view].exception() is not None):
         task = ray.remote(num_cpus=0)(make_view).remote(view, rows)
         _making[view] = asyncio.ensure_future(_result(task))
-    return (await asyncio.shield(_making[view]))[kind]
+    try:
+        return (await asyncio.shield(_making[view]))[kind]
+    except RayError:  # whoever asked first hung up, which cancelled it: the next one makes it anew
+        _making.pop(view, None)
+        raise Problem("unavailable") from None
 
 
 async def _result(task: "ray.ObjectRef[dict[Kind, Made]]") -> dict[Kind, Made]:

@@ -24,6 +24,8 @@ def test_every_answer_to_generated_requests_is_a_documented_one(client, tmp_path
         client.base_url.join("/openapi.json"),
         *("--header", f"Authorization: {client.headers['authorization']}"),
         *("--checks", ",".join(CHECKS)),
+        *("--exclude-path", "/studies"),  # it cannot write multipart/related
+        *("--request-timeout", "60"),
         *("--phases", "examples,coverage,fuzzing"),
         *("--max-examples", "15"),
         *("--seed", "1"),
