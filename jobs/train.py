@@ -2,11 +2,12 @@
 
     python -m jobs.train RECIPE data=TABLE out=RUN key=value ...
 
-RECIPE is fusion.smoke (the demo: two cores), fusion.base (the paper's scale: GPUs) or a saved
-config.resolved.yaml. TABLE is what jobs.ingest wrote. Any key of the config can be changed, e.g.
-optimizer.learning_rate=3e-4 loss.alpha_positive=0.5 train.steps.sm=500; train.workers=0 trains in
-this process without Ray. Models go to RUN/models, learning curves to RUN/stages, the config to
-RUN/config.resolved.yaml. The keys, with the defaults that the recipes start from:
+RECIPE is fusion.smoke (the demo: two cores), fusion.base (the paper's scale: GPUs), fusion.tiny or
+fusion.phantom (jobs.experiment), or a saved config.resolved.yaml. TABLE is what jobs.ingest wrote.
+Any key of the config can be changed, e.g. optimizer.learning_rate=3e-4 loss.alpha_positive=0.5
+train.steps.sm=500; train.workers=0 trains in this process without Ray. Models go to RUN/models,
+learning curves to RUN/stages, the config to RUN/config.resolved.yaml. The keys, with the defaults
+that the recipes start from:
 """
 
 import logging

@@ -6,7 +6,7 @@ whoever has the token, see ``serve.gate``.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -26,7 +26,7 @@ from mgray.config import build as build_config
 from mgray.dicom.limits import Limits
 from mgray.errors import ConfigError, MgrayError, NotFoundError
 from mgray.models.shelf import Shelf
-from serve import studies, v2
+from serve import model_card, page, pixels, samples, studies, v2
 from serve.answers import Answer, Detected, Refusal, Timing
 from serve.calls import faults_told, replied
 from serve.counts import CountRequests, observe_answer, render
@@ -67,6 +67,8 @@ class Args(Config):
     """DICOMweb root of the archive that gets the reports of ``POST /studies``."""
     deadline_s: float = Field(default=60.0, gt=0)
     """Seconds until a request is given up with 504."""
+    sample_rows: int = Field(default=1024, ge=320, multiple_of=16)
+    """Height of the virtual patients' images that the page offers, pixels."""
 
 
 _BODY: Final[dict[str, Any]] = {
@@ -100,7 +102,7 @@ api = Api(
     exception_handlers=handlers(),
 )
 
-for _module in (studies, v2):
+for _module in (model_card, page, pixels, samples, studies, v2):
     api.include_router(_module.router)
 
 
@@ -160,12 +162,6 @@ class Endpoint:
     async def metrics(self) -> Response:
         """Figures for Prometheus."""
         return Response(render(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-    async def wait_for(self, reply: Awaitable[Any]) -> Any:
-        """Wait for a replica's reply, no longer than the deadline."""
-        with faults_told():
-            async with asyncio.timeout(self.args.deadline_s):
-                return await reply
 
     async def answer(
         self, bodies: Sequence[bytes], form: Form | None, wanted: Wanted, started: float

@@ -35,6 +35,7 @@ from serve.filing import (
     grey_columns,
     write_objects,
 )
+from serve.pixels import packed_pixels
 
 MOST_MODELS: Final = 16
 
@@ -127,6 +128,10 @@ class Decoder:
         if cropper not in self.children:
             self.children[cropper] = DecodeChild(self.limits, cropper=cropper)
         return self.children[cropper]
+
+    def pixels(self, body: bytes, side: int) -> bytes | Refusal:
+        """Decode one file for a screen."""
+        return packed_pixels(next(iter(self.children.values())), body, side)
 
     def __del__(self) -> None:
         for child in self.children.values():

@@ -14,7 +14,7 @@ from mgray.config import fingerprint
 from mgray.inference.predictor import Detection, Predictor
 from mgray.inference.prepare import Prepared
 from mgray.inference.smoke import smoke_test
-from mgray.models.folder import model_sha256
+from mgray.models.folder import CARD, model_sha256
 from mgray.models.meta import FPPI, ModelMeta
 from mgray.models.shelf import Shelf
 from serve.answers import (
@@ -29,6 +29,7 @@ from serve.answers import (
 from serve.decoder import Decoded
 from serve.exam import image_score
 from serve.facts import box_mm
+from serve.model_card import ModelCard
 
 MOST_LOADED: Final = 4
 """Models in the memory of a replica; the one asked for longest ago makes room."""
@@ -109,6 +110,16 @@ class Detector:
         smoke_test(predictor)  # also the first pass, which is slow
         facts = model_facts(name, "" if self.shelf.is_single else version, folder, predictor.meta)
         return Loaded(predictor, facts, thresholds(predictor.meta))
+
+    async def card(self, model: str) -> ModelCard:
+        """Tell what a model says of itself.
+
+        Raises:
+            MgrayError: The model cannot be loaded.
+        """
+        loaded: Loaded = await self._load(model)
+        text = (self.shelf.find(*model.split("/")) / CARD).read_text()
+        return ModelCard(**loaded.facts.model_dump(), card=text)
 
     @serve.batch
     async def _detect(self, asked: list[_Asked]) -> list[Any]:

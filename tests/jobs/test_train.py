@@ -40,7 +40,7 @@ def test_help_needs_no_torch() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((), "error: no recipe given: expected fusion.base, fusion.smoke or a saved .yaml"),
+        ((), "error: no recipe given: expected fusion.base, fusion.smoke, fusion.tiny, "),
         (("fusion.smok",), "error: unknown recipe 'fusion.smok': did you mean 'fusion.smoke'?"),
         (("fusion.smoke", "traim.workers=1"), "error: unknown key 'traim.workers'"),
         (("fusion.smoke", "data=/nowhere"), "error: no image table in '/nowhere'"),

@@ -144,3 +144,14 @@ def test_progress_is_told_in_exams(tmp_path: Path, caplog: pytest.LogCaptureFixt
     caplog.set_level(logging.INFO)
     write_archive(config(tmp_path, exams=1))
     assert "1 exams" in caplog.text
+
+
+def test_an_archive_older_than_a_setting_is_continued(tmp_path: Path) -> None:
+    write_archive(config(tmp_path, exams=1))
+    path = tmp_path / "settings.json"
+    settings = json.loads(path.read_text())
+    del settings["visibility"]["trace"]
+    path.write_text(json.dumps(settings))
+    write_archive(config(tmp_path, exams=1))
+    with pytest.raises(ConfigError, match="made with another visibility"):
+        write_archive(replace(config(tmp_path, exams=1), {"visibility.trace": 0.5}))

@@ -33,3 +33,9 @@ def test_values_out_of_range_are_refused(key: str, value: float) -> None:
 def test_an_unknown_transfer_syntax_is_refused() -> None:
     with pytest.raises(ConfigError, match="transfer_syntax"):
         parse(PhantomConfig, ["out=a", "exams=1", "transfer_syntax=png"])
+
+
+def test_the_trace_is_no_share() -> None:
+    none = {**dict.fromkeys(("both", "ffdm_only", "sm_only", "neither"), 0), "trace": 0.5}
+    with pytest.raises(ConfigError, match="at least one share"):
+        replace(ExamConfig(), {"visibility": none})

@@ -139,3 +139,15 @@ def test_truth_of_the_right_breast_is_mirrored() -> None:
             for truth in picture.truths:
                 x0, y0, x1, y1 = (int(v) for v in truth.box)
                 assert (picture.pixels[y0 : y1 + 1, x0 : x1 + 1] > 0).mean() > 0.95
+
+
+def test_a_trace_leaves_ffdm_as_it_is_and_shows_fainter_in_sm() -> None:
+    healthy, whole = pixels([]), pixels([mass(in_ffdm=True, in_sm=True)])
+    traces = {t: pixels([mass(in_ffdm=True, in_sm=False, trace=t)]) for t in (0.0, 0.3, 1.0)}
+    change = {
+        t: np.abs(seen["synthetic_2d"].astype(float) - healthy["synthetic_2d"]).sum()
+        for t, seen in traces.items()
+    }
+    assert all(np.array_equal(seen["ffdm"], whole["ffdm"]) for seen in traces.values())
+    assert 0 == change[0.0] < change[0.3] < 0.6 * change[1.0]
+    assert np.array_equal(traces[1.0]["synthetic_2d"], whole["synthetic_2d"])

@@ -11,6 +11,7 @@ from mgray.phantom.lesions import (
     MALIGNANT,
     Finding,
     add_effects,
+    dim,
     lesion_effect,
     place,
     sample_findings,
@@ -115,3 +116,23 @@ def test_contrast_multiplies_the_change() -> None:
 def test_adding_nothing_changes_nothing() -> None:
     tissue = build_tissue(BREAST, SHAPES["CC"])
     assert add_effects(tissue.excess, []) is tissue.excess
+
+
+def test_a_trace_moves_nothing_and_belongs_to_ffdm_only_findings() -> None:
+    one, other = (many(ExamConfig(visibility=Visibility(trace=t)), 50) for t in (0.0, 0.3))
+    assert one == [replace(f, trace=0.0) for f in other]
+    assert {f.trace for f in other if f.in_ffdm and not f.in_sm} == {0.3}
+    assert not any(f.trace for f in other if f.in_sm or not f.in_ffdm)
+
+
+@pytest.mark.parametrize("kind", ["irregular_mass", "coarse_calcifications"])
+def test_a_dimmed_effect_keeps_a_share_of_its_contrast(kind: str) -> None:
+    shape = SHAPES["CC"]
+    tissue = build_tissue(BREAST, shape)
+    whole = lesion_effect(finding(kind), BREAST, shape, tissue, 1.0)
+    assert whole is not None
+    empty = np.zeros_like(tissue.excess)
+    full, half = (add_effects(empty, [dim(whole, share)]) for share in (1.0, 0.5))
+    assert np.abs(full).sum() > 0
+    assert np.allclose(half, full / 2)
+    assert np.array_equal(full, add_effects(empty, [whole]))

@@ -39,6 +39,18 @@ def test_uniform_sampling_of_stage_two_touches_no_other_stage() -> None:
     assert set(modes.values()) == {smoke().batches.sampler.mode}
 
 
+def test_stage_two_takes_the_pairs_without_boxes_too() -> None:
+    stages = build_stages(replace(smoke(), {"batches.boxed_share": 0.2}))
+    shares = {stage.name: stage.feed.data.boxed_share for stage in stages}
+    assert shares.pop("student") == 1.0
+    assert set(shares.values()) == {0.2}
+
+
+def test_mismatched_pairs_are_those_of_stage_two_alone() -> None:
+    stages = build_stages(replace(smoke(), {"distillation.pairs": "mismatched"}))
+    assert [stage.name for stage in stages if stage.feed.mismatched] == ["student"]
+
+
 def test_steps_are_set_by_stage() -> None:
     stages = build_stages(replace(smoke(), {"train.steps.student": 7}))
     assert {s.name: s.loop.steps for s in stages}["student"] == 7

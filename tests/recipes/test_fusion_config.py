@@ -8,10 +8,10 @@ import pytest
 from mgray.config import leaf_keys, replace
 from mgray.errors import ConfigError
 from mgray.models.config import ARCHITECTURES
-from mgray.recipes.fusion_config import TRAINED, FusionRun, base, smoke
+from mgray.recipes.fusion_config import TRAINED, FusionRun, base, phantom, smoke, tiny
 
 
-@pytest.mark.parametrize("make", [base, smoke])
+@pytest.mark.parametrize("make", [base, phantom, smoke, tiny])
 def test_network_sides_are_divisible_by_the_coarsest_stride(make: type[FusionRun]) -> None:
     config = make()
     divisor = 2 ** ARCHITECTURES[config.detector.name].max_level
@@ -19,7 +19,7 @@ def test_network_sides_are_divisible_by_the_coarsest_stride(make: type[FusionRun
     assert size.net_height % divisor == size.net_width % divisor == 0
 
 
-@pytest.mark.parametrize("make", [base, smoke])
+@pytest.mark.parametrize("make", [base, phantom, smoke, tiny])
 def test_the_papers_loss_is_the_default(make: type[FusionRun]) -> None:
     loss = make().loss
     assert (loss.alpha_positive, loss.gamma_positive, loss.box_weight) == (0.9, 2.5, 50.0)

@@ -101,6 +101,7 @@ def endpoint(ray_cluster: None, models: Path, archive: Archive) -> Iterator[str]
         "max_body_bytes": MAX_BODY_BYTES,
         "max_queued_requests": 8,
         "results": archive.address,
+        "sample_rows": 320,
     }
     serve.run(build(args), name="mgray")
     yield f"http://127.0.0.1:{port}"

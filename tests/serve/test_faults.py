@@ -92,9 +92,9 @@ def test_decoders_come_and_go_with_the_load_and_no_request_fails(endpoint, model
         "max_replicas": 4,
         "target_ongoing_requests": 1,
         "upscale_delay_s": 0.2,
-        "downscale_delay_s": 1,
-        "look_back_period_s": 0.5,
-        "metrics_interval_s": 0.2,
+        "downscale_delay_s": 3,
+        "look_back_period_s": 3,
+        "metrics_interval_s": 1,
     }
     free = {"num_cpus": 0}
     deployment = DECODER.options(

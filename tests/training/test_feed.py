@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from mgray.config import replace
 from mgray.data.batches import Batch
 from mgray.errors import NotFoundError
 from mgray.recipes.fusion import FusionRun, build_stages
@@ -77,3 +78,23 @@ def test_workers_validate_equally_often(config: FeedConfig, tmp_path: Path) -> N
 def test_a_missing_table_is_one_clear_line(config: FeedConfig, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="no image table in"):
         build_feed(change(config, table=tmp_path), LocalPort(tmp_path))
+
+
+def test_the_control_mismatches_what_is_trained_on_and_not_validation(
+    feed: Feed, config: FeedConfig, tmp_path: Path
+) -> None:
+    wrong = build_feed(change(config, mismatched=True), LocalPort(tmp_path))
+    assert all(
+        one.rows["sm"] == other.rows["sm"] and one.rows["ffdm"] != other.rows["ffdm"]
+        for one, other in zip(feed.train, wrong.train, strict=True)
+    )
+    assert wrong.val == feed.val
+
+
+def test_boxes_are_withheld_from_training_and_not_from_validation(
+    feed: Feed, config: FeedConfig, tmp_path: Path
+) -> None:
+    few = replace(config.data, {"boxed_share": 0.3})
+    poor = build_feed(change(config, data=few), LocalPort(tmp_path))
+    assert 0 < len(poor.train) < len(feed.train)
+    assert poor.val == feed.val

@@ -17,8 +17,8 @@ from mgray.errors import DataError
 from mgray.recipes.fusion import FusionRun, build_stages
 from mgray.training.feed import Feed, build_feed
 from mgray.training.journal import read_rows
-from mgray.training.loop import BEST_FILE, fit
-from mgray.training.port import LocalPort, Save
+from mgray.training.loop import BEST_FILE, STOP_FILE, fit
+from mgray.training.port import LocalPort, Save, state_name
 from mgray.training.stages import Stage
 from mgray.training.task import Task
 from mgray.training.validation import build_validation
@@ -38,6 +38,15 @@ class DyingPort(LocalPort):
     def report(self, step: int, save: Save) -> None:
         super().report(step, save)
         raise KeyboardInterrupt
+
+
+class AskedPort(LocalPort):
+    """Somebody asks for the stage's end while it keeps the state of step 3."""
+
+    def report(self, step: int, save: Save) -> None:
+        super().report(step, save)
+        if step == 3:
+            (self.stage / STOP_FILE).touch()
 
 
 class StoppedFeed(Feed):
@@ -195,6 +204,18 @@ def test_a_stage_ends_early_and_stays_so(tiny: FusionRun, tmp_path: Path) -> Non
     again = start(stage, port).state_dict()
     assert rows(stage)[-1]["step"] == last
     assert all(torch.equal(again[key], value) for key, value in ended.items())
+
+
+def test_a_stage_that_is_asked_to_stop_saves_what_it_has_at_the_next_row_of_metrics(
+    tiny: FusionRun, tmp_path: Path
+) -> None:
+    stage = build_stage(tiny, tmp_path, train__steps__sm=9, train__log_every=2)
+    port = AskedPort(stage.loop.folder)
+    start(stage, port)
+    assert rows(stage)[-1]["step"] == 4
+    assert (port.resume() or tmp_path).name == state_name(4)
+    start(stage, port)
+    assert rows(stage)[-1]["step"] == 4
 
 
 def test_a_plateau_lowers_the_rate_where_validation_stands_still(

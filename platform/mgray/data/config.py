@@ -96,6 +96,12 @@ class DataConfig(Config):
     """A stage that reads one image of a pair also learns findings drawn on the other one only, at
     the same place of the breast, as stages that read both do. The paper counts one annotation for
     each pair (PAPERS.md 1.1). Off: findings of the images read only."""
+    boxed_share: float = Field(default=1.0, gt=0, le=1)
+    """Share of the training patients whose findings somebody drew. The stages that learn boxes
+    leave out the other patients' pairs with a finding; stage II, which needs no boxes, takes them.
+    Below 1 for experiments with few labels."""
+    boxed_seed: int = Field(default=0, ge=0)
+    """Which patients these are."""
     threads: int = Field(default=2, ge=1)
     """Decoding threads of one worker."""
     readers: int = Field(default=8, ge=1)

@@ -31,7 +31,7 @@ def assign_split(patient_id: str, seed: int, shares: Sequence[float] = PAPER_SHA
         raise ConfigError(
             f"shares {list(shares)}: expected fractions of {', '.join(SPLITS)} that add up to 1"
         )
-    position = _uniform(patient_id, seed)
+    position = position_of(patient_id, seed)
     edge = 0.0
     for split, share in zip(SPLITS, shares, strict=True):
         edge += share
@@ -41,7 +41,7 @@ def assign_split(patient_id: str, seed: int, shares: Sequence[float] = PAPER_SHA
 
 
 @lru_cache(maxsize=2**14)
-def _uniform(text: str, seed: int) -> float:
-    """Draw a number; remembered, since images of one patient come together."""
+def position_of(text: str, seed: int) -> float:
+    """Draw a number from 0 to 1; remembered, since images of one patient come together."""
     digest = hashlib.sha256(f"{seed}\0{text}".encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:6], "big") / 2**48

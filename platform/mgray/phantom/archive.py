@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, Final
 
+from mgray.config import build
 from mgray.errors import ConfigError
 from mgray.phantom.config import PhantomConfig
 from mgray.phantom.dicom_writer import write_picture
@@ -102,12 +103,13 @@ def _claim(config: PhantomConfig) -> None:
     if not path.is_file():
         _write_text(path, json.dumps(settings, indent=1))
         return
-    found = json.loads(path.read_text())
-    changed = sorted(key for key in settings if found.get(key) != settings[key])
+    whole = {**json.loads(path.read_text()), "out": config.out, "exams": config.exams}
+    found = build(PhantomConfig, whole).model_dump(mode="json")  # keys it did not know: defaults
+    changed = sorted(key for key in settings if found[key] != settings[key])
     if changed:
         raise ConfigError(
             f"{str(config.out)!r} holds an archive made with another {changed[0]}: "
-            f"expected {found.get(changed[0])!r}; give another out, or the same settings"
+            f"expected {found[changed[0]]!r}; give another out, or the same settings"
         )
 
 

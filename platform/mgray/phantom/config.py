@@ -30,6 +30,14 @@ class Visibility(Config):
     """share of findings that are left out of the FFDM exposure"""
     neither: float = Field(default=0.1, ge=0)
     """share of findings that are annotated and show in no image"""
+    trace: float = Field(default=0.0, ge=0, le=1)
+    """part of an ffdm_only finding's contrast that enters the tomosynthesis acquisition all the
+    same; the finding still counts as not showing in SM"""
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """What is drawn from."""
+        return self.model_dump(exclude={"trace"})
 
 
 class LesionWeights(Config):
@@ -73,10 +81,11 @@ class ExamConfig(Config):
 
     @field_validator("visibility", "lesions")
     @classmethod
-    def _drawable(cls, shares: Config) -> Config:
-        if sum(shares.model_dump().values()) <= 0:
+    def _drawable(cls, value: Visibility | LesionWeights) -> Visibility | LesionWeights:
+        shares = value.shares if isinstance(value, Visibility) else value.model_dump()
+        if sum(shares.values()) <= 0:
             raise ValueError("at least one share must be above 0")
-        return shares
+        return value
 
 
 class PhantomConfig(ExamConfig):

@@ -18,7 +18,14 @@ from mgray.phantom.geometry import (
     build_shape,
     sample_breast,
 )
-from mgray.phantom.lesions import Effect, Finding, add_effects, lesion_effect, sample_findings
+from mgray.phantom.lesions import (
+    Effect,
+    Finding,
+    add_effects,
+    dim,
+    lesion_effect,
+    sample_findings,
+)
 from mgray.phantom.projection import ffdm_grey
 from mgray.phantom.synthetic import sm_grey
 from mgray.phantom.tissue import Tissue, build_tissue
@@ -125,6 +132,7 @@ def _expose_sm(
     breast: Breast, shape: Shape, tissue: Tissue, effects: list[Effect], size: tuple[int, int]
 ) -> Image:
     shown = [effect for effect in effects if effect.finding.in_sm]
+    shown += [dim(effect, effect.finding.trace) for effect in effects if effect.finding.trace]
     rng = stream(breast.key, "dbt", shape.view, shape.laterality)
     tomo = acquire(add_effects(tissue.excess, shown), tissue.fat, shape, rng)
     return sm_grey(tomo, shape, size)

@@ -52,6 +52,8 @@ class Finding:
     key: tuple[int, ...]
     in_ffdm: bool
     in_sm: bool
+    trace: float = 0.0
+    """Part of its contrast that enters the tomosynthesis although it does not show in SM."""
 
     @property
     def malignant(self) -> bool:
@@ -88,7 +90,7 @@ def sample_findings(
     kinds = MALIGNANT if rng.random() < config.malignant_share else BENIGN
     weights = {kind: getattr(config.lesions, kind) for kind in kinds}
     kind: LesionType = _choose(rng, weights if sum(weights.values()) else dict.fromkeys(kinds, 1.0))
-    in_ffdm, in_sm = SHOWN[_choose(rng, config.visibility.model_dump())]
+    in_ffdm, in_sm = SHOWN[_choose(rng, config.visibility.shares)]
     return [
         Finding(
             finding_id=f"{laterality}1",
@@ -99,6 +101,7 @@ def sample_findings(
             key=(*key, int(rng.integers(1 << 30))),
             in_ffdm=in_ffdm,
             in_sm=in_sm,
+            trace=config.visibility.trace if in_ffdm and not in_sm else 0.0,
         )
     ]
 
@@ -149,6 +152,13 @@ def add_effects(volume: Volume, effects: list[Effect]) -> Volume:
             slabs, rows, columns = patch.where(volume.shape)
             volume[slabs, rows, columns] += patch.cut(volume.shape)
     return volume
+
+
+def dim(effect: Effect, share: float) -> Effect:
+    """Keep a share of an effect's contrast."""
+    patches = (replace(one, change=one.change * np.float32(share)) for one in effect.patches)
+    grains = (replace(one, integral=one.integral * np.float32(share)) for one in effect.grains)
+    return replace(effect, patches=tuple(patches), grains=tuple(grains))
 
 
 def _well_inside(x: float, y: float, shape: Shape) -> bool:

@@ -13,6 +13,8 @@ from mgray.recipes.fusion_config import FusionRun
 RECIPES: Final[Mapping[str, Callable[[], FusionRun]]] = {
     "fusion.base": fusion_config.base,
     "fusion.smoke": fusion_config.smoke,
+    "fusion.tiny": fusion_config.tiny,
+    "fusion.phantom": fusion_config.phantom,
 }
 
 

@@ -6,9 +6,7 @@ step that is done is reused; after a failure or Ctrl-C the same command continue
 
 import json
 import logging
-import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -18,8 +16,8 @@ from typing import Any, Final, Literal
 import httpx
 
 from mgray.config import Config
-from mgray.errors import MgrayError
 from mgray.recipes.endpoint import Served, endpoint
+from mgray.recipes.job import run_job
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +27,6 @@ FINDINGS: Final = (
     "contrast=2.0",
     "lesions.fine_calcifications=0.0",
 )  # easier than life, so that minutes on two cores teach something; the README says so
-PSEUDONYM_KEY: Final = "phantoms have no identity to protect"
 
 
 class DemoConfig(Config):
@@ -63,11 +60,11 @@ def run_demo(config: DemoConfig) -> None:
     jobs = list(_jobs(config, out))
     for number, (title, words) in enumerate(jobs, start=1):
         log.info("\n[%d/%d] %s", number, len(jobs) + 1, title)
-        _run(words)
+        run_job(words)
     log.info("\n[%d/%d] serve the fused model and ask it", len(jobs) + 1, len(jobs) + 1)
     with endpoint(out / "train" / "models" / "fused", out, config.port) as served:
         _write_json(out / "served.json", _ask(served, out))
-        _run(_evaluate(config, out))
+        run_job(_evaluate(config, out))
         minutes = (time.monotonic() - started) / 60
         log.info("\nDone in %.1f minutes.", minutes)
         log.info("Report:   %s", out / "report" / "report.html")
@@ -131,16 +128,6 @@ def _evaluate(config: DemoConfig, out: Path) -> list[str]:
     folders = [f"run={out / 'train'}", f"data={out / 'table'}", f"out={out / 'report'}"]
     drawn = [f"seed={config.seed}", f"bootstrap.seed={config.seed}", f"workers={config.workers}"]
     return ["jobs.evaluate", *folders, "hit.min_radius_mm=7.0", *drawn, *served]
-
-
-def _run(words: list[str]) -> None:
-    env = {"MGRAY_PSEUDONYM_KEY": PSEUDONYM_KEY, **os.environ}
-    done = subprocess.run([sys.executable, "-m", *words], env=env, check=False)
-    if done.returncode:
-        raise MgrayError(
-            f"the step {words[0]} ended with exit code {done.returncode}: its last line says why; "
-            "the same command continues from here"
-        )
 
 
 def _ask(served: Served, out: Path) -> list[dict[str, Any]]:

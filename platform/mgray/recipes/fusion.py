@@ -24,6 +24,7 @@ from mgray.data.config import DataConfig
 from mgray.data.domain import measure_domain
 from mgray.data.pairs import build_pairs
 from mgray.data.storage import absolute
+from mgray.data.subset import with_boxes
 from mgray.data.table import ImageTable
 from mgray.data.transforms import GEOMETRY_COLUMNS, check_record
 from mgray.errors import DataError
@@ -102,6 +103,7 @@ def check_data(data: Path, batches: DataConfig) -> None:
         if not any(pair.split == split for pair in pairs):
             raise DataError(f"split {split} of the table has no FFDM-SM pair: ingest more exams")
     train = [pair for pair in pairs if pair.split == "train"]
+    train = with_boxes(train, batches.boxed_share, batches.boxed_seed)
     if not any(pair.malignant for pair in train):
         raise DataError("no training pair is malignant: a detector has nothing to learn from")
     for kind in ("sm", "ffdm"):
@@ -132,16 +134,19 @@ def _stage(
     build: Callable[[FusionRun, tuple[Kind, ...]], Task],
     meta: Literal["detector", "fused", "upper_bound"] = "detector",
 ) -> Stage:
-    data = config.batches
-    if name == "student" and config.distillation.sampler == "uniform":
+    data, student = config.batches, name == "student"
+    if student:
+        data = replace(data, {"boxed_share": 1.0})
+    if student and config.distillation.sampler == "uniform":
         data = replace(data, {"sampler.mode": "uniform"})
+    mismatched = student and config.distillation.pairs == "mismatched"
     steps = config.train.steps.get(name, 0)
     folder = config.out / STAGES / name
     return Stage(
         name=name,
         build=partial(build, config, kinds),
         export=partial(_export, config, name, kinds, meta),
-        feed=FeedConfig(config.data, kinds, data, config.seed),
+        feed=FeedConfig(config.data, kinds, data, config.seed, mismatched),
         loop=LoopConfig(
             steps, config.seed, folder, config.train, config.optimizer, config.postprocess
         ),

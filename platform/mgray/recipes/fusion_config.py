@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from pydantic import model_validator
 
-from mgray.config import Config
+from mgray.config import Config, replace
 from mgray.data.config import DataConfig, PreprocessConfig
 from mgray.models.config import (
     LABELS,
@@ -87,6 +87,61 @@ def base() -> FusionRun:
             judge="fauc_1",
         ),
     )
+
+
+def tiny() -> FusionRun:
+    """The experiment's scale on a CPU: ``python -m jobs.experiment fusion.tiny out=DIR``.
+
+    Few patients have boxes, all pairs serve stage II. One process and one thread a run, so that
+    several runs share a machine.
+    """
+    return replace(
+        smoke(),
+        {
+            "batches.global_batch_size": 16,
+            "batches.preprocess.fit": "stretch",
+            "batches.preprocess.net_height": 128,
+            "batches.boxed_share": 0.1,
+            "distillation.sampler": "uniform",
+            "distillation.student_init": "from_c",
+            "postprocess.candidates": 500,
+            "optimizer.warmup_steps": 10,
+            "train.steps": {
+                "sm": 110, "ffdm": 110, "student": 140, "fused": 60, "upper_bound": 60
+            },
+            "train.channels_last": True,
+            "train.workers": 0,
+            "train.validate_every": 1000,
+            "train.checkpoint_every": 1000,
+        },
+    )  # fmt: skip
+
+
+def phantom() -> FusionRun:
+    """The experiment on one GPU: ``python -m jobs.experiment fusion.phantom out=DIR``."""
+    return replace(
+        tiny(),
+        {
+            "detector.norm_momentum": 0.03,
+            "batches.global_batch_size": 32,
+            "batches.preprocess.net_height": 512,
+            "batches.preprocess.net_width": 256,
+            "batches.threads": 6,
+            "distillation.student_init": "pretrained",
+            "optimizer.learning_rate": 1e-3,
+            "optimizer.warmup_steps": 100,
+            "train.steps": {
+                "sm": 1500, "ffdm": 1500, "student": 3000, "fused": 750, "upper_bound": 1000
+            },
+            "train.gpu": True,
+            "train.precision": "bfloat16",
+            "train.threads": 4,
+            "train.keep": "best",
+            "train.judge": "fauc_1_plus",
+            "train.validate_every": 250,
+            "train.checkpoint_every": 500,
+        },
+    )  # fmt: skip
 
 
 def smoke() -> FusionRun:

@@ -1,6 +1,6 @@
 """One self-contained page: everything inline, nothing loaded, opens from disk and prints."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -146,7 +146,7 @@ def signed(value: float | None) -> str:
     return DASH if value is None else f"{value:+.3f}".replace("-", MINUS)
 
 
-def interval(pair: list[float] | None, digits: int = 3) -> str:
+def interval(pair: Sequence[float] | None, digits: int = 3) -> str:
     """An interval in parentheses; empty where there is none."""
     if pair is None:
         return ""

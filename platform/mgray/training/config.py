@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from mgray.config import Config
-from mgray.metrics.config import HitConfig
+from mgray.metrics.config import BootstrapConfig, HitConfig
 
 
 class OptimizerConfig(Config):
@@ -88,6 +88,9 @@ class TrainConfig(Config):
     or on those with a malignant box. Stage II has no boxes and takes its loss."""
     hit: HitConfig = HitConfig()
     """When FAUC-1 counts a box as a hit."""
+    intervals: BootstrapConfig = BootstrapConfig(replicates=0)
+    """Resamples of the validation patients behind 95 % intervals of the judge's FAUC-1 on positive
+    images, in the metrics as val_fauc_1_plus_low and _high; a search stops trials by them."""
     keep: Literal["last", "best"] = "last"
     """Weights that a stage saves: after the last step, or of the best validation."""
     patience: int | None = Field(default=None, ge=1)
@@ -132,3 +135,6 @@ class DistillationConfig(Config):
     """P1-A21: B starts as A and C did (``detector.weights``; COCO in the paper), or from either."""
     sampler: Literal["same", "uniform"] = "same"
     """P1-A23: the detectors' balanced sampler, or uniform over all pairs."""
+    pairs: Literal["true", "mismatched"] = "true"
+    """mismatched: a control, each training SM learns from the FFDM of another pair. Validation
+    keeps the true pairs."""

@@ -1,12 +1,13 @@
 """One worker's batches: an endless stream that can start anywhere, and the validation pairs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mgray.config import replace
 from mgray.data.batches import Batch, DataConfig, Place, batches, endless
 from mgray.data.pairs import Pair, build_pairs
+from mgray.data.subset import mismatched, with_boxes
 from mgray.data.table import ImageTable
 from mgray.training.port import Port
 
@@ -19,6 +20,8 @@ class FeedConfig:
     kinds: tuple[str, ...]
     data: DataConfig
     seed: int
+    mismatched: bool = False
+    """Each training SM with the FFDM of another pair: a control."""
 
 
 class Feed:
@@ -35,7 +38,7 @@ class Feed:
         self, table: ImageTable, pairs: list[Pair], config: FeedConfig, port: Port
     ) -> None:
         self.table, self.config, self.port = table, config, port
-        self.train = [pair for pair in pairs if pair.split == "train"]
+        self.train = training_pairs(pairs, config)
         self.val = [pair for pair in pairs if pair.split == "val"]
         self.images_per_step = config.data.global_batch_size * len(config.kinds)
 
@@ -61,6 +64,13 @@ class Feed:
     def _moved(self, found: Iterator[Batch]) -> Iterator[Batch]:
         for batch in found:
             yield batch.to(self.port.device)
+
+
+def training_pairs(pairs: Sequence[Pair], config: FeedConfig) -> list[Pair]:
+    """List the pairs that a stage learns from."""
+    train = [pair for pair in pairs if pair.split == "train"]
+    known = with_boxes(train, config.data.boxed_share, config.data.boxed_seed)
+    return mismatched(known, config.seed) if config.mismatched else known
 
 
 def build_feed(config: FeedConfig, port: Port) -> Feed:

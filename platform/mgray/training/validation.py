@@ -42,7 +42,9 @@ class Validation:
                 sums[name] = sums.get(name, 0.0) + float(loss)
         self.task.train()
         means = mean_over_workers(sums, count, self.port.device)
-        return means | (self.judge.measure(self.config.hit) if self.judge and means else {})
+        if self.judge and means:
+            means |= self.judge.measure(self.config.hit, self.config.intervals)
+        return means
 
     def score(self, means: dict[str, float]) -> float | None:
         """Tell how good a validation is, higher is better; ``None`` without validation pairs."""

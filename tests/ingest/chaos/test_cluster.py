@@ -50,7 +50,7 @@ def test_deaths_on_a_cluster_lose_nothing(cluster, large, tmp_path, seed):
         node = cluster.add_node(**NODE)
         with run:
             run.wait_for(1)
-            with pytest.raises(DataError, match="another ingest writes into"):
+            with pytest.raises(DataError, match="somebody else writes into"):
                 large.ingest(out)
             for at, death in zip(moments, deaths, strict=True):
                 run.wait_for(at)

@@ -190,6 +190,10 @@ async def bad_client(served: Served, half_closed: bool) -> None:
     while True:
         try:
             reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        except OSError:
+            await asyncio.sleep(1)
+            continue
+        try:
             writer.write(b"POST /v1/detect HTTP/1.1\r\nHost: x\r\nX-Slow: ")
             if half_closed:
                 writer.write_eof()
@@ -200,6 +204,8 @@ async def bad_client(served: Served, half_closed: bool) -> None:
                 await asyncio.sleep(1)
         except OSError:
             await asyncio.sleep(1)
+        finally:
+            writer.transport.abort()
 
 
 def recovery_note(served: Served, body: bytes, part: str) -> str:

@@ -91,7 +91,7 @@ def _measured(config: BenchConfig, work: Path) -> Iterator[Measured]:
     if "train" in config.which:
         from mgray.recipes.bench.training import measure_training
 
-        yield measure_training(config, work)
+        yield measure_training(config, work, config.out / LOG)
     if "serve" in config.which:
         from mgray.recipes.bench.serving import measure_serving
 

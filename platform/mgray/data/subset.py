@@ -1,0 +1,42 @@
+"""Which training pairs a stage sees, for experiments: few with boxes, or wrongly matched ones."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mgray.data.pairs import Pair
+from mgray.data.sampler import generator
+from mgray.data.splits import position_of
+
+_MISMATCH = 7  # stream of random numbers; others belong to sampler.py and augment.py
+
+
+def with_boxes(pairs: Sequence[Pair], share: float, seed: int) -> list[Pair]:
+    """Leave out the pairs with a finding of all but a share of the patients.
+
+    What is left is what a detector could learn if nobody had drawn the others' findings: their
+    healthy pairs stay. A larger share keeps all that a smaller one keeps.
+
+    Args:
+        pairs: Of one split.
+        share: Of the patients, in expectation, whose findings are drawn.
+        seed: Another seed chooses other patients.
+    """
+    return [
+        pair
+        for pair in pairs
+        if not (pair.malignant or pair.benign)
+        or position_of(f"boxes of {pair.patient_id}", seed) < share
+    ]
+
+
+def mismatched(pairs: Sequence[Pair], seed: int) -> list[Pair]:
+    """Give each SM the FFDM of another pair, each FFDM to one SM; order and labels stay the SM's.
+
+    A single pair stays as it is.
+    """
+    order = generator(seed, 0, stream=_MISMATCH).permutation(len(pairs)).tolist()
+    partner = dict(zip(order, order[1:] + order[:1], strict=True))
+    return [
+        replace(pair, rows={**pair.rows, "ffdm": pairs[partner[number]].rows["ffdm"]})
+        for number, pair in enumerate(pairs)
+    ]

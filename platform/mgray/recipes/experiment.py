@@ -1,0 +1,223 @@
+"""The experiment with a known answer: does stage II carry what only FFDM shows?
+
+Phantoms, a table, for each seed the full method and its arms, predictions, one report. Everything
+that is finished is kept and found again; an arm takes the stages that its changes do not touch from
+the full run, and other doses of ``trace`` take C, whose FFDM are the same ones::
+
+    out/trace-0.35/archive, table, cases/…       phantoms; predictions of each model
+    out/trace-0.35/seed-1/full/models/sm …       a run as jobs.train writes it
+    out/trace-0.35/seed-1/mismatched/models/…    links to the full run's, and its own
+    out/results.csv, results.md, experiment.html
+"""
+
+import json
+import logging
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mgray.config import parse_overrides, replace
+from mgray.data.table import ImageTable
+from mgray.inference.batch import PairPredictor, build_tasks, collect
+from mgray.progress import Bar
+from mgray.recipes.arms import ARMS, FULL
+from mgray.recipes.catalog import load_recipe
+from mgray.recipes.experiment_config import PHANTOMS, ExperimentConfig
+from mgray.recipes.fusion import run_fusion
+from mgray.recipes.fusion_config import TRAINED, FusionRun
+from mgray.recipes.job import run_job
+from mgray.reports.cases import Cases, build_cases
+from mgray.reports.experiment import measure
+from mgray.reports.experiment_page import verdict, write_report
+from mgray.training.journal import read_rows
+from mgray.training.stages import MODELS, STAGES
+
+SECOND: Final = 1000
+"""Added to the seed of the second A."""
+MEASURED: Final = ("sm", "ffdm", "fused", "upper_bound")
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One arm on one dose with one seed."""
+
+    trace: float
+    seed: int
+    arm: str
+
+    def folder(self, config: ExperimentConfig) -> Path:
+        """Where it lives."""
+        return dose_folder(config, self.trace) / f"seed-{self.seed}" / self.arm
+
+
+def run_experiment(config: ExperimentConfig) -> Path:
+    """Do what is not yet done and write the report.
+
+    Returns:
+        The HTML page.
+
+    Raises:
+        ConfigError: ``out`` holds another experiment.
+        MgrayError: A step failed; its own last line says why.
+    """
+    config = config.model_copy(update={"out": config.out.resolve()})
+    for trace in doses(config):
+        make_table(config, trace)
+    waves = plan(config)
+    with Bar("experiment", sum(map(len, waves)), "runs") as bar:
+        for wave in waves:
+            for _ in _each(config, wave):
+                bar.advance()
+    rows = [row for trace in doses(config) for row in measured(config, trace)]
+    titles = {name: arm.title for name, arm in ARMS.items()}
+    page = write_report(config.out, rows, titles, config.model_dump(mode="json"))
+    log.info("%s\nReport: %s", verdict(rows), page)
+    return page
+
+
+def doses(config: ExperimentConfig) -> list[float]:
+    """List the values of trace, that of the controls first."""
+    return list(dict.fromkeys((config.trace, *config.doses)))
+
+
+def dose_folder(config: ExperimentConfig, trace: float) -> Path:
+    """Where all of one dose lies."""
+    return config.out / f"trace-{trace:g}"
+
+
+def make_table(config: ExperimentConfig, trace: float) -> None:
+    """Make phantoms and their image table, by the jobs that do so."""
+    folder = dose_folder(config, trace)
+    settings = {**PHANTOMS[config.recipe], "visibility.trace": trace, "seed": config.archive_seed}
+    settings |= {"exams": config.exams} if config.exams else {}
+    settings |= parse_overrides(config.phantom)
+    record, told = folder / "made.json", json.dumps(settings, sort_keys=True)
+    if record.is_file() and record.read_text() == told:
+        return
+    workers = f"workers={config.processes}"
+    archive, table = folder / "archive", folder / "table"
+    made = [f"{key}={value}" for key, value in settings.items()]
+    run_job(["jobs.phantom", f"out={archive}", workers, *made])
+    where = [f"archive={archive}", f"out={table}", f"split_seed={config.archive_seed}"]
+    run_job(["jobs.ingest", "phantom", *where, workers, "images_per_shard=64"])
+    record.write_text(told)
+
+
+def plan(config: ExperimentConfig) -> list[list[Run]]:
+    """List the runs in waves: later ones take stages from earlier ones."""
+    seeds = range(config.first_seed, config.first_seed + config.seeds)
+    main, *others = doses(config)
+    first = [Run(main, seed, FULL) for seed in seeds]
+    rest = [Run(main, seed, arm) for arm in config.arms for seed in seeds]
+    return [first, rest + [Run(trace, seed, FULL) for trace in others for seed in seeds]]
+
+
+def train_arm(config: ExperimentConfig, run: Run) -> None:
+    """Train and predict what is missing of one run."""
+    arm, folder = ARMS[run.arm], run.folder(config)
+    own = build_run(config, run)
+    origin = Run(config.trace, run.seed, FULL).folder(config)
+    for stage in shared_stages(config, run):
+        link(origin / MODELS / stage, folder / MODELS / stage)
+    if arm.student == "second_a":
+        second = folder / "second"
+        changes = {"seed": run.seed + SECOND, "out": second}
+        run_fusion(replace(own, changes), stages=("sm",))
+        link(second / MODELS / "sm", folder / MODELS / "student")
+    run_fusion(own, stages=arm.trains)
+    predict_missing(config, run)
+
+
+def build_run(config: ExperimentConfig, run: Run) -> FusionRun:
+    """Resolve the config of one run."""
+    table = dose_folder(config, run.trace) / "table"
+    own = {"data": table, "out": run.folder(config), "seed": run.seed}
+    asked = {"batches.boxed_seed": run.seed, **parse_overrides(config.train)}
+    return replace(load_recipe(config.recipe, asked), {**own, **ARMS[run.arm].changes})
+
+
+def shared_stages(config: ExperimentConfig, run: Run) -> list[str]:
+    """Stages that a run takes from the full run of the first dose."""
+    if run.arm == FULL:
+        return [] if run.trace == config.trace else ["untrained", "ffdm"]
+    arm = ARMS[run.arm]
+    kept = [stage for stage in TRAINED if stage not in arm.trains]
+    if arm.student != "stage_two":
+        kept.remove("student")
+    return ["untrained", *kept]
+
+
+def link(origin: Path, target: Path) -> None:
+    """Let ``target`` be the finished model folder ``origin``."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.exists():
+        target.unlink(missing_ok=True)
+        target.symlink_to(origin.resolve())
+
+
+def predict_missing(config: ExperimentConfig, run: Run) -> None:
+    """Predict the measured split with each model that the run has trained itself."""
+    for model in MEASURED:
+        folder, path = run.folder(config) / MODELS / model, predictions(config, run, model)
+        if folder.is_symlink() or not folder.is_dir() or path.is_file():
+            continue
+        data = dose_folder(config, run.trace) / "table"
+        name = f"{run.seed}/{run.arm}/{model}"
+        device = "cuda" if build_run(config, run).train.gpu else "cpu"
+        predictor = PairPredictor({name: folder}, data, device)
+        found = [predictor(task) for task in build_tasks([name], data, [config.split])]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(collect(found), path.with_suffix(".part"))
+        path.with_suffix(".part").replace(path)
+
+
+def predictions(config: ExperimentConfig, run: Run, model: str) -> Path:
+    """Where the predictions of one model are."""
+    return run.folder(config) / "predictions" / f"{config.split}-{model}.parquet"
+
+
+def measured(config: ExperimentConfig, trace: float) -> list[dict[str, object]]:
+    """Rows of the report on one dose."""
+    runs = [run for wave in plan(config) for run in wave if run.trace == trace]
+    cases = build_dose(config, trace, runs)
+    similarity: dict[str, list[float]] = {}
+    for run in runs:
+        rows = read_rows(run.folder(config) / STAGES / "student" / "metrics.jsonl")
+        reached = [row["val_similarity"] for row in rows if "val_similarity" in row]
+        similarity.setdefault(run.arm, []).extend(reached[-1:])
+    return [
+        {"trace": trace, **row, "similarity": similarity.get(str(row["arm"]), [])}
+        for row in measure(cases, config.bootstrap)
+    ]
+
+
+def build_dose(config: ExperimentConfig, trace: float, runs: Sequence[Run]) -> Cases:
+    """Join the predictions of all runs of one dose with the truth."""
+    paths = [predictions(config, run, model) for run in runs for model in MEASURED]
+    found = pa.concat_tables([pq.read_table(path) for path in paths if path.is_file()])
+    table = ImageTable.open(dose_folder(config, trace) / "table")
+    return build_cases(table, found, config.split, config.hit)
+
+
+def _each(config: ExperimentConfig, runs: Sequence[Run]) -> Iterator[None]:
+    """Do runs, several at once; Ctrl-C or a fault loses what is under way, nothing finished."""
+    if config.processes == 1:
+        for run in runs:
+            train_arm(config, run)
+            yield
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(config.processes, mp_context=context) as pool:
+        try:
+            for done in as_completed([pool.submit(train_arm, config, run) for run in runs]):
+                done.result()
+                yield
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -1,0 +1,112 @@
+"""The driver on ten exams: what runs, what is shared, what a second call does."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mgray.config import replace
+from mgray.recipes import experiment
+from mgray.recipes.arms import ARMS, FULL
+from mgray.recipes.experiment import Run, build_run, plan, run_experiment, shared_stages
+from mgray.recipes.experiment_config import ExperimentConfig
+from mgray.recipes.fusion_config import TRAINED
+
+QUICK = (
+    "batches.boxed_share=1.0", "batches.global_batch_size=2", "batches.preprocess.net_height=128",
+    "batches.preprocess.net_width=128", "detector.weights=none",
+    *(f"train.steps.{stage}=1" for stage in TRAINED),
+)  # fmt: skip
+
+
+def config(out: Path = Path("out"), **changes: object) -> ExperimentConfig:
+    base = ExperimentConfig(recipe="fusion.tiny", out=out, seeds=2, arms=("mismatched", "second_a"))
+    return replace(base, changes)
+
+
+def test_full_runs_come_before_all_that_take_from_them() -> None:
+    first, rest = plan(config(doses=(0.0, 1.0)))
+    assert first == [Run(0.3, seed, FULL) for seed in (1, 2)]
+    assert {(run.trace, run.arm) for run in rest} == {
+        *((0.3, "mismatched"), (0.3, "second_a"), (0.0, FULL), (1.0, FULL))
+    }
+
+
+def test_a_seed_also_chooses_the_patients_with_boxes() -> None:
+    resolved = build_run(config(), Run(0.3, 7, "mismatched"))
+    assert (resolved.seed, resolved.batches.boxed_seed) == (7, 7)
+    assert resolved.distillation.pairs == "mismatched"
+
+
+def test_an_arm_takes_over_what_it_does_not_train() -> None:
+    assert shared_stages(config(), Run(0.3, 1, FULL)) == []
+    assert shared_stages(config(), Run(1.0, 1, FULL)) == ["untrained", "ffdm"]
+    assert shared_stages(config(), Run(0.3, 1, "mismatched")) == [
+        *("untrained", "sm", "ffdm", "upper_bound")
+    ]
+    assert "student" not in shared_stages(config(), Run(0.3, 1, "second_a"))
+
+
+@pytest.fixture(scope="module")
+def done(phantom_table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An experiment that has run twice, the second time with one more arm."""
+    out = tmp_path_factory.mktemp("experiment")
+
+    def take(config: ExperimentConfig, trace: float) -> None:
+        folder = experiment.dose_folder(config, trace)
+        if not folder.exists():
+            folder.mkdir()
+            shutil.copytree(phantom_table, folder / "table")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(experiment, "make_table", take)
+        small = config(out, seeds=1, processes=1, train=QUICK, **{"bootstrap.replicates": 50})
+        run_experiment(small)
+        before = stamps(out)
+        run_experiment(replace(small, {"arms": ("mismatched", "second_a", "untrained_b")}))
+    assert {path: stamp for path, stamp in stamps(out).items() if path in before} == before
+    return out
+
+
+def stamps(out: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in out.rglob("model.safetensors")}
+
+
+def seed(done: Path) -> Path:
+    return done / "trace-0.3" / "seed-1"
+
+
+@pytest.mark.ray
+def test_shared_stages_are_not_trained_again(done: Path) -> None:
+    for arm in ("mismatched", "second_a", "untrained_b"):
+        trained = {
+            path.name for path in (seed(done) / arm / "models").iterdir() if not path.is_symlink()
+        }
+        assert trained == {*ARMS[arm].trains}, arm
+
+
+@pytest.mark.ray
+def test_the_second_a_is_another_one_with_the_same_boxes(done: Path) -> None:
+    student = seed(done) / "second_a" / "models" / "student"
+    assert student.resolve() == seed(done) / "second_a" / "second" / "models" / "sm"
+    ours, theirs = (
+        (folder / "model.safetensors").read_bytes()
+        for folder in (student, seed(done) / FULL / "models" / "sm")
+    )
+    assert ours != theirs
+    config = (seed(done) / "second_a" / "second" / "config.resolved.yaml").read_text()
+    assert "boxed_seed: 1\n" in config
+    assert "seed: 1001\n" in config
+
+
+@pytest.mark.ray
+def test_every_arm_is_in_the_report(done: Path) -> None:
+    rows = json.loads((done / "results.json").read_text())["rows"]
+    assert [(row["arm"], row["model"]) for row in rows] == [
+        *((FULL, model) for model in ("sm", "ffdm", "fused", "upper_bound")),
+        *((arm, "fused") for arm in ("mismatched", "second_a", "untrained_b")),
+    ]
+    page = (done / "experiment.html").read_text()
+    assert all(ARMS[row["arm"]].title in page for row in rows if row["model"] == "fused")
+    assert len((done / "results.md").read_text().splitlines()) == len(rows) + 2
