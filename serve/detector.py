@@ -146,7 +146,7 @@ def model_facts(name: str, version: str, folder: Path, meta: ModelMeta) -> Model
         id=name,
         version=version or sha256[:12],
         sha256=sha256,
-        config_fingerprint=fingerprint(meta),
+        config_fingerprint=fingerprint(meta.model_copy(update={"measured": (), "notes": {}})),
     )
 
 

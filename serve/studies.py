@@ -25,8 +25,9 @@ _STATUSES: Final = (400, 404, 413, 415, 422, 503, 504)
 _BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
-        "description": "The images of one exam.",
-        "content": {"multipart/related": {"schema": {"type": "string", "format": "binary"}}},
+        "description": 'The images of one exam, multipart/related; type="application/dicom" as '
+        "PS3.18 has it; or one image as it is.",
+        "content": {"application/dicom": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
 
