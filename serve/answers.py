@@ -1,17 +1,14 @@
-"""The JSON answer of ``POST /v1/detect``. Nothing in it is copied from the header's text.
+"""The JSON answer of ``POST /v1/detect``. Nothing in it is copied from the header's free text.
 
 Light on purpose: the ingress imports it, and knows neither Torch nor the model.
 """
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-EXPECTED_KIND: Final = {"sm": "synthetic_2d", "ffdm": "ffdm"}
-_KIND_WORDS: Final = {"synthetic_2d": "synthetic 2D mammogram", "ffdm": "digital mammogram (FFDM)"}
+Box = tuple[float, float, float, float]
 
 
 class Facts(BaseModel):
@@ -29,62 +26,157 @@ class ImageFacts(Facts):
     """Width, pixels."""
     pixel_spacing_mm: tuple[float, float] | None
     """Between rows and between columns, at the detector; null if the header does not tell."""
+    kind: str
+    """What the image is: ``synthetic_2d``, ``ffdm``, ``film`` ..."""
+    laterality: Literal["L", "R"] | None
+    """The breast; null if the header does not tell."""
+    view: str | None
+    """``CC``, ``MLO`` ..., of a closed list; null if the header does not tell."""
+    view_modifiers: list[str]
+    """``spot``, ``magnification``, ``implant_displaced`` ..., of a closed list."""
+
+
+class Window(Facts):
+    """How stored values became grey."""
+
+    center: float | None
+    """Of the first window, in rescaled values; null for a table."""
+    width: float | None
+    """Of the first window; null for a table."""
+    function: Literal["LINEAR", "LINEAR_EXACT", "SIGMOID", "LUT"]
+    """PS3.3 C.11.2; ``LUT`` is a table in the header."""
+
+
+class Preprocessing(Facts):
+    """What was done to the image before the network saw it."""
+
+    crop: Box
+    """The part that the network saw: ``x0, y0, x1, y1`` in pixels of the DICOM's own grid."""
+    mirrored: bool
+    """Whether left and right were exchanged, so that the breast touches the left edge."""
+    inverted: bool
+    """Whether low stored values are bright (MONOCHROME1, or presentation shape INVERSE)."""
+    window: Window | None
+    """Null: the whole range of stored bits."""
+    net_size: tuple[int, int]
+    """Height and width of the network's input, pixels."""
+
+
+class Found(Facts):
+    """One box the model suggests."""
+
+    box: Box
+    """``x0, y0, x1, y1`` in pixels of the DICOM's own grid, half-open, clipped to the image."""
+    box_mm: Box | None
+    """The same in millimetres from the top left corner; null without pixel spacing."""
+    score: float
+    """0 to 1; comparable with ``thresholds`` only."""
+    label: str
+    """What the model takes it for: ``benign`` or ``malignant``."""
+
+
+class Contributions(Facts):
+    """Detections with one half of the fused representation set to zero, to see what each adds."""
+
+    a: list[Found]
+    """With A's half alone: what training on synthetic images gave."""
+    b: list[Found]
+    """With B's half alone: what distillation from full-field images gave."""
+
+
+class Caution(Facts):
+    """Something that makes the answer less trustworthy."""
+
+    code: str
+    """``image_kind``, ``out_of_distribution``, ``several_exams``, or a quality flag of ingest."""
+    detail: str
+    """The code in words."""
+
+
+class ImageTiming(Facts):
+    """Where the time of one image went, milliseconds."""
+
+    decode: float
+    """In the decoder: DICOM to the network's input."""
+    detect: float
+    """In the detector: waiting for the batch, network, postprocessing."""
+
+
+class ImageAnswer(Facts):
+    """Detections on one image."""
+
+    image: ImageFacts
+    """The image."""
+    score: float
+    """Highest score of a malignant detection; 0 without any."""
+    detections: list[Found]
+    """By falling score; all that postprocessing keeps, also below every threshold."""
+    contributions: Contributions | None = None
+    """Only if asked for, and only of a fused model."""
+    warnings: list[Caution]
+    """Empty if the image is what the model was trained on."""
+    preprocessing: Preprocessing
+    """What the network saw of it."""
+    timing_ms: ImageTiming
+    """Durations."""
+
+
+class BreastAnswer(Facts):
+    """One breast of an exam."""
+
+    laterality: Literal["L", "R"] | None
+    """Null for images whose header does not tell."""
+    score: float
+    """Mean of its images' scores."""
+    images: list[int]
+    """Their places in the list of images, from 0."""
+
+
+class ExamAnswer(Facts):
+    """All images of the request taken together."""
+
+    score: float
+    """Highest score of a breast."""
+    breasts: list[BreastAnswer]
+    """In the order of their first images."""
+    warnings: list[Caution]
+    """``several_exams`` if the images are not of one study."""
 
 
 class ModelFacts(Facts):
     """Which model answered."""
 
     id: str
-    """Name of the model folder."""
+    """Name of the model."""
+    version: str
+    """Of the model; the first twelve digits of its hash where it has no other name."""
     sha256: str
     """Of the weights file."""
-
-
-class Found(Facts):
-    """One box the model suggests."""
-
-    box: tuple[float, float, float, float]
-    """``x0, y0, x1, y1`` in pixels of the DICOM's own grid, half-open, clipped to the image."""
-    score: float
-    """0 to 1; comparable with ``threshold`` only."""
-    label: str
-    """``benign`` or ``malignant``."""
-
-
-class Caution(Facts):
-    """Something about the image that makes the answer less trustworthy."""
-
-    code: str
-    """``image_kind``, or a quality flag as ingest would set it."""
-    detail: str
-    """The code in words."""
+    config_fingerprint: str
+    """Of architecture, pre- and postprocessing and thresholds."""
 
 
 class Timing(Facts):
-    """Where the time went, milliseconds."""
+    """Where the time of the request went, milliseconds."""
 
-    decode: float
-    """In the decoder: DICOM to the network's input."""
-    detect: float
-    """In the detector: waiting for the batch, network, postprocessing."""
-    total: float | None = None
-    """From the first byte read to the answer."""
+    read: float
+    """Until the last byte of the body was there."""
+    total: float
+    """From the first byte to the answer."""
 
 
 class Answer(Facts):
-    """Detections on one image. For research; not for diagnosis."""
+    """Detections on the images of one request. For research; not for diagnosis."""
 
-    image: ImageFacts
-    """The image."""
+    exam: ExamAnswer
+    """All images together."""
+    images: list[ImageAnswer]
+    """Each image, in the order of the request."""
     model: ModelFacts
     """The model."""
-    detections: list[Found]
-    """By falling score; all that postprocessing keeps, also below the threshold."""
-    threshold: float | None
-    """Score of malignant boxes at one false positive per image on the validation split; null if
-    not measured."""
-    warnings: list[Caution]
-    """Empty if the image is what the model was trained on."""
+    thresholds: dict[str, float]
+    """Scores of malignant boxes at so many false positives per image on the validation split:
+    ``0.25``, ``0.5``, ``1`` and ``2``; only what was measured."""
     timing_ms: Timing
     """Durations."""
 
@@ -97,22 +189,12 @@ class Refusal:
     detail: str
 
 
-def image_facts(columns: Mapping[str, Any]) -> ImageFacts:
-    """Describe an image from its record."""
-    spacing = columns["imager_pixel_spacing_mm"] or columns["pixel_spacing_mm"] or []
-    known = len(spacing) == 2 and all(math.isfinite(step) and step > 0 for step in spacing)
-    return ImageFacts(
-        rows=columns["rows"],
-        columns=columns["columns"],
-        pixel_spacing_mm=tuple(spacing) if known else None,
-    )
+@dataclass(frozen=True)
+class Detected:
+    """One image's part of the answer, as it comes from the detector."""
 
-
-def cautions(columns: Mapping[str, Any], model_input: str) -> list[Caution]:
-    """Say what is unusual about an image, for a model that takes ``sm`` or ``ffdm``."""
-    kind, expected = columns["image_kind"], EXPECTED_KIND[model_input]
-    flags = [Caution(code=flag, detail=flag.replace("_", " ")) for flag in columns["qc_flags"]]
-    if kind == expected:
-        return flags
-    words = f"the image is of kind {kind}; the model was trained on {_KIND_WORDS[expected]}"
-    return [Caution(code="image_kind", detail=words), *flags]
+    answer: ImageAnswer
+    model: ModelFacts
+    thresholds: dict[str, float]
+    study: str
+    """Equal for images of one study; tells nothing else."""

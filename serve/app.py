@@ -1,22 +1,22 @@
 """The endpoint: ``serve run serve.app:build model=runs/NAME/models/fused``.
 
-DICOM in, JSON out, on ``POST /v1/detect``. Listens on loopback unless told otherwise; there is no
-authentication yet, so keep it there.
+DICOM in, JSON out, on ``POST /v1/detect``. Listens on loopback unless told otherwise, and answers
+whoever has the token, see ``serve.gate``.
 """
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import click
-from fastapi import FastAPI, Request, Response
+from fastapi import Query, Request, Response, Security
 from fastapi.responses import PlainTextResponse
+from fastapi.security import HTTPBearer
 from pydantic import Field
 from ray import serve
-from ray.exceptions import ObjectLostError, RayActorError, WorkerCrashedError
 from ray.serve import Deployment
-from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 from starlette.middleware import Middleware
 
@@ -24,21 +24,31 @@ from mgray import __version__
 from mgray.config import Config
 from mgray.config import build as build_config
 from mgray.dicom.limits import Limits
-from mgray.errors import ConfigError, MgrayError
-from serve.answers import Answer, Refusal
-from serve.counts import CountRequests, count_refusal, observe, render
-from serve.intake import MEDIA_TYPES, read_image
+from mgray.errors import ConfigError, MgrayError, NotFoundError
+from mgray.models.shelf import Shelf
+from serve import model_card, page, pixels, samples, studies, v2
+from serve.answers import Answer, Detected, Refusal, Timing
+from serve.calls import faults_told, replied
+from serve.counts import CountRequests, observe_answer, render
+from serve.exam import accepted, compose
+from serve.filing import DICOM_ANSWER, Form, Wanted, Written, choose_form, dicom_response
+from serve.gate import Gate, check_environment
+from serve.intake import MEDIA_TYPES, read_images
+from serve.models import ModelListing, Models, default_name
+from serve.openapi import Api
 from serve.problems import Problem, handlers, responses
 
 Handle = DeploymentHandle[Any]
-_REPLICA_LOST: Final = (RayActorError, WorkerCrashedError, ObjectLostError, RayServeException)
+_STATUSES: Final = (400, 404, 406, 413, 415, 422, 503, 504)
 
 
 class Args(Config):
     """What ``serve run serve.app:build key=value ...`` and ``args:`` of a config file take."""
 
     model: str
-    """Model folder; it must take one image."""
+    """Model folder, or a folder NAME/VERSION of several; each must take one image."""
+    default_model: str | None = None
+    """Name of the model that answers unless another is asked for; needed with several."""
     device: str = "cpu"
     """Where the network runs: ``cpu`` or ``cuda``."""
     batch_size: int = Field(default=1, ge=1)
@@ -51,14 +61,21 @@ class Args(Config):
     """Bytes of a request's body."""
     max_queued_requests: int = Field(default=16, ge=1)
     """Images that may wait for a decoder; beyond that the answer is 503."""
+    max_images: int = Field(default=16, ge=1)
+    """Images in one request."""
+    results: str | None = None
+    """DICOMweb root of the archive that gets the reports of ``POST /studies``."""
     deadline_s: float = Field(default=60.0, gt=0)
-    """Seconds until an image is given up with 504."""
+    """Seconds until a request is given up with 504."""
+    sample_rows: int = Field(default=1024, ge=320, multiple_of=16)
+    """Height of the virtual patients' images that the page offers, pixels."""
 
 
 _BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
-        "description": "One DICOM file, as it is or as the only part of a multipart body.",
+        "description": "One DICOM file as it is, or several of one exam as parts of a multipart "
+        "body; Content-Encoding: gzip is read.",
         "content": {
             kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES
         }
@@ -66,22 +83,27 @@ _BODY: Final[dict[str, Any]] = {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
-                    "properties": {"file": {"type": "string", "format": "binary"}},
+                    "additionalProperties": {"type": "string", "format": "binary"},
                 }
             }
         },
     }
 }
 
-api = FastAPI(
+api = Api(
     title="mgray",
     version=__version__,
     description="Lesion detection on synthetic 2D mammograms. For research; not for diagnosis.",
     docs_url=None,  # would load scripts from another host
     redoc_url=None,
-    middleware=[Middleware(CountRequests)],
+    responses=responses(401, 408, 414, 431),
+    dependencies=[Security(HTTPBearer(auto_error=False))],  # told here, asked for by the gate
+    middleware=[Middleware(CountRequests), Middleware(Gate)],
     exception_handlers=handlers(),
 )
+
+for _module in (model_card, page, pixels, samples, studies, v2):
+    api.include_router(_module.router)
 
 
 @serve.ingress(api)
@@ -91,26 +113,35 @@ class Endpoint:
     Args:
         decoder: Handle of the decoders.
         detector: Handle of the detectors.
+        shelf: What can be asked for.
         args: Limits.
     """
 
-    def __init__(self, decoder: Handle, detector: Handle, args: Args) -> None:
+    def __init__(self, decoder: Handle, detector: Handle, shelf: Shelf, args: Args) -> None:
         self.decoder, self.detector, self.args = decoder, detector, args
+        self.models = Models(shelf, default_name(shelf, args.default_model))
 
-    @api.post("/v1/detect", openapi_extra=_BODY, responses=responses(400, 413, 415, 422, 503, 504))
-    async def detect(self, request: Request) -> Answer:
-        """Detect lesions on one image; boxes are in the DICOM's own pixels."""
+    @api.post(
+        "/v1/detect",
+        response_model=Answer,
+        openapi_extra=_BODY,
+        responses=responses(*_STATUSES) | {200: DICOM_ANSWER},
+    )
+    async def detect(
+        self, request: Request, wanted: Annotated[Wanted, Query()]
+    ) -> Answer | Response:
+        """Detect lesions on the images of one exam; boxes are in each DICOM's own pixels."""
         started = time.perf_counter()
-        body = await read_image(request, self.args.max_body_bytes)
-        reply = await self._ask(body)
-        if isinstance(reply, Refusal):
-            count_refusal(reply.reason)
-            raise Problem(reply.reason, reply.detail)
-        total = (time.perf_counter() - started) * 1000
-        timing = reply.timing_ms.model_copy(update={"total": total})
-        for stage, milliseconds in timing.model_dump().items():
-            observe(stage, milliseconds)
-        return reply.model_copy(update={"timing_ms": timing})
+        form = choose_form(request.headers.get("accept"), wanted)
+        self.models.choose(wanted.model, wanted.version)  # before the body is read
+        bodies = await read_images(request, self.args.max_body_bytes, self.args.max_images)
+        answer, written = await self.answer(bodies, form, wanted, started)
+        return answer if written is None else dicom_response(written.objects)
+
+    @api.get("/v1/models")
+    async def list_models(self) -> list[ModelListing]:
+        """Name the models that can be asked for."""
+        return self.models.list()
 
     @api.get("/livez", response_class=PlainTextResponse)
     async def livez(self) -> str:
@@ -127,28 +158,78 @@ class Endpoint:
                 raise Problem("unavailable")
         return "ok\n"
 
-    @api.get("/metrics")
+    @api.get("/metrics", response_class=PlainTextResponse)
     async def metrics(self) -> Response:
         """Figures for Prometheus."""
         return Response(render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    async def _ask(self, body: bytes) -> Answer | Refusal:
-        try:
+    async def answer(
+        self, bodies: Sequence[bytes], form: Form | None, wanted: Wanted, started: float
+    ) -> tuple[Answer, Written | None]:
+        """Answer for images that are there since now, of a request that began at ``started``.
+
+        Raises:
+            Problem: A refusal, or what befell a replica.
+        """
+        read_ms = (time.perf_counter() - started) * 1000
+        with faults_told():
             async with asyncio.timeout(self.args.deadline_s):
-                reply: Answer | Refusal = await self.detector.remote(self.decoder.remote(body))
-                return reply
-        except BackPressureError:
-            raise Problem("busy") from None
-        except TimeoutError:
-            raise Problem("deadline") from None
-        except _REPLICA_LOST:
-            raise Problem("unavailable") from None
+                found, decoded = await self._ask_all(bodies, form, wanted)
+                total_ms = (time.perf_counter() - started) * 1000
+                answer = compose(found, Timing(read=read_ms, total=total_ms))
+                observe_answer(answer)
+                if form is None:
+                    return answer, None
+                return answer, await self._write(form, wanted, answer, decoded)
+
+    async def _ask_all(
+        self, bodies: Sequence[bytes], form: Form | None, wanted: Wanted
+    ) -> tuple[list[Detected], list[Any]]:
+        """Ask for all images at once; the first that fails ends the request.
+
+        A version that cannot be loaded is answered for by the one before it.
+        """
+        model = self.models.choose(wanted.model, wanted.version)
+        try:
+            found, decoded = await self._ask_each(bodies, model, form, wanted)
+        except MgrayError:
+            model = self.models.fallback(model)
+            found, decoded = await self._ask_each(bodies, model, form, wanted)
+        self.models.answered(model)
+        return accepted(found), decoded
+
+    async def _ask_each(
+        self, bodies: Sequence[bytes], model: str, form: Form | None, wanted: Wanted
+    ) -> tuple[list[Detected | Refusal], list[Any]]:
+        decoded = [self.decoder.remote(body, model, form) for body in bodies]
+        detector = self.detector.options(multiplexed_model_id=model)
+        asked = [
+            asyncio.ensure_future(replied(detector.remote(one, model, wanted.contributions)))
+            for one in decoded
+        ]
+        try:
+            return await asyncio.gather(*asked), decoded
+        finally:
+            for one in asked:
+                one.cancel()
+
+    async def _write(
+        self, form: Form, wanted: Wanted, answer: Answer, decoded: Sequence[Any]
+    ) -> Written:
+        if answer.exam.warnings:
+            raise Problem("several_exams")
+        written: Written | Refusal = await self.decoder.write.remote(
+            form, wanted.fppi, answer, *decoded
+        )
+        if isinstance(written, Refusal):
+            raise Problem(written.reason, written.detail)
+        return written
 
 
 ENDPOINT: Final[Deployment] = serve.deployment(
     max_ongoing_requests=128,
     ray_actor_options={"num_cpus": 0.1},
-    health_check_period_s=5,
+    health_check_period_s=1,
     health_check_timeout_s=10,
     graceful_shutdown_timeout_s=10,
 )(Endpoint)
@@ -162,10 +243,12 @@ def build(args: dict[str, Any]) -> serve.Application:
 
     Raises:
         NotFoundError: No such model folder, or no weights in it.
-        ConfigError: A key or value that ``Args`` refuses, or a model that needs two images.
+        ConfigError: A key or value that ``Args`` refuses, a model that needs two images, or no
+            token.
         ClickException: Any of these, in one line, on the command line of ``serve run``.
     """
     try:
+        check_environment()
         return _assemble(build_config(Args, args))
     except MgrayError as error:
         if click.get_current_context(silent=True) is None:
@@ -174,27 +257,40 @@ def build(args: dict[str, Any]) -> serve.Application:
 
 
 def _assemble(args: Args) -> serve.Application:
-    from mgray.data.transforms import PreprocessConfig
-    from mgray.models.folder import read_meta
     from serve.decoder import DECODER
     from serve.detector import DETECTOR
 
-    folder = Path(args.model).resolve()
-    meta = read_meta(folder)
-    if len(meta.inputs) != 1:
-        raise ConfigError(
-            f"model={args.model} takes {' and '.join(meta.inputs)}: serve fused or sm"
-        )
-    preprocess = build_config(PreprocessConfig, meta.preprocess)
-    limits = Limits(max_file_bytes=args.max_body_bytes)
-    batching = {
+    shelf, limits = _open_shelf(args), Limits(max_file_bytes=args.max_body_bytes)
+    name = default_name(shelf, args.default_model)
+    warm = f"{name}/{shelf.current(name)}"
+    settings = {
         "max_batch_size": args.max_batch_size,
         "batch_wait_timeout_s": args.batch_wait_timeout_s,
+        "warm": warm,
     }
     return ENDPOINT.bind(
-        DECODER.options(max_queued_requests=args.max_queued_requests).bind(
-            meta.inputs[0], preprocess, limits
-        ),
-        DETECTOR.options(user_config=batching).bind(folder, args.device, args.batch_size),
+        DECODER.options(max_queued_requests=args.max_queued_requests).bind(shelf, warm, limits),
+        DETECTOR.options(user_config=settings).bind(shelf, args.device, args.batch_size),
+        shelf,
         args,
     )
+
+
+def _open_shelf(args: Args) -> Shelf:
+    """Look at every model that can be asked for."""
+    from mgray.models.folder import read_meta
+
+    path = Path(args.model)
+    if not path.is_dir():
+        raise NotFoundError(f"no model folder {args.model!r}: train a model or give its folder")
+    shelf = Shelf(path)
+    if not shelf.versions():
+        read_meta(path)  # says what is missing
+    for name, versions in shelf.versions().items():
+        for version in versions:
+            inputs = read_meta(shelf.find(name, version)).inputs
+            if len(inputs) != 1:
+                raise ConfigError(
+                    f"model={args.model} takes {' and '.join(inputs)}: serve fused or sm"
+                )
+    return shelf

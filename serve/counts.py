@@ -5,6 +5,8 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serve.answers import Answer
+
 _REGISTRY: Final = CollectorRegistry()
 _REQUESTS: Final = Counter(
     "mgray_requests", "Answers, by route and HTTP status.", ["route", "status"], registry=_REGISTRY
@@ -13,7 +15,10 @@ _REFUSED: Final = Counter(
     "mgray_refused", "Images that were refused, by reason.", ["code"], registry=_REGISTRY
 )
 _SECONDS: Final = Histogram(
-    "mgray_stage_seconds", "Time of one answered image in a stage.", ["stage"], registry=_REGISTRY
+    "mgray_stage_seconds",
+    "Time in a stage: of one image, or (read, total) of a request.",
+    ["stage"],
+    registry=_REGISTRY,
 )
 
 
@@ -43,6 +48,15 @@ def count_refusal(code: str) -> None:
 def observe(stage: str, milliseconds: float) -> None:
     """Note how long a stage took for one image."""
     _SECONDS.labels(stage).observe(milliseconds / 1000)
+
+
+def observe_answer(answer: Answer) -> None:
+    """Note the times of one answer: of each image's stages, and of the whole."""
+    for one in answer.images:
+        for stage, milliseconds in one.timing_ms.model_dump().items():
+            observe(stage, milliseconds)
+    for stage, milliseconds in answer.timing_ms.model_dump().items():
+        observe(stage, milliseconds)
 
 
 def render() -> bytes:

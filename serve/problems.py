@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -25,17 +26,28 @@ _STATUS_OF_REASON: Final = {
 _TITLES: Final = {
     "incomplete": (400, "the body was cut off"),
     "malformed_multipart": (400, "the multipart body cannot be parsed"),
-    "several_parts": (400, "the multipart body does not hold exactly one part"),
+    "malformed_gzip": (400, "the body is not one whole member of gzip"),
+    "invalid_parameter": (400, "a query parameter has a value that it cannot have"),
+    "unauthorized": (401, "the request needs a token: Authorization: Bearer TOKEN"),
+    "no_archive": (404, "this endpoint has no archive for results: set results=URL"),
     "not_found": (404, "no such path"),
+    "unknown_model": (404, "there is no model of this name and version"),
     "method_not_allowed": (405, "this path has other methods"),
+    "not_acceptable": (406, "the answer has no such form"),
+    "slow_body": (408, "the body came too slowly"),
+    "too_many_parts": (413, "the multipart body holds too many images"),
+    "url_too_long": (414, "the path and query are too long"),
     "unsupported_media_type": (415, "the content type is not DICOM"),
+    "several_exams": (422, "the images are of several studies; a report is of one"),
+    "headers_too_large": (431, "there are too many headers, or they are too long"),
     "internal": (500, "the endpoint failed"),
     "busy": (503, "all replicas are busy and the queue is full"),
     "unavailable": (503, "no replica can answer now"),
+    "archive": (503, "the archive for results did not take the report"),
     "deadline": (504, "no answer within the time limit"),
     **{code: (_STATUS_OF_REASON.get(code, 422), title) for code, title in REJECT_REASONS.items()},
 }
-RETRY_AFTER_S: Final = 1
+_HEADERS: Final = {503: {"Retry-After": "1"}, 401: {"WWW-Authenticate": "Bearer"}}
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
 
@@ -76,9 +88,11 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457
             code=self.code,
             detail=self.detail or self.title,
         )
-        headers = {"Retry-After": str(RETRY_AFTER_S)} if self.status == 503 else None
         return JSONResponse(
-            body.model_dump(), self.status, headers, media_type="application/problem+json"
+            body.model_dump(),
+            self.status,
+            _HEADERS.get(self.status),
+            media_type="application/problem+json",
         )
 
 
@@ -99,6 +113,7 @@ def handlers() -> dict[int | type[Exception], Handler]:
     return {
         Problem: _problem,
         HTTPException: _http_exception,
+        RequestValidationError: _invalid_parameter,
         ClientDisconnect: _disconnect,
         Exception: _failure,
     }
@@ -111,6 +126,11 @@ async def _problem(request: Request, error: Problem) -> Response:
 async def _http_exception(request: Request, error: HTTPException) -> Response:
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "internal")
     return Problem(code).response()
+
+
+async def _invalid_parameter(request: Request, error: RequestValidationError) -> Response:
+    names = {str(fault["loc"][-1]) for fault in error.errors() if fault["loc"][0] == "query"}
+    return Problem("invalid_parameter", f"of {', '.join(sorted(names))}").response()
 
 
 async def _disconnect(request: Request, error: ClientDisconnect) -> Response:

@@ -15,6 +15,9 @@ os.environ.setdefault("RAY_worker_niceness", "0")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
+os.environ["MGRAY_TOKEN"] = "a-token-for-tests-only"
+os.environ["MGRAY_BODY_IDLE_S"] = "4"
+os.environ["RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"] = "serve.gate:proxy_middlewares"
 
 ROOT = Path(__file__).parents[1]
 

@@ -8,6 +8,8 @@ import pytest
 import ray
 import yaml
 
+from serve.gate import IN_PROXY, PROXY_CALLBACK
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -43,6 +45,29 @@ def test_the_served_application_of_kuberay_is_ours():
     service = yaml.safe_load((ROOT / "deploy" / "kuberay" / "rayservice.yaml").read_text())
     config = ServeDeploySchema(**yaml.safe_load(service["spec"]["serveConfigV2"]))
     assert config.applications[0].import_path == "serve.app:build"
+
+
+def test_kuberay_serves_as_config_yaml_does_but_for_address_and_model():
+    service = yaml.safe_load((ROOT / "deploy" / "kuberay" / "rayservice.yaml").read_text())
+    kuberay = yaml.safe_load(service["spec"]["serveConfigV2"])
+    plain = yaml.safe_load((ROOT / "serve" / "config.yaml").read_text())
+    assert kuberay["http_options"].pop("host") == "0.0.0.0"
+    assert plain["http_options"].pop("host") == "127.0.0.1"
+    assert kuberay["applications"][0]["args"].pop("model").startswith("/storage/")
+    del plain["applications"][0]["args"]["model"], plain["applications"][0]["runtime_env"]
+    assert kuberay == plain
+
+
+def test_every_node_of_kuberay_has_the_gate_and_the_token():
+    service = yaml.safe_load((ROOT / "deploy" / "kuberay" / "rayservice.yaml").read_text())
+    cluster = service["spec"]["rayClusterConfig"]
+    for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+        spec = group["template"]["spec"]
+        told = {one["name"]: one["value"] for one in spec["containers"][0]["env"]}
+        assert told[PROXY_CALLBACK] == IN_PROXY
+        mounts = {one["name"]: one["mountPath"] for one in spec["containers"][0]["volumeMounts"]}
+        assert Path(told["MGRAY_TOKEN_FILE"]).parent == Path(mounts["token"])
+        assert "token" in {volume["name"] for volume in spec["volumes"]}
 
 
 def test_code_travels_with_both_source_roots():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mgray.config import fingerprint, load_yaml, save_yaml
-from mgray.data.transforms import Geometry, PreprocessConfig, locate, prepare
+from mgray.data.transforms import Geometry, PreprocessConfig, crop_box, locate, prepare
 from mgray.dicom.breast import pack_mask
 from mgray.dicom.croppers import CROPPERS, find_breast
 from mgray.dicom.pixels import keep_resolution
@@ -337,3 +337,23 @@ def test_a_table_cropped_by_another_rule_is_refused(make_row: Any) -> None:
 def test_a_table_stored_too_small_is_refused(make_row: Any) -> None:
     with pytest.raises(DataError, match="lacks 6 wavelet levels"):
         prepare(make_row(pixel_reduce=6), PreprocessConfig())
+
+
+@pytest.mark.parametrize("face", ["right", "left"])
+@pytest.mark.parametrize("size", [(256, 192), (64, 64), (40, 32)])
+def test_the_crop_box_is_what_lands_inside_the_net(
+    make_row: Any, face: str, size: tuple[int, int]
+) -> None:
+    record = make_row(np.zeros((417, 330)), breast_box=[30, 60, 180, 360], pixels_face=face)
+    config = PreprocessConfig(net_height=size[0], net_width=size[1], fit="stretch", margin=0.0)
+    crop = np.array([crop_box(record, config)])
+    (landed,) = locate(record, config).boxes_to_net(crop)
+    assert landed == pytest.approx([0, 0, size[1], size[0]], abs=1e-6)
+    assert crop[0] == pytest.approx([30, 60, 180, 360], abs=8)  # of a decode reduced eightfold
+
+
+def test_the_crop_box_ends_with_the_image(make_row: Any) -> None:
+    record = make_row(np.zeros((417, 330)), breast_box=[0, 0, 330, 417])
+    x0, y0, x1, y1 = crop_box(record, NET)
+    assert (x0, y0) >= (0, 0)
+    assert (x1, y1) <= (330, 417)

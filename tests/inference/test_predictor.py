@@ -183,3 +183,26 @@ def test_the_model_folder_says_how_outputs_become_boxes(
     save_model(tmp_path / "few", model, few)
     assert len(Predictor.load(tmp_path / "few").predict(cases(records))[0]) <= 3
     assert len(Predictor.load(fused_folder).predict(cases(records))[0]) > 3
+
+
+def test_contributions_are_detections_of_each_half(predictor, records):
+    case = prepare_case({"sm": records[0]}, ("sm",), predictor.preprocess)
+    a, b = predictor.contributions(case)
+    (whole,) = predictor.detect([case])
+    assert a
+    assert b
+    assert whole not in (a, b)
+
+
+def test_asking_for_contributions_changes_no_answer(predictor, records):
+    case = prepare_case({"sm": records[0]}, ("sm",), predictor.preprocess)
+    before = predictor.detect([case])
+    assert predictor.contributions(case) == predictor.contributions(case)
+    assert predictor.detect([case]) == before
+
+
+def test_a_model_without_halves_has_no_contributions(make_model, records):
+    single = Predictor.load(make_model("detector"))
+    assert (
+        single.contributions(prepare_case({"sm": records[0]}, ("sm",), single.preprocess)) is None
+    )

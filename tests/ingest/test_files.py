@@ -56,7 +56,7 @@ def holder(tmp_path):
 
 
 def test_second_writer_of_a_folder_is_refused_in_one_line(tmp_path, holder):
-    with pytest.raises(DataError, match="another ingest writes into"), only_writer(tmp_path):
+    with pytest.raises(DataError, match="somebody else writes into"), only_writer(tmp_path):
         raise AssertionError("two writers")
 
 

@@ -149,3 +149,24 @@ def test_a_fused_detector_holds_no_head_but_its_own(
 def test_anchors_are_those_of_a(detector: EfficientDet, other: EfficientDet) -> None:
     fused = FusedDetector(detector, other)
     assert torch.equal(fused.anchors(128, 128), detector.anchors(128, 128))
+
+
+@torch.no_grad()
+def test_of_a_head_that_is_blind_to_b_as_half_alone_is_everything(
+    detector: EfficientDet, other: EfficientDet, small: Tensor
+) -> None:
+    fused = FusedDetector(detector, other, FusionConfig(mode="concat_head")).eval()
+    a, b = fused.halves(fused.features(small))
+    assert same_outputs(a.flat(), fused(small).flat())
+    assert not same_outputs(b.flat(), a.flat())
+
+
+@torch.no_grad()
+def test_each_half_alone_differs_from_both_together(
+    detector: EfficientDet, other: EfficientDet, small: Tensor
+) -> None:
+    fusion = FusionConfig(mode="concat_head", init="random")
+    fused = FusedDetector(detector, other, fusion).eval()
+    whole, (a, b) = fused(small), fused.halves(fused.features(small))
+    assert not same_outputs(a.flat(), whole.flat())
+    assert not same_outputs(b.flat(), whole.flat())

@@ -78,8 +78,9 @@ def test_the_served_answer_is_the_predictors(shown):
         [{"sm": read_record(phantom_sm(shown)).columns}]
     )
     answer = json.loads((shown / "served.json").read_text())[0]["answer"]
-    assert [tuple(d["box"]) for d in answer["detections"]] == [d.box for d in offline]
-    assert [d["score"] for d in answer["detections"]] == [d.score for d in offline]
+    (image,) = answer["images"]
+    assert [tuple(d["box"]) for d in image["detections"]] == [d.box for d in offline]
+    assert [d["score"] for d in image["detections"]] == [d.score for d in offline]
 
 
 def test_every_file_is_accounted_for(shown):

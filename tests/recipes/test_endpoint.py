@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from mgray.errors import MgrayError, NotFoundError
-from mgray.recipes.endpoint import endpoint, free_port, serve_command, wait_until_ready
+from mgray.recipes.endpoint import (
+    Served,
+    endpoint,
+    find_token,
+    free_port,
+    serve_command,
+    wait_until_ready,
+)
 
 
 @pytest.fixture
@@ -28,6 +35,24 @@ def test_a_free_port_is_taken_as_it_is() -> None:
 
 def test_the_next_port_is_taken_if_somebody_listens(busy: int) -> None:
     assert busy < free_port(busy) < busy + 100
+
+
+def test_a_token_is_made_once_and_for_its_owner_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MGRAY_TOKEN_FILE", raising=False)
+    path = find_token(tmp_path)
+    served = Served("http://127.0.0.1:8000", path)
+    assert len(served.headers()["Authorization"]) > len("Bearer ") + 40
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert find_token(tmp_path).read_text() == path.read_text()
+
+
+def test_the_token_of_the_environment_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MGRAY_TOKEN_FILE", str(tmp_path / "mine"))
+    assert find_token(tmp_path / "out") == tmp_path / "mine"
 
 
 def test_a_missing_model_is_one_clear_line_before_anything_starts(tmp_path: Path) -> None:

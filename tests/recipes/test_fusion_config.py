@@ -39,7 +39,8 @@ def test_base_brings_pairs_together_as_the_paper_does() -> None:
         ({"train.steps": {"sm": 1}}, f"needs the stages {', '.join(TRAINED)}"),
         ({"batches.sampler.mode": "weighted"}, "for classifiers"),
         ({"detector.classes": 3}, r"classes=3: expected 2 \(benign and malignant\) or 1 \(malig"),
-        ({"train.workers": 3}, "not a multiple of train.workers=3"),
+        ({"train.workers": 99}, "leaves some of train.workers=99 idle"),
+        ({"train.min_workers": 3}, "min_workers=3: expected at most workers=2"),
         ({"optimizer.learnig_rate": 1}, "did you mean 'optimizer.learning_rate'"),
     ],
 )

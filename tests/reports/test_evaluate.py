@@ -94,8 +94,25 @@ def test_the_page_shows_verdict_table_curves_and_pictures(page: str) -> None:
 def test_thresholds_are_written_into_the_model_folders(evaluated: object, report: dict) -> None:
     meta = read_meta(evaluated.config.run / "models" / "sm")
     assert meta.thresholds["fppi_1"] == report["models"]["sm"]["threshold"] == 0.8
-    said = meta.notes["threshold fppi_1 is"]
-    assert said == f"one false positive per image on all images of val; {report['rule']}"
+    said = meta.notes["threshold fppi_N is"]
+    assert said == f"N false positives per image on all images of val; {report['rule']}"
+
+
+def test_figures_with_intervals_and_subgroups_are_in_the_card(
+    evaluated: object, report: dict
+) -> None:
+    folder = evaluated.config.run / "models" / "sm"
+    first, *rest = read_meta(folder).measured
+    assert (first.what, first.value) == ("fauc_1", report["models"]["sm"]["fauc_1"])
+    assert list(first.ci95) == report["models"]["sm"]["fauc_1_ci95"]
+    assert f"| fauc_1 | test | {first.value:.3f} |" in (folder / "README.md").read_text()
+    assert any(", " in one.where for one in rest)
+
+
+def test_the_model_folders_have_four_operating_points(evaluated: object) -> None:
+    limits = read_meta(evaluated.config.run / "models" / "sm").thresholds
+    assert list(limits) == ["fppi_0.25", "fppi_0.5", "fppi_1", "fppi_2"]
+    assert list(limits.values()) == sorted(limits.values(), reverse=True)
 
 
 def test_a_report_of_some_models_leaves_the_rest_out(world: object) -> None:
@@ -116,8 +133,9 @@ def test_validation_can_be_reported_alone(world: object) -> None:
 def test_what_the_endpoint_answered_is_shown(world: object, tmp_path: Path) -> None:
     served = [
         {"what": "phantom SM", "seconds": 0.83, "answer": {
-            "detections": [{"label": "malignant", "score": 0.9}], "threshold": 0.5,
-            "timing_ms": {"decode": 64, "detect": 511, "total": 580}}},
+            "images": [{"detections": [{"label": "malignant", "score": 0.9}],
+                        "timing_ms": {"decode": 64, "detect": 511}}],
+            "thresholds": {"1": 0.5}}},
     ]  # fmt: skip
     (tmp_path / "served.json").write_text(json.dumps(served))
     page = evaluate(replace(world.config, {"served": tmp_path / "served.json"}), world.predict)
@@ -141,17 +159,16 @@ def test_models_with_new_thresholds_keep_their_checksums(evaluated: object) -> N
         load_model(evaluated.config.run / "models" / "sm")
 
 
-@pytest.mark.parametrize(
-    "other", [{"froc.operating_fppi": 0.5}, {"froc.operating_images": "positive"}]
-)
-def test_another_operating_point_is_not_written_as_one_false_positive_per_image(
-    world: object, other: dict[str, object]
+def test_thresholds_on_positive_images_alone_are_not_written_as_those_of_all(
+    world: object,
 ) -> None:
     folder = world.config.run / "models" / "fused"
     before = read_meta(folder)
     changes = {"models": ["fused"], "gallery": 0, "hit.min_radius_px": 1000}
+    other = {"froc.operating_images": "positive"}
     evaluate(replace(world.config, {**changes, **other}), world.predict)
-    assert read_meta(folder) == before
+    after = read_meta(folder)
+    assert (after.thresholds, after.notes) == (before.thresholds, before.notes)
 
 
 def test_another_hit_rule_is_named_beside_its_threshold(world: object) -> None:
@@ -159,7 +176,7 @@ def test_another_hit_rule_is_named_beside_its_threshold(world: object) -> None:
     before = read_meta(folder)
     changes = {"models": ["untrained"], "gallery": 0, "hit.min_radius_px": 1000}
     evaluate(replace(world.config, changes), world.predict)
-    assert "1000 px" in read_meta(folder).notes["threshold fppi_1 is"]
+    assert "1000 px" in read_meta(folder).notes["threshold fppi_N is"]
     update_meta(folder, before)
 
 

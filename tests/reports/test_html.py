@@ -91,14 +91,14 @@ def test_words_from_data_are_escaped(page: Page) -> None:
 
 
 def test_a_served_answer_shows_its_latency(page: Page) -> None:
-    answer = {"detections": [], "timing_ms": {"decode": 64, "detect": 511}}
+    answer = {"images": [{"detections": [], "timing_ms": {"decode": 64, "detect": 511}}]}
     facts = {**page.facts, "served": [{"what": "film", "seconds": 0.58, "answer": answer}]}
     text = render(replace(page, facts=facts))
     assert "<td>0.58 s</td><td>64 ms</td><td>511 ms</td>" in text
 
 
 def test_a_served_answer_without_a_threshold_has_a_dash(page: Page) -> None:
-    facts = {**page.facts, "served": [{"what": "film", "answer": {"detections": []}}]}
+    facts = {**page.facts, "served": [{"what": "film", "answer": {"images": [{"detections": []}]}}]}
     text = render(replace(page, facts=facts))
     assert "<td>film</td><td>0</td><td>\N{EN DASH}</td>" in text
 

@@ -49,6 +49,13 @@ def test_positive_validation_images_can_give_the_threshold(
     assert thresholds(splits["val"], config)["sm"] == 0.9
 
 
+def test_fewer_false_positives_take_a_higher_threshold(
+    splits: dict[str, Cases], world: object
+) -> None:
+    found = {fppi: thresholds(splits["val"], world.config, fppi)["sm"] for fppi in (0.2, 0.25)}
+    assert found == {0.2: 0.9, 0.25: 0.8}
+
+
 def test_every_model_gets_its_known_area(splits: dict[str, Cases], world: object) -> None:
     models = summarise_split(splits["test"], world.config)["models"]
     assert {m: facts["fauc_1"] for m, facts in models.items()} == pytest.approx(EXPECTED)

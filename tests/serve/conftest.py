@@ -1,5 +1,6 @@
 """One running endpoint with a small random model, and DICOM files to send."""
 
+import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,28 +16,50 @@ from mgray.dicom.example import example_file
 from mgray.models.config import DetectorConfig, FusionConfig
 from mgray.models.folder import ModelMeta, build_model, save_model
 from mgray.models.fused import TwoTrunks
+from mgray.models.shelf import Shelf
+from tests.serve.archive import Archive
 
 MAX_BODY_BYTES = 500_000
 
 
-@pytest.fixture(scope="session")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fused model with random weights whose scores spread."""
-    torch.manual_seed(0)
+def save_random_model(folder: Path, seed: int) -> Path:
+    """Write a fused model with random weights whose scores spread."""
+    torch.manual_seed(seed)
     meta = ModelMeta(
         kind="fused",
         inputs=("sm",),
         detector=DetectorConfig(weights="none"),
         fusion=FusionConfig(init="random"),
         preprocess=PreprocessConfig(net_height=128, net_width=128).model_dump(),
-        thresholds={"fppi_1": 0.25},
+        thresholds={"fppi_0.5": 0.5, "fppi_1": 0.25},
+        domain={"pixel_spacing_mm": (0.05, 0.25)},
     )
     model = build_model(meta)
     assert isinstance(model, TwoTrunks)
     torch.nn.init.normal_(model.class_head.final.pointwise.weight, std=0.5)
-    folder = tmp_path_factory.mktemp("run") / "fused"
     save_model(folder, model, meta)
     return folder
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the endpoint serves: one model in one version, so far."""
+    shelf = Shelf(tmp_path_factory.mktemp("models"))
+    save_random_model(shelf.root / "fused" / "1", seed=0)
+    shelf.choose("fused", "1")
+    return shelf.root
+
+
+@pytest.fixture(scope="session")
+def model_folder(models: Path) -> Path:
+    """The model that answers."""
+    return Shelf(models).find("fused")
+
+
+@pytest.fixture(scope="session")
+def other_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another one."""
+    return save_random_model(tmp_path_factory.mktemp("other") / "fused", seed=1)
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +79,14 @@ def make_dicom() -> Callable[..., bytes]:
 
 
 @pytest.fixture(scope="session")
-def endpoint(ray_cluster: None, model_folder: Path) -> Iterator[str]:
+def archive() -> Iterator[Archive]:
+    """An archive that answers to STOW-RS."""
+    with Archive() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def endpoint(ray_cluster: None, models: Path, archive: Archive) -> Iterator[str]:
     """Address of a running endpoint with small limits."""
     from ray import serve
 
@@ -66,7 +96,13 @@ def endpoint(ray_cluster: None, model_folder: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     serve.start(http_options={"host": "127.0.0.1", "port": port})
-    args = {"model": str(model_folder), "max_body_bytes": MAX_BODY_BYTES, "max_queued_requests": 8}
+    args = {
+        "model": str(models),
+        "max_body_bytes": MAX_BODY_BYTES,
+        "max_queued_requests": 8,
+        "results": archive.address,
+        "sample_rows": 320,
+    }
     serve.run(build(args), name="mgray")
     yield f"http://127.0.0.1:{port}"
     serve.shutdown()
@@ -74,7 +110,8 @@ def endpoint(ray_cluster: None, model_folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def client(endpoint: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=endpoint, timeout=60) as client:
+    headers = {"Authorization": f"Bearer {os.environ['MGRAY_TOKEN']}"}
+    with httpx.Client(base_url=endpoint, timeout=60, headers=headers) as client:
         yield client
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace as change
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -10,8 +11,11 @@ from mgray.config import replace
 from mgray.data.table import ImageTable
 from mgray.errors import DataError
 from mgray.inference.batch import PairPredictor, build_tasks
+from mgray.metrics.area import fauc_statistic, on_positive
+from mgray.metrics.bootstrap import group_patients, resample
+from mgray.metrics.config import BootstrapConfig
 from mgray.metrics.froc import fauc, froc
-from mgray.metrics.outcomes import select
+from mgray.metrics.outcomes import ImageMarks, score_images, select
 from mgray.models.folder import load_model
 from mgray.recipes.fusion import FusionRun, build_stages
 from mgray.reports.cases import Cases, build_cases
@@ -51,6 +55,31 @@ def test_it_is_that_of_the_evaluation(
     wanted = [fauc(froc(o)).raw for o in (outcomes, select(outcomes, outcomes.positive))]
     assert [means["fauc_1"], means["fauc_1_plus"]] == pytest.approx(wanted)
     assert means["fauc_1_plus"] > 0
+
+
+def test_its_interval_is_that_of_the_evaluation(
+    tiny: FusionRun, finished: Path, tmp_path: Path
+) -> None:
+    judge = validation(tiny, finished, "sm", tmp_path).judge
+    assert judge
+    random = np.random.default_rng(0)
+    box = np.array([[0.0, 0.0, 10.0, 10.0]])
+    judge.seen = {
+        number: ImageMarks(
+            box[: number % 2],
+            np.concatenate([box + 500.0 * place for place in range(3)]),
+            random.random(3),
+        )
+        for number in range(len(judge.pairs))
+    }
+    outcomes = score_images(list(judge.seen.values()), tiny.train.hit)
+    patients = group_patients([pair.patient_id for pair in judge.pairs], outcomes.positive)
+    often = BootstrapConfig(replicates=200)
+    [wanted] = resample([on_positive(outcomes, fauc_statistic)], patients, often)
+    low, high = wanted.interval() or (0.0, 0.0)
+    found = judge.measure(tiny.train.hit, often)
+    assert low < high
+    assert (found["fauc_1_plus_low"], found["fauc_1_plus_high"]) == pytest.approx((low, high))
 
 
 def test_a_task_without_boxes_is_judged_by_its_loss(

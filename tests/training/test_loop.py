@@ -17,8 +17,8 @@ from mgray.errors import DataError
 from mgray.recipes.fusion import FusionRun, build_stages
 from mgray.training.feed import Feed, build_feed
 from mgray.training.journal import read_rows
-from mgray.training.loop import BEST_FILE, fit
-from mgray.training.port import LocalPort, Save
+from mgray.training.loop import BEST_FILE, STOP_FILE, fit
+from mgray.training.port import LocalPort, Save, state_name
 from mgray.training.stages import Stage
 from mgray.training.task import Task
 from mgray.training.validation import build_validation
@@ -28,6 +28,8 @@ STILL = {
     "train__steps__sm": 3,
     "optimizer__learning_rate": 1.5e-4,
 }
+ODD = {"batches__global_batch_size": 3}
+"""Two workers have unequal shares, of two and of one image."""
 
 
 class DyingPort(LocalPort):
@@ -36,6 +38,15 @@ class DyingPort(LocalPort):
     def report(self, step: int, save: Save) -> None:
         super().report(step, save)
         raise KeyboardInterrupt
+
+
+class AskedPort(LocalPort):
+    """Somebody asks for the stage's end while it keeps the state of step 3."""
+
+    def report(self, step: int, save: Save) -> None:
+        super().report(step, save)
+        if step == 3:
+            (self.stage / STOP_FILE).touch()
 
 
 class StoppedFeed(Feed):
@@ -102,7 +113,7 @@ def two_workers(
         build_stage(tiny, out / name, train__steps__sm=3, train__judge="fauc_1")
         for name in ("straight", "broken")
     )
-    parts = build_stage(tiny, out / "parts", **STILL, optimizer__accumulate=2)
+    parts = build_stage(tiny, out / "parts", **STILL, **ODD, optimizer__accumulate=2)
     multiprocessing.spawn(work, (straight, broken, parts, str(out / "store")), nprocs=2)
     return straight, broken, parts
 
@@ -193,6 +204,18 @@ def test_a_stage_ends_early_and_stays_so(tiny: FusionRun, tmp_path: Path) -> Non
     again = start(stage, port).state_dict()
     assert rows(stage)[-1]["step"] == last
     assert all(torch.equal(again[key], value) for key, value in ended.items())
+
+
+def test_a_stage_that_is_asked_to_stop_saves_what_it_has_at_the_next_row_of_metrics(
+    tiny: FusionRun, tmp_path: Path
+) -> None:
+    stage = build_stage(tiny, tmp_path, train__steps__sm=9, train__log_every=2)
+    port = AskedPort(stage.loop.folder)
+    start(stage, port)
+    assert rows(stage)[-1]["step"] == 4
+    assert (port.resume() or tmp_path).name == state_name(4)
+    start(stage, port)
+    assert rows(stage)[-1]["step"] == 4
 
 
 def test_a_plateau_lowers_the_rate_where_validation_stands_still(
@@ -302,7 +325,7 @@ def test_validation_does_not_depend_on_the_number_of_workers(
 def test_two_workers_have_the_losses_of_one_with_the_doubled_batch(
     two_workers: tuple[Stage, Stage, Stage], tiny: FusionRun, tmp_path: Path
 ) -> None:
-    alone = build_stage(tiny, tmp_path, **STILL)
+    alone = build_stage(tiny, tmp_path, **STILL, **ODD)
     start(alone, LocalPort(alone.loop.folder))
     shared, single = (
         [row for row in rows(stage) if "loss" in row] for stage in (two_workers[2], alone)

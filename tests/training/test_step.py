@@ -146,6 +146,19 @@ def test_parts_of_a_batch_add_up_to_its_loss_and_gradient(
         torch.testing.assert_close(got.grad, want.grad, rtol=1e-3, atol=1e-4)
 
 
+def test_unequal_shares_of_stage_two_have_the_mean_of_the_whole_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two workers, of two images and of one: DDP takes the mean of their gradients."""
+    three = batch_of([[], [[30, 30, 90, 90]], [[5, 70, 40, 110]]])
+    task = distillation(STILL).train()
+    wanted = task(three)["loss"]
+    monkeypatch.setattr("mgray.training.task.world_size", lambda: 2)
+    monkeypatch.setattr("mgray.training.task.sum_over_workers", lambda own: 0 * own + 3)
+    shares = [task(part)["loss"] for part in split(three, 2)]
+    torch.testing.assert_close((shares[0] + shares[1]) / 2, wanted)
+
+
 def test_the_local_normaliser_is_that_of_the_workers_whole_share() -> None:
     train = replace(STILL, {"normaliser": "local"})
     losses, _ = steps(detection, train, OptimizerConfig(accumulate=2))

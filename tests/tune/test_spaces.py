@@ -1,47 +1,41 @@
 """Tests of tune.spaces."""
 
 import pytest
-from ray.tune.search.sample import Domain
 
 from mgray.config import replace
 from mgray.recipes.fusion import smoke
-from tune.spaces import SPACES, count_points, flatten
+from tune.spaces import ALPHA, GAMMA_0, GAMMA_1, RATE, SPACES, focal, grid, two_point
+
+PAPER = {ALPHA: 0.9, GAMMA_0: 2.5, GAMMA_1: 2.5, RATE: 1.5e-4}
 
 
 @pytest.mark.parametrize("name", SPACES)
 def test_every_key_is_a_key_of_the_recipe(name):
     space = SPACES[name]()
-    samples = space["point"]["grid_search"] if "point" in space else [draw(space)]
-    for sample in samples:
+    ends = [{key: getattr(r, end) for key, r in space.ranges.items()} for end in ("low", "high")]
+    for sample in [*space.points, *ends]:
         replace(smoke(), sample)
 
 
-def draw(space):
-    return {key: value.sample() for key, value in space.items() if isinstance(value, Domain)}
+@pytest.mark.parametrize("name", ["grid", "two_point"])
+def test_the_papers_best_is_a_point(name):
+    assert PAPER in SPACES[name]().points
 
 
-def test_two_point_is_a_grid_of_two_over_alpha_gamma_and_rate():
-    points = SPACES["two_point"]()["point"]["grid_search"]
-    assert len(points) == 2
-    assert all(
-        {key.split(".")[1] for key in point} >= {"alpha_positive", "learning_rate"}
-        for point in points
-    )
+def test_the_papers_best_can_be_drawn():
+    assert all(r.low <= PAPER[key] <= r.high for key, r in focal().ranges.items())
 
 
-def test_focal_holds_the_papers_best():
-    space = SPACES["focal"]()
-    assert space["loss.alpha_positive"].lower <= 0.9 <= space["loss.alpha_positive"].upper
-    assert space["loss.gamma_positive"].lower <= 2.5 <= space["loss.gamma_positive"].upper
-    assert (
-        space["optimizer.learning_rate"].lower <= 1.5e-4 <= space["optimizer.learning_rate"].upper
-    )
+def test_the_grid_spans_what_is_drawn_from():
+    for key, r in focal().ranges.items():
+        values = {point[key] for point in grid().points}
+        assert (min(values), max(values)) == (r.low, r.high)
 
 
-def test_flatten_opens_points():
-    assert flatten({"point": {"a.b": 1}, "c": 2}) == {"a.b": 1, "c": 2}
+def test_points_are_all_different():
+    points = grid().points
+    assert len({tuple(point.values()) for point in points}) == len(points) == 750
 
 
-@pytest.mark.parametrize(("name", "points"), [("two_point", 2), ("focal", 1)])
-def test_points_of_a_space_are_counted(name, points):
-    assert count_points(SPACES[name]()) == points
+def test_a_grid_has_its_own_number_of_trials():
+    assert (two_point().size(50), focal().size(50)) == (2, 50)

@@ -1,4 +1,4 @@
-"""Tests of tune.sweep: a real two-point search, its table, its resume, its errors."""
+"""Tests of tune.sweep: a real two-point search, what it leaves, its resume, its errors."""
 
 import shutil
 import subprocess
@@ -8,19 +8,25 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mgray.config import parse_overrides, replace
-from mgray.errors import ConfigError
+from mgray.config import leaf_keys, parse_overrides, replace
+from mgray.errors import ConfigError, DataError
+from mgray.recipes.catalog import load_recipe
 from tune.config import SweepConfig
+from tune.ledger import Ledger
 
 ROOT = Path(__file__).parents[2]
 TINY = [
-    "train.workers=1", "train.cpus_per_worker=0.5", "train.steps.sm=2", "detector.weights=none",
+    "train.workers=1", "train.cpus_per_worker=0.5", "train.steps.sm=4", "detector.weights=none",
+    "train.validate_every=2", "train.checkpoint_every=2", "train.log_every=1",
     "batches.preprocess.net_height=128", "batches.preprocess.net_width=128",
     "batches.global_batch_size=2",
 ]  # fmt: skip
+CHANGES = parse_overrides(TINY)
+
+pytestmark = pytest.mark.timeout(900)  # the first one trains; on a busy machine that takes long
 
 
-def sweep(*words: str) -> "subprocess.CompletedProcess[str]":
+def run_sweep(*words: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "tune.sweep", *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
@@ -28,43 +34,84 @@ def sweep(*words: str) -> "subprocess.CompletedProcess[str]":
 @pytest.fixture(scope="module")
 def searched(ray_cluster, phantom_table, tmp_path_factory):
     """A finished search of two trials and its table."""
-    from tune.trials import search
+    from tune.fusion import sweep
 
     config = SweepConfig(
         recipe="fusion.smoke",
         space="two_point",
         data=phantom_table,
         out=tmp_path_factory.mktemp("s"),
+        replicates=50,
     )
-    return config, search(config, parse_overrides(TINY))
+    return config, sweep(config, CHANGES)
 
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_both_points_are_trained_and_judged(searched):
+def test_both_points_are_trained_and_judged_with_an_interval(searched):
     _, table = searched
     assert sorted(table["loss.alpha_positive"]) == [0.25, 0.9]
-    assert table["fauc_1_plus"].between(0, 1).all()
-    assert (table["error"] == "").all()
+    assert (table["fauc_1_plus_low"] <= table["fauc_1_plus"]).all()
+    assert (table["fauc_1_plus"] <= table["fauc_1_plus_high"]).all()
+    assert (table["end"] == "done").all()
+    assert (table["steps"] == 4).all()
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_every_validation_is_told_while_the_trial_runs(searched):
+    config, _ = searched
+    trials = Ledger(config.out / "ledger.jsonl").trials.values()
+    assert [[row["step"] for row in trial.reports] for trial in trials] == [[0, 2, 4]] * 2
 
 
 @pytest.mark.ray
 @pytest.mark.slow
 def test_each_trial_is_a_train_run_of_its_own(searched):
     config, _ = searched
-    runs = list((config.out / "trials").glob("*/models/sm/model.safetensors"))
-    assert len(runs) == 2
+    assert len(list((config.out / "trials").glob("*/models/sm/model.safetensors"))) == 2
+    assert len(list((config.out / "trials").glob("*/stages/sm/checkpoints_ray/step_*"))) >= 2
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_tensorboard_finds_every_trial(searched):
+    config, _ = searched
+    found = sorted((config.out / "tune").glob("*/events.out.tfevents.*"))
+    assert [path.parent.name for path in found] == ["0000", "0001"]
+    assert all(b"fauc_1_plus" in path.read_bytes() for path in found)
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_the_winners_recipe_can_be_trained(searched):
+    config, table = searched
+    recipe = load_recipe(str(config.out / "winner.yaml"), {})
+    best = table.iloc[0]
+    assert recipe.loss.alpha_positive == best["loss.alpha_positive"]
+    assert recipe.optimizer.learning_rate == best["optimizer.learning_rate"]
+    assert recipe.train.steps["sm"] == 4
+    assert not recipe.out.exists()
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_table_and_report_are_written(searched):
+    config, table = searched
+    read = pd.read_csv(config.out / "results.csv", keep_default_na=False)
+    assert read["trial"].tolist() == table["trial"].tolist()
+    assert "Which setting sees most?" in (config.out / "report.html").read_text()
 
 
 @pytest.mark.ray
 @pytest.mark.slow
 def test_searching_again_trains_nothing_and_gives_the_same_table(searched):
-    from tune.trials import search
+    from tune.fusion import sweep
 
     config, first = searched
     before = {path: path.stat().st_mtime_ns for path in config.out.rglob("model.safetensors")}
-    second = search(config, parse_overrides(TINY))
-    pd.testing.assert_frame_equal(first.reset_index(drop=True), second.reset_index(drop=True))
+    second = sweep(config, CHANGES | {"train.cpus_per_worker": 0.25})
+    pd.testing.assert_frame_equal(first, second)
     assert before == {
         path: path.stat().st_mtime_ns for path in config.out.rglob("model.safetensors")
     }
@@ -75,45 +122,45 @@ def test_searching_again_trains_nothing_and_gives_the_same_table(searched):
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"train.steps.sm": 3}, r"settings\.train\.steps\.sm=2, not 3"),
-        ({"samples": 2}, "samples=1, not 2"),
-        ({"seed": 5}, "seed=0, not 5"),
-        ({"space": "focal"}, "space=two_point, not focal"),
+        ({"train.steps.sm": 3}, r"settings\.train\.steps\.sm=4, not 3"),
+        ({"seed": 5}, r"seed=0, not 5"),
+        ({"space": "focal"}, r"sweep\.space=two_point, not focal"),
         ({"recipe": "fusion.base"}, r"settings\.[^ ]*, not "),
     ],
 )
 def test_another_search_in_the_same_folder_names_what_differs(searched, changes, line):
-    from tune.trials import search
+    from tune.fusion import sweep
 
     config, _ = searched
     own = {key: value for key, value in changes.items() if key in SweepConfig.model_fields}
     rest = {key: value for key, value in changes.items() if key not in own}
-    with pytest.raises(ConfigError, match=f"holds a run with {line}.*give another out=DIR"):
-        search(replace(config, own), parse_overrides(TINY) | rest)
+    with pytest.raises(ConfigError, match=f"holds a run with [^ ]*{line}.*give another out=DIR"):
+        sweep(replace(config, own), CHANGES | rest)
 
 
 @pytest.mark.ray
 @pytest.mark.slow
 def test_another_table_in_the_same_folder_is_another_search(searched, tmp_path):
-    from tune.trials import search
+    from tune.fusion import sweep
 
     config, _ = searched
     (tmp_path / "table").symlink_to(config.data)
     moved = tmp_path / "copy"
     shutil.copytree(config.data, moved)
     with pytest.raises(ConfigError, match=r"settings\.data=.*, not .*copy"):
-        search(replace(config, {"data": moved}), parse_overrides(TINY))
-    search(replace(config, {"data": tmp_path / "table"}), parse_overrides(TINY))
+        sweep(replace(config, {"data": moved}), CHANGES)
+    sweep(replace(config, {"data": tmp_path / "table"}), CHANGES)
 
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_where_the_trials_run_may_change(searched):
-    from tune.trials import search
+def test_two_sweeps_cannot_share_a_folder(searched):
+    from mgray.ingest.files import only_writer
+    from tune.fusion import sweep
 
-    config, first = searched
-    changes = parse_overrides([*TINY, "train.cpus_per_worker=0.25"])
-    assert len(search(config, changes)) == len(first)
+    config, _ = searched
+    with only_writer(config.out), pytest.raises(DataError, match="somebody else writes"):
+        sweep(config, CHANGES)
 
 
 @pytest.mark.ray
@@ -125,16 +172,25 @@ def test_no_placement_group_is_stranded(searched):
     assert [group for group in groups if group["state"] != "REMOVED"] == []
 
 
+def test_help_lists_every_key_and_needs_neither_ray_nor_optuna():
+    code = "import sys, tune.sweep; sys.exit(bool({'ray', 'optuna', 'torch'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+    said = run_sweep("--help").stdout
+    assert all(f"  {key}=" in said for key in leaf_keys(SweepConfig))
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["fusion.smoke", "two_points", "data=x", "out=y"], "expected two_point or focal"),
+        (["fusion.smoke", "two_points", "data=x", "out=y"], "expected focal or grid or two_point"),
         (["fusion.smoke", "focal", "data=x"], "out is missing"),
         (["fusion.smoke", "focal", "data=/nowhere", "out=/tmp/none"], "/nowhere"),
+        (["fusion.smoke", "focal", "data=x", "out=y", "reduction=1"], "reduction=1"),
     ],
 )  # fmt: skip
 def test_a_wrong_word_is_one_line(words, line):
-    done = sweep(*words)
+    done = run_sweep(*words)
     assert done.returncode == 2
     assert line in done.stderr
     assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -85,7 +85,7 @@ class DataConfig(Config):
     """From image table to batches."""
 
     global_batch_size: int = Field(default=8, ge=1)
-    """Pairs in one step over all workers; a multiple of their number."""
+    """Pairs in one step over all workers; at least their number."""
     sampler: SamplerConfig = SamplerConfig()
     preprocess: PreprocessConfig = PreprocessConfig()
     augment: AugmentConfig = AugmentConfig()

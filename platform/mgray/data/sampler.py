@@ -63,13 +63,15 @@ def epoch_sequence(
 def rank_positions(step: int, global_batch_size: int, rank: int, world: int) -> range:
     """Positions of the epoch's sequence that one rank takes in one step.
 
+    Where the batch is no multiple of the number of ranks, the first ones take one more.
+
     Raises:
-        ConfigError: The batch cannot be shared equally, or there is no such rank.
+        ConfigError: There is no such rank, or nothing is left for it.
     """
-    if not 0 <= rank < world or global_batch_size % world:
+    if not 0 <= rank < world <= global_batch_size:
         raise ConfigError(
-            f"global_batch_size={global_batch_size}: expected a multiple of the number of workers"
-            f" ({world}), so that rank {rank} and all others get equal batches"
+            f"global_batch_size={global_batch_size}: expected at least the number of workers"
+            f" ({world}), so that rank {rank} and all others get a share of each batch"
         )
     first = step * global_batch_size
     return range(first + rank, first + global_batch_size, world)

@@ -34,6 +34,7 @@ __all__ = [
     "Geometry",
     "PreprocessConfig",
     "check_record",
+    "crop_box",
     "locate",
     "prepare",
 ]
@@ -175,6 +176,20 @@ def locate(record: Mapping[str, Any], config: PreprocessConfig) -> Geometry:
         config: Shape of the input.
     """
     return _lay_out(record, config).geometry((config.net_height, config.net_width))
+
+
+def crop_box(record: Mapping[str, Any], config: PreprocessConfig) -> Box:
+    """Tell the part of an image that ``prepare`` shows the network: ``xyxy``, dicom frame.
+
+    Args:
+        record: ``GEOMETRY_COLUMNS`` of a row of the image table.
+        config: Shape of the input.
+    """
+    layout = _lay_out(record, config)
+    step, _, shift = reduced_affine(layout.reduce)[0].tolist()
+    width, height = float(record["columns"]), float(record["rows"])
+    x0, y0, x1, y1 = ((edge - shift) / step for edge in layout.crop)
+    return max(x0, 0.0), max(y0, 0.0), min(x1, width), min(y1, height)
 
 
 def _lay_out(record: Mapping[str, Any], config: PreprocessConfig) -> _Layout:

@@ -24,6 +24,7 @@ from mgray.dicom.codecs import PACKAGES
 from mgray.dicom.croppers import CropperName
 from mgray.dicom.door import Hints, read_file
 from mgray.dicom.limits import DEFAULT_LIMITS, Limits
+from mgray.dicom.origin import Origin, read_origin
 from mgray.dicom.record import FileRecord, Identity, Volumes
 from mgray.errors import MgrayError, Rejected
 
@@ -98,6 +99,22 @@ class DecodeChild:
             Rejected: As ``read_record``; also ``decoder_died`` and ``timeout``.
         """
         return self._record(source, kind, hints, header_only=True)
+
+    def read_origin(self, source: Path | bytes) -> Origin:
+        """Read who and what an image belongs to: ``origin.read_origin``.
+
+        Args:
+            source: A file or its bytes.
+
+        Raises:
+            Rejected: As ``read_origin``; also ``decoder_died`` and ``timeout``.
+        """
+        path = None if isinstance(source, bytes) else os.fspath(source)
+        body = source if isinstance(source, bytes) else b""
+        head, _ = self._ask({"path": path, "origin": True}, body)
+        if "reason" in head:
+            raise Rejected(head["reason"], head["detail"])
+        return {str(name): str(text) for name, text in head["origin"].items()}
 
     def _record(
         self, source: Path | bytes, kind: str | None, hints: Hints | None, *, header_only: bool
@@ -208,15 +225,16 @@ def serve(requests: IO[bytes], answers: IO[bytes], limits: Limits) -> None:
             continue
         _allow_cpu(limits.cpu_s)
         source = body if request["path"] is None else Path(request["path"])
-        told = {name: request[name] for name in TOLD}
-        _send(answers, *_answer(source, limits, told))
+        _send(answers, *_answer(source, limits, request))
 
 
 def _answer(
-    source: Path | bytes, limits: Limits, told: dict[str, Any]
+    source: Path | bytes, limits: Limits, request: dict[str, Any]
 ) -> tuple[dict[str, Any], bytes]:
     try:
-        record = read_file(source, limits, **told)
+        if "origin" in request:
+            return {"origin": read_origin(source, limits)}, b""
+        record = read_file(source, limits, **{name: request[name] for name in TOLD})
     except Rejected as error:
         return {"reason": error.reason, "detail": error.detail}, b""
     except BaseException as error:  # whatever it is, the file has a name for it

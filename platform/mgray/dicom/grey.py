@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Bool, Float, Integer, Num
 
 from mgray.errors import Rejected
 
@@ -79,7 +79,7 @@ def is_padding(
 
 
 def rescale(
-    values: Integer[np.ndarray, " value"], columns: Mapping[str, Any]
+    values: Num[np.ndarray, " value"], columns: Mapping[str, Any]
 ) -> Float[np.ndarray, " value"]:
     """Apply slope and intercept; identity where the header has none."""
     slope, intercept = columns["rescale_slope"], columns["rescale_intercept"]
@@ -112,6 +112,11 @@ def is_inverted(columns: Mapping[str, Any]) -> bool:
     """Whether low values are bright: MONOCHROME1 and shape INVERSE say the same thing, once."""
     photometric, shape = columns["photometric_interpretation"], columns["presentation_lut_shape"]
     return bool(photometric == "MONOCHROME1" or shape == "INVERSE")
+
+
+def is_falling(columns: Mapping[str, Any]) -> bool:
+    """Whether low stored values are bright."""
+    return is_inverted(columns) != ((columns["rescale_slope"] or 1.0) < 0)
 
 
 def _window(

@@ -17,7 +17,7 @@ from mgray.dicom.breast import pack_mask, small_copy
 from mgray.dicom.codecs import SYNTAXES, FrameSpec, decode_frame, encode_htj2k
 from mgray.dicom.croppers import CropperName, find_breast
 from mgray.dicom.frames import Frames, PixelValue, find_frames, project
-from mgray.dicom.grey import check_grey, is_inverted, is_padding, stored_range
+from mgray.dicom.grey import check_grey, is_falling, is_padding, stored_range
 from mgray.dicom.header import (
     functional_group,
     integer,
@@ -336,7 +336,7 @@ def bright_copy(
         stored: Stored values.
         columns: Polarity, slope and padding, of ``schema.IMAGE``.
     """
-    falling = _is_falling(columns)
+    falling = is_falling(columns)
     if columns["pixel_padding_value"] is not None:
         imaged = ~is_padding(stored, columns)
         darkest = (
@@ -349,11 +349,6 @@ def bright_copy(
     return -small if falling else small
 
 
-def _is_falling(columns: Mapping[str, Any]) -> bool:
-    """Whether low stored values are bright."""
-    return is_inverted(columns) != ((columns["rescale_slope"] or 1.0) < 0)
-
-
 def _flags(
     stored: Integer[np.ndarray, "height width"],
     bright: Float[np.ndarray, "small_height small_width"],
@@ -362,7 +357,7 @@ def _flags(
     low, high = stored_range(columns)
     below = stored.dtype.kind == "i" and int(stored.min()) < low
     spot = not {"spot", "magnification"}.isdisjoint(columns["view_modifiers"])
-    small = -bright if _is_falling(columns) else bright
+    small = -bright if is_falling(columns) else bright
     seen = columns["breast_box"] is not None and not spot  # a spot view may show no air
     found = {
         "laterality_tag_vs_pixels": side_contradicted(columns),

@@ -22,7 +22,10 @@ from mgray.data.transforms import PreprocessConfig
 from mgray.inference.postprocess import Kept, PostprocessConfig, select_boxes, to_dicom
 from mgray.inference.prepare import Prepared, prepare_case
 from mgray.models.efficientdet import anchors_of
-from mgray.models.folder import ModelMeta, load_model
+from mgray.models.folder import load_model
+from mgray.models.fused import FusedDetector, UpperBound
+from mgray.models.meta import ModelMeta
+from mgray.models.outputs import Outputs
 
 
 @dataclass(frozen=True)
@@ -106,15 +109,31 @@ class Predictor:
             ]
         return answers
 
+    def contributions(self, case: Prepared) -> tuple[list[Detection], list[Detection]] | None:
+        """Detect with each half of the fused representation alone, the other one set to zero.
+
+        Returns:
+            With A's half and with B's (the upper bound's: C's); None of a model without halves.
+        """
+        if not isinstance(self.model, FusedDetector | UpperBound):
+            return None
+        with _reproducible():
+            inputs = [self._stack([case], kind) for kind in self.meta.inputs]
+            outputs = self.model.halves(self.model.features(*inputs))
+            (a,), (b,) = (self._select(one, 1) for one in outputs)
+        return self._to_detections(a, case), self._to_detections(b, case)
+
     def _forward(self, cases: Sequence[Prepared]) -> list[Kept]:
         """Boxes in the net frame."""
         with _reproducible():
             outputs = self.model(*(self._stack(cases, kind) for kind in self.meta.inputs))
-            logits, deltas = outputs.flat()
-            return [
-                select_boxes(logits[i], deltas[i], self.anchors, self.postprocess)
-                for i in range(len(cases))
-            ]
+            return self._select(outputs, len(cases))
+
+    def _select(self, outputs: Outputs, cases: int) -> list[Kept]:
+        logits, deltas = outputs.flat()
+        return [
+            select_boxes(logits[i], deltas[i], self.anchors, self.postprocess) for i in range(cases)
+        ]
 
     def _stack(self, cases: Sequence[Prepared], kind: str) -> Float[Tensor, "batch 3 height width"]:
         height, width = self.preprocess.net_height, self.preprocess.net_width

@@ -103,7 +103,7 @@ def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise DataError(
-            "another ingest writes into this folder: wait until it ends, or give another out="
+            "somebody else writes into this folder: wait until it ends, or give another out="
         ) from None
     except OSError as error:
         if error.errno not in (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK):

@@ -14,56 +14,24 @@ import shutil
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final
 
-import yaml
-from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from mgray.config import Config, build
+from mgray.config import build
 from mgray.errors import ConfigError, DataError, MgrayError, NotFoundError, SchemaError
-from mgray.licence import TERMS, UNKNOWN, check_sharing
-from mgray.models.config import LABELS, DetectorConfig, FusionConfig, PostprocessConfig
+from mgray.licence import UNKNOWN, check_sharing
+from mgray.models.card import model_card
 from mgray.models.efficientdet import EfficientDet
 from mgray.models.fused import FusedDetector, UpperBound
+from mgray.models.meta import ModelMeta
 
 FORMAT_VERSION: Final = "1"
 PUBLIC: Final = ("none", "imagenet", "coco")
 """Weights to start from that have seen no mammogram."""
 WEIGHTS, CONFIG, CARD, SUMS = "model.safetensors", "config.json", "README.md", "SHA256SUMS"
-
-
-class ModelMeta(Config):
-    """What a model folder says about its weights."""
-
-    kind: Literal["detector", "fused", "upper_bound"]
-    """Which class the weights belong to."""
-    inputs: tuple[Literal["sm", "ffdm"], ...]
-    """Images the model takes, in order; boxes are in the frame of the first."""
-    detector: DetectorConfig
-    """Of A, B or C; its ``weights`` say where training started."""
-    fusion: FusionConfig = FusionConfig()
-    """How the two halves meet, for ``fused`` and ``upper_bound``."""
-    labels: tuple[str, ...] = LABELS
-    """Name of each class logit."""
-    preprocess: dict[str, Any] = Field(default_factory=dict)
-    """The preprocessing config the model was trained with."""
-    postprocess: PostprocessConfig = PostprocessConfig()
-    """How its outputs become boxes."""
-    thresholds: dict[str, float] = Field(default_factory=dict)
-    """Operating points on the score, e.g. ``fppi_1``."""
-    licence: str = "other"
-    """Tag of the weights: that of the data they have seen if it is one, ``other`` if several."""
-    data_licences: tuple[str, ...] = ()
-    """Tags of all data that the weights have seen, see ``mgray.licence``; none is unknown."""
-    stage: str = ""
-    """Stage of the recipe that made it, e.g. ``sm``."""
-    seed: int = 0
-    """Seed of the run."""
-    notes: dict[str, str] = Field(default_factory=dict)
-    """Anything else worth reading in the card: commit, data set, steps."""
 
 
 def save_model(folder: Path, model: nn.Module, meta: ModelMeta) -> None:
@@ -87,7 +55,7 @@ def load_model(folder: Path, device: str = "cpu") -> tuple[nn.Module, ModelMeta]
         DataError: A file that is damaged or was changed.
     """
     meta = read_meta(folder)
-    _verify(folder)
+    verify_model(folder)
     model = build_model(meta)
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))
@@ -172,7 +140,7 @@ def export_model(folder: Path, out: Path, allow: Collection[str] = ()) -> None:
         DataError: A file that is damaged or was changed.
     """
     meta = read_meta(folder)
-    _verify(folder)
+    verify_model(folder)
     check_sharing(meta.data_licences, "models", allow)
     if out.exists():
         raise ConfigError(f"{str(out)!r} is there already: give a new folder")
@@ -235,12 +203,20 @@ def _link(path: Path, copy: Path) -> None:
 def _write_texts(folder: Path, meta: ModelMeta) -> None:
     data = {"format_version": FORMAT_VERSION, **meta.model_dump(mode="json")}
     (folder / CONFIG).write_text(json.dumps(data, indent=2) + "\n")
-    (folder / CARD).write_text(_card(meta, model_sha256(folder)))
+    (folder / CARD).write_text(model_card(meta, model_sha256(folder)))
     lines = [f"{_sha256(folder / name)}  {name}\n" for name in (WEIGHTS, CONFIG, CARD)]
     (folder / SUMS).write_text("".join(lines))
 
 
-def _verify(folder: Path) -> None:
+def verify_model(folder: Path) -> None:
+    """Check every byte of a model folder against its checksums.
+
+    Raises:
+        NotFoundError: No such folder, or a file of it is missing.
+        DataError: A file that is damaged or was changed.
+    """
+    if not (folder / SUMS).is_file():
+        raise NotFoundError(f"no model folder {str(folder)!r}: train a model or give its folder")
     lines = (folder / SUMS).read_text().splitlines()
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     for name in (CONFIG, CARD, WEIGHTS):  # the large one last: an update may be under way
@@ -254,46 +230,3 @@ def _verify(folder: Path) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _data_licences(meta: ModelMeta) -> list[str]:
-    """Say what the weights were trained on, and what its licences forbid."""
-    if not meta.data_licences:
-        return []
-    lines = [f"- {tag}: {TERMS[tag].text if tag in TERMS else tag}" for tag in meta.data_licences]
-    forbidding = [tag for tag in meta.data_licences if tag in TERMS and not TERMS[tag].share_models]
-    if forbidding:
-        lines += ["", f"**Do not publish these weights: {', '.join(forbidding)} forbids it.**"]
-    private = [tag for tag in meta.data_licences if tag in TERMS and not TERMS[tag].commercial]
-    if private:
-        lines += ["", f"Non-commercial use only, by {', '.join(private)}."]
-    return ["Licences of the data it was trained on:", "", *lines, ""]
-
-
-def _card(meta: ModelMeta, sha256: str) -> str:
-    head = {
-        "license": meta.licence,
-        "library_name": "mgray",
-        "pipeline_tag": "object-detection",
-        "tags": ["mammography", "efficientdet", meta.kind, *meta.inputs],
-    }
-    notes = {"stage": meta.stage, "seed": str(meta.seed), "weights sha256": sha256, **meta.notes}
-    lines = [
-        "---",
-        yaml.safe_dump(head, sort_keys=False).strip(),
-        "---",
-        "",
-        f"# {meta.kind}: {meta.detector.name} on {' + '.join(meta.inputs)}",
-        "",
-        "Finds lesions on mammograms: boxes with a score for each of "
-        f"{', '.join(meta.labels)}. For research; not a medical device.",
-        "",
-        "| | |",
-        "|---|---|",
-        *(f"| {key} | {value} |" for key, value in notes.items()),
-        *(f"| threshold {key} | {value:.6g} |" for key, value in meta.thresholds.items()),
-        "",
-        *_data_licences(meta),
-        "Load: `mgray.models.folder.load_model(folder)`; preprocessing is in config.json.",
-    ]
-    return "\n".join(lines) + "\n"

@@ -45,6 +45,13 @@ class TwoTrunks(nn.Module):
             features = [mix(maps) for mix, maps in zip(self.mixers, features, strict=True)]
         return Outputs(self.class_head(features), self.box_head(features))
 
+    def halves(self, features: Sequence[Map]) -> tuple[Outputs, Outputs]:
+        """Predict from each half of the concatenated features, the other one set to zero."""
+        pairs = [maps.chunk(2, dim=1) for maps in features]
+        first = [torch.cat((a, torch.zeros_like(b)), dim=1) for a, b in pairs]
+        second = [torch.cat((torch.zeros_like(a), b), dim=1) for a, b in pairs]
+        return self.predict(first), self.predict(second)
+
     def anchors(self, height: int, width: int) -> Float[Tensor, "anchor 4"]:
         """The anchors of an input size, on the model's device."""
         return anchors_of(self, self.config, height, width)

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 import httpx
 
 from mgray.config import Config
-from mgray.recipes.endpoint import endpoint
+from mgray.recipes.endpoint import Served, endpoint
 from mgray.recipes.job import run_job
 
 log = logging.getLogger(__name__)
@@ -62,13 +62,14 @@ def run_demo(config: DemoConfig) -> None:
         log.info("\n[%d/%d] %s", number, len(jobs) + 1, title)
         run_job(words)
     log.info("\n[%d/%d] serve the fused model and ask it", len(jobs) + 1, len(jobs) + 1)
-    with endpoint(out / "train" / "models" / "fused", out, config.port) as address:
-        _write_json(out / "served.json", _ask(address, out))
+    with endpoint(out / "train" / "models" / "fused", out, config.port) as served:
+        _write_json(out / "served.json", _ask(served, out))
         run_job(_evaluate(config, out))
         minutes = (time.monotonic() - started) / 60
         log.info("\nDone in %.1f minutes.", minutes)
         log.info("Report:   %s", out / "report" / "report.html")
-        log.info("Endpoint: %s  (POST a DICOM file to /v1/detect)", address)
+        log.info("Endpoint: %s  (POST a DICOM file to /v1/detect)", served.url)
+        log.info("Token:    %s", served.token_file)
         if sys.stdout.isatty() and not config.once:
             _wait_for_ctrl_c()
 
@@ -129,19 +130,20 @@ def _evaluate(config: DemoConfig, out: Path) -> list[str]:
     return ["jobs.evaluate", *folders, "hit.min_radius_mm=7.0", *drawn, *served]
 
 
-def _ask(address: str, out: Path) -> list[dict[str, Any]]:
+def _ask(served: Served, out: Path) -> list[dict[str, Any]]:
     """Post one phantom SM and one real mammogram; return what was answered."""
     answers = []
     for what, path in (("phantom SM", phantom_sm(out)), ("real mammogram (film)", _real(out))):
         start = time.monotonic()
-        headers = {"Content-Type": "application/dicom"}
+        headers = {"Content-Type": "application/dicom", **served.headers()}
         reply = httpx.post(
-            f"{address}/v1/detect", content=path.read_bytes(), headers=headers, timeout=120
+            f"{served.url}/v1/detect", content=path.read_bytes(), headers=headers, timeout=120
         )
         reply.raise_for_status()
         seconds = time.monotonic() - start
         answer = reply.json()
-        log.info("%s: %d detections in %.2f s", what, len(answer["detections"]), seconds)
+        (image,) = answer["images"]
+        log.info("%s: %d detections in %.2f s", what, len(image["detections"]), seconds)
         answers.append({"what": what, "seconds": seconds, "answer": answer})
     return answers
 

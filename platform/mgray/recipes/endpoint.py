@@ -2,6 +2,7 @@
 
 import logging
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -9,8 +10,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import yaml
@@ -19,17 +21,35 @@ from mgray.cluster import ADDRESS, LOCAL_ENVIRONMENT
 from mgray.errors import MgrayError
 
 READY_WITHIN_S: Final = 120.0
-STOPPED_WITHIN_S: Final = 30.0
+STOPPED_WITHIN_S: Final = 60.0
+TOKEN_FILE: Final = "MGRAY_TOKEN_FILE"  # where the endpoint's gate looks
+GATE: Final = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "serve.gate:proxy_middlewares"}
+
+
+@dataclass(frozen=True)
+class Served:
+    """Where an endpoint listens, and what it asks for."""
+
+    url: str
+    """E.g. ``http://127.0.0.1:8000``."""
+    token_file: Path
+    """Its first line is the token."""
+
+    def headers(self) -> dict[str, str]:
+        """What every request to it needs."""
+        return {"Authorization": f"Bearer {self.token_file.read_text().split()[0]}"}
 
 
 @contextmanager
-def endpoint(model: Path, folder: Path, port: int = 8000) -> Iterator[str]:
-    """Serve a model and yield the address, e.g. ``http://127.0.0.1:8000``.
+def endpoint(model: Path, folder: Path, port: int = 8000, **args: Any) -> Iterator[Served]:
+    """Serve a model on loopback, with a token.
 
     Args:
         model: Model folder.
-        folder: Gets ``serve.yaml`` and ``serve.log``.
+        folder: Gets ``serve.yaml``, ``serve.log`` and, unless ``MGRAY_TOKEN_FILE`` names one that
+            there is already, ``token``.
         port: Or the next free one.
+        args: More arguments of the application.
 
     Raises:
         NotFoundError: No model folder, or no weights in it.
@@ -39,11 +59,11 @@ def endpoint(model: Path, folder: Path, port: int = 8000) -> Iterator[str]:
 
     read_meta(model)  # serve run would only log what is wrong with it
     logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for each request
-    port = free_port(port)
-    application = {"name": "detect", "import_path": "serve.app:build", "route_prefix": "/"}
+    port, token_file = free_port(port), find_token(folder)
+    told = {TOKEN_FILE: str(token_file)}
     options = {
         "http_options": {"host": "127.0.0.1", "port": port},
-        "applications": [application | {"args": {"model": str(model)}}],
+        "applications": [_application({"model": str(model), **args}, told)],
     }
     (folder / "serve.yaml").write_text(yaml.safe_dump(options))
     with (folder / "serve.log").open("wb") as sink:
@@ -52,18 +72,33 @@ def endpoint(model: Path, folder: Path, port: int = 8000) -> Iterator[str]:
             stdout=sink,
             stderr=sink,
             start_new_session=True,
-            env={**LOCAL_ENVIRONMENT, **os.environ},
+            env={**LOCAL_ENVIRONMENT, **GATE, **os.environ, **told},
         )
     try:
         address = f"http://127.0.0.1:{port}"
         wait_until_ready(server, address, folder / "serve.log")
-        yield address
+        yield Served(address, token_file)
     finally:
         server.send_signal(signal.SIGINT)
         try:
             server.wait(timeout=STOPPED_WITHIN_S)
         except subprocess.TimeoutExpired:
             os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+
+
+def find_token(folder: Path) -> Path:
+    """Name the file of the token: that of the environment, else one in ``folder``, made if needed.
+
+    Nobody but its owner may read a file that is made here.
+    """
+    if os.environ.get(TOKEN_FILE):
+        return Path(os.environ[TOKEN_FILE])
+    path = folder / "token"
+    if not path.is_file():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(32) + "\n")
+    return path
 
 
 def serve_command(options: Path) -> list[str]:
@@ -100,3 +135,9 @@ def free_port(port: int) -> int:
             if probe.connect_ex(("127.0.0.1", candidate)) != 0:
                 return candidate
     raise MgrayError(f"no free port in {port}-{port + 99}: give port=NUMBER")
+
+
+def _application(args: dict[str, Any], told: dict[str, str]) -> dict[str, Any]:
+    names = {"name": "detect", "import_path": "serve.app:build", "route_prefix": "/"}
+    joined = {"runtime_env": {"env_vars": told}} if os.environ.get(ADDRESS) else {}
+    return {**names, "args": args, **joined}

@@ -21,6 +21,7 @@ from typing import Literal
 
 from mgray.config import fingerprint, replace
 from mgray.data.config import DataConfig
+from mgray.data.domain import measure_domain
 from mgray.data.pairs import build_pairs
 from mgray.data.storage import absolute
 from mgray.data.subset import with_boxes
@@ -30,8 +31,9 @@ from mgray.errors import DataError
 from mgray.licence import tags_of
 from mgray.models.config import LABELS
 from mgray.models.efficientdet import EfficientDet, build_detector
-from mgray.models.folder import ModelMeta, load_model, save_model, seen_licences
+from mgray.models.folder import load_model, save_model, seen_licences
 from mgray.models.fused import FusedDetector, UpperBound
+from mgray.models.meta import ModelMeta
 from mgray.recipes.fusion_config import TRAINED, FusionRun, base, smoke
 from mgray.training.feed import FeedConfig
 from mgray.training.loop import LoopConfig
@@ -189,16 +191,17 @@ def _export(
     task: Task,
     folder: Path,
 ) -> None:
-    student = isinstance(task, DistillationTask)
+    inputs: tuple[Kind, ...] = ("sm",) if isinstance(task, DistillationTask) else kinds
     licences = _licences(config.data, config.detector.weights)
     meta = ModelMeta(
         kind=kind,
-        inputs=("sm",) if student else kinds,
+        inputs=inputs,
         detector=config.detector,
         fusion=config.fusion,
         labels=LABELS[-config.detector.classes :],
         preprocess=config.batches.preprocess.model_dump(mode="json"),
         postprocess=config.postprocess,
+        domain=measure_domain(ImageTable.open(config.data), inputs[0]),
         licence=licences[0] if len(licences) == 1 else "other",
         data_licences=licences,
         stage=name,

@@ -56,9 +56,9 @@ class FusionRun(Config):
             )
         if self.batches.sampler.mode == "weighted":
             raise ValueError("sampler.mode=weighted is for classifiers; use match or uniform")
-        if size % max(self.train.workers, 1):
+        if size < self.train.workers:
             raise ValueError(
-                f"global_batch_size={size} is not a multiple of train.workers={self.train.workers}"
+                f"global_batch_size={size} leaves some of train.workers={self.train.workers} idle"
             )
         return self
 

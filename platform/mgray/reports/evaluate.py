@@ -14,7 +14,9 @@ from mgray.errors import DataError, NotFoundError
 from mgray.metrics.config import FrocConfig
 from mgray.metrics.hits import rule_text
 from mgray.models.folder import read_meta, update_meta
+from mgray.models.meta import FPPI
 from mgray.reports.audit import NO_AUDIT, Audit, audit_pairs
+from mgray.reports.carded import save_measured
 from mgray.reports.cases import Cases, build_cases
 from mgray.reports.config import EvaluateConfig
 from mgray.reports.figures import audit_drawing, curves_drawing, froc_drawing
@@ -33,7 +35,6 @@ from mgray.reports.summary import (
 )
 
 REPORT_VERSION: Final = 1
-THRESHOLD_KEY: Final = "fppi_1"
 log = logging.getLogger(__name__)
 
 
@@ -60,7 +61,8 @@ def evaluate(config: EvaluateConfig, predict: Predict | None = None) -> Path:
     log.info("bootstrap: %d resamples of patients", config.bootstrap.replicates)
     facts = build_facts(table, splits, limits, config) | {"served": served}
     facts["licence_tags"] = list(licences(config))
-    save_thresholds(config, limits)
+    save_thresholds(config, splits["val"])
+    save_measured(config, facts["models"])
     main = splits[config.split]
     audit = audit_pairs(config.data, main.pairs) if config.audit else NO_AUDIT
     facts["alignment"] = _audit_facts(audit)
@@ -110,22 +112,23 @@ def build_facts(
     return dict(strict(facts))
 
 
-def save_thresholds(config: EvaluateConfig, limits: dict[str, float]) -> None:
-    """Write each model's operating threshold, and how it was read, into the model's folder.
+def save_thresholds(config: EvaluateConfig, val: Cases) -> None:
+    """Write each model's operating thresholds, and how they were read, into the model's folder.
 
-    Only the default operating point is what ``THRESHOLD_KEY`` says; another one is not written.
+    ``FPPI`` speaks of all images; where the report's point is on positive ones none is written.
     """
-    point = (config.froc.operating_fppi, config.froc.operating_images)
-    if point != (FrocConfig().operating_fppi, FrocConfig().operating_images):
+    if config.froc.operating_images != FrocConfig().operating_images:
         return
-    how = f"one false positive per image on all images of val; {rule_text(config.hit)}"
-    for name, limit in limits.items():
+    how = f"false positives per image on all images of val; {rule_text(config.hit)}"
+    found = {key: thresholds(val, config, fppi) for fppi, key in FPPI.items()}
+    for name in val.outcomes:
         folder = config.run / "models" / name
         meta = read_meta(folder)
-        thresholds = {**meta.thresholds, THRESHOLD_KEY: limit}
-        notes = {**meta.notes, f"threshold {THRESHOLD_KEY} is": how}
-        if (meta.thresholds, meta.notes) != (thresholds, notes):
-            told = {"thresholds": thresholds, "notes": notes}
+        told = {
+            "thresholds": meta.thresholds | {key: limits[name] for key, limits in found.items()},
+            "notes": {**meta.notes, "threshold fppi_N is": f"N {how}"},
+        }
+        if (meta.thresholds, meta.notes) != (told["thresholds"], told["notes"]):
             update_meta(folder, meta.model_copy(update=told))
 
 

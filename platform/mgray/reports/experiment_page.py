@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from mgray.metrics.config import HitConfig
 from mgray.metrics.hits import rule_text
 from mgray.reports.experiment import FULL, Row
-from mgray.reports.figures import COLOURS, NAMES, STYLE, Drawing, svg_text
+from mgray.reports.figures import COLOURS, NAMES, STYLE, Drawing, as_svg
 from mgray.reports.html import DASH, interval, number, share, signed
 from mgray.reports.run import flat, settings, versions
 from mgray.reports.summary import strict
@@ -115,7 +115,7 @@ def arms_drawing(rows: Sequence[Row], titles: Mapping[str, str]) -> Drawing:
         axes.set_xlabel("FAUC-1+ (positive images)")
         axes.grid(axis="y", visible=False)
         return Drawing(
-            svg_text(figure),
+            as_svg(figure),
             "Line: mean over training seeds with its 95 % interval over patients and seeds."
             " Dots: single seeds.",
         )
@@ -140,7 +140,7 @@ def doses_drawing(rows: Sequence[Row]) -> Drawing | None:
                 axes.plot((x, x), ci95, color=COLOURS["fused"], alpha=0.5)
         axes.set_xlabel("trace of FFDM-only findings in SM")
         axes.set_ylabel("Fused \N{MINUS SIGN} SM, FAUC-1+")
-        return Drawing(svg_text(figure), "Dose and response, with 95 % intervals.")
+        return Drawing(as_svg(figure), "Dose and response, with 95 % intervals.")
 
 
 def _estimate(axes: Axes, place: int, row: Row) -> None:

@@ -80,7 +80,7 @@ def froc_drawing(cases: Cases, config: BootstrapConfig) -> Drawing:
         handles, labels = left.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
         return Drawing(
-            svg_text(figure),
+            as_svg(figure),
             "FROC. Lines: exact curves. Bands (SM, fused): pointwise 95 % of"
             f" {few.replicates:,} patient resamples. FAUC-1 is the area over the shaded part"
             " of the axis.",
@@ -106,7 +106,7 @@ def curves_drawing(run: Path) -> Drawing | None:
         for axes in grid[len(panels) :]:
             axes.set_axis_off()
         return Drawing(
-            svg_text(figure), "Learning curves. Thin: training. Dots: held-out pairs (val)."
+            as_svg(figure), "Learning curves. Thin: training. Dots: held-out pairs (val)."
         )
 
 
@@ -124,7 +124,7 @@ def audit_drawing(audit: Audit) -> Drawing | None:
         right.set_xlabel("centroid offset, share of the breast's box")
         left.set_ylabel("pairs")
         return Drawing(
-            svg_text(figure),
+            as_svg(figure),
             f"Alignment of {len(audit.dice)} pairs, cut and mirrored as in training: median Dice"
             f" {np.median(audit.dice):.3f}, median offset {np.median(audit.offset):.3f};"
             f" no breast found in {audit.failed}.",
@@ -187,8 +187,8 @@ def _learning_curve(axes: Axes, rows: Sequence[Row], name: str, colour: str) -> 
     axes.set_xlabel("step")
 
 
-def svg_text(figure: Figure) -> str:
-    """Draw a figure as an ``<svg>`` element whose text the page's font can replace."""
+def as_svg(figure: Figure) -> str:
+    """The figure as one ``<svg>`` element without a date."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()

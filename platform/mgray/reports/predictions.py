@@ -108,7 +108,7 @@ def read_content(data: Path) -> str:
 
 
 def _fingerprint(folder: Path, rest: Sequence[Any]) -> str:
-    meta = read_meta(folder).model_dump(mode="json", exclude={"thresholds", "notes"})
+    meta = read_meta(folder).model_dump(mode="json", exclude={"thresholds", "notes", "measured"})
     facts = json.dumps([model_sha256(folder), meta, *rest], sort_keys=True)
     return hashlib.sha256(facts.encode()).hexdigest()[:12]
 

@@ -36,12 +36,19 @@ Facts = dict[str, Any]
 Held = Mapping[str, Mapping[str, Resampled]]
 
 
-def thresholds(val: Cases, config: EvaluateConfig) -> dict[str, float]:
-    """Each model's operating threshold, read from the validation split."""
+def thresholds(val: Cases, config: EvaluateConfig, fppi: float | None = None) -> dict[str, float]:
+    """Each model's operating threshold, read from the validation split.
+
+    Args:
+        val: The split.
+        config: Says on which images.
+        fppi: False positives per image; those of the config if not given.
+    """
     plus = config.froc.operating_images == "positive"
     return {
         model: operating_threshold(
-            select(outcomes, outcomes.positive) if plus else outcomes, config.froc.operating_fppi
+            select(outcomes, outcomes.positive) if plus else outcomes,
+            fppi or config.froc.operating_fppi,
         )
         for model, outcomes in val.outcomes.items()
     }

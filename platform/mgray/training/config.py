@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mgray.config import Config
-from mgray.metrics.config import HitConfig
+from mgray.metrics.config import BootstrapConfig, HitConfig
 
 
 class OptimizerConfig(Config):
@@ -56,6 +56,9 @@ class TrainConfig(Config):
     """Optimizer steps of each stage, by its name; 0 saves the stage's initial weights."""
     workers: int = Field(default=2, ge=0)
     """DDP workers on Ray Train; 0 runs here, without Ray. Sampling does not depend on it."""
+    min_workers: int | None = Field(default=None, ge=1)
+    """Workers with which a stage goes on while nodes are missing, and to which it grows back from
+    its last resume state when they return; null: it waits for all ``workers``."""
     gpu: bool = False
     """One GPU and NCCL for each worker; else CPU and gloo."""
     cpus_per_worker: float = Field(default=1.0, gt=0)
@@ -85,6 +88,9 @@ class TrainConfig(Config):
     or on those with a malignant box. Stage II has no boxes and takes its loss."""
     hit: HitConfig = HitConfig()
     """When FAUC-1 counts a box as a hit."""
+    intervals: BootstrapConfig = BootstrapConfig(replicates=0)
+    """Resamples of the validation patients behind 95 % intervals of the judge's FAUC-1 on positive
+    images, in the metrics as val_fauc_1_plus_low and _high; a search stops trials by them."""
     keep: Literal["last", "best"] = "last"
     """Weights that a stage saves: after the last step, or of the best validation."""
     patience: int | None = Field(default=None, ge=1)
@@ -103,6 +109,14 @@ class TrainConfig(Config):
     normaliser: Literal["global", "local"] = "global"
     """P1-A16: the loss is divided by the positive anchors of the global batch + 1 (all-reduced), or
     of each worker's share + 1. Validation always takes the global ones."""
+
+    @model_validator(mode="after")
+    def _shrinks(self) -> "TrainConfig":
+        if self.min_workers is not None and self.min_workers > self.workers:
+            raise ValueError(
+                f"min_workers={self.min_workers}: expected at most workers={self.workers}"
+            )
+        return self
 
 
 class DistillationConfig(Config):

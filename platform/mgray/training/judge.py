@@ -15,9 +15,11 @@ from mgray.data.targets import FINDING_COLUMNS, shared_annotations
 from mgray.data.transforms import locate
 from mgray.errors import DataError
 from mgray.inference.postprocess import Kept, select_boxes, to_dicom
-from mgray.metrics.config import HitConfig
+from mgray.metrics.area import fauc_statistic
+from mgray.metrics.bootstrap import group_patients, resample
+from mgray.metrics.config import BootstrapConfig, HitConfig
 from mgray.metrics.froc import fauc, froc
-from mgray.metrics.outcomes import ImageMarks, score_images, select
+from mgray.metrics.outcomes import ImageMarks, Outcomes, score_images, select
 from mgray.models.config import PostprocessConfig
 from mgray.models.outputs import Outputs
 from mgray.training.collective import gather_from_workers
@@ -62,8 +64,13 @@ class Judge:
                 kept = select_boxes(scores, moves, anchors, self.postprocess)
                 self.seen[number] = self._marks(pair, kept)
 
-    def measure(self, hit: HitConfig) -> dict[str, float]:
+    def measure(self, hit: HitConfig, intervals: BootstrapConfig) -> dict[str, float]:
         """Return ``fauc_1`` and ``fauc_1_plus`` of what all workers saw, and forget it.
+
+        Args:
+            hit: When a box is a hit.
+            intervals: Of ``fauc_1_plus``: adds ``fauc_1_plus_low`` and ``fauc_1_plus_high``, unless
+                there are no replicates or one of them is undefined.
 
         Raises:
             DataError: No validation pair has a malignant box.
@@ -71,11 +78,14 @@ class Judge:
         shares = gather_from_workers(self.seen)
         seen = {number: marks for share in shares for number, marks in share.items()}
         self.seen = {}
-        outcomes = score_images([seen[number] for number in sorted(seen)], hit)
+        numbers = sorted(seen)
+        outcomes = score_images([seen[number] for number in numbers], hit)
         if not outcomes.positive.any():
             raise DataError("no validation pair has a malignant box: set train.judge=loss")
         plus = select(outcomes, outcomes.positive)
-        return {"fauc_1": fauc(froc(outcomes)).raw, "fauc_1_plus": fauc(froc(plus)).raw}
+        values = {"fauc_1": fauc(froc(outcomes)).raw, "fauc_1_plus": fauc(froc(plus)).raw}
+        ids = [self.pairs[number].patient_id for number in np.array(numbers)[outcomes.positive]]
+        return values | _interval(plus, ids, intervals)
 
     def _marks(self, pair: Pair, kept: Kept) -> ImageMarks:
         kind, *others = sorted(pair.rows, key=lambda kind: kind != self.task.inputs[0])
@@ -95,6 +105,14 @@ class Judge:
         index = self.table.index.select(list(COLUMNS))
         row: dict[str, Any] = index.take(pa.array([number], pa.int64())).to_pylist()[0]
         return row
+
+
+def _interval(plus: Outcomes, patient_ids: list[str], config: BootstrapConfig) -> dict[str, float]:
+    """95 % interval of FAUC-1 on positive images; images without a finding have no part in it."""
+    patients = group_patients(patient_ids, plus.positive)
+    [found] = resample([fauc_statistic(plus)], patients, config)
+    interval = found.interval()
+    return dict(zip(("fauc_1_plus_low", "fauc_1_plus_high"), interval or (), strict=False))
 
 
 def _lesions(own: Mapping[str, Any], partner: Mapping[str, Any]) -> Float[np.ndarray, "_ 4"]:

@@ -12,7 +12,7 @@ import torch
 
 from mgray.models.config import PostprocessConfig
 from mgray.training.checkpoint import restore_state, save_state
-from mgray.training.collective import average_statistics
+from mgray.training.collective import as_worker_0_says, average_statistics
 from mgray.training.config import OptimizerConfig, TrainConfig
 from mgray.training.feed import Feed
 from mgray.training.meter import Meter
@@ -23,6 +23,9 @@ from mgray.training.task import Task
 from mgray.training.validation import build_validation
 
 BEST_FILE: Final = "best.pt"
+STOP_FILE: Final = "stop"
+"""A file of this name in its folder asks a stage to end at the next row of metrics, with its model
+saved: a search ends a trial so. Nothing is killed, so nothing is left behind (ray#54305)."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ def fit(task: Task, feed: Feed, port: Port, config: LoopConfig) -> None:
                 if score is not None and standing.judge(score, optimizer) and port.rank == 0:
                     torch.save(task.live_state(), config.folder / BEST_FILE)
         last = last or (train.patience is not None and standing.stale >= train.patience)
+        last = last or (step % train.log_every == 0 and _asked_to_stop(config))
         if saves or (last and step > start):
             port.report(step, partial(save_state, step=step, learner=learner))
         if last:
@@ -77,6 +81,10 @@ def fit(task: Task, feed: Feed, port: Port, config: LoopConfig) -> None:
             learner.average.update(step + 1)
     meter.close()
     _keep(learner, feed, port, config)
+
+
+def _asked_to_stop(config: LoopConfig) -> bool:
+    return as_worker_0_says((config.folder / STOP_FILE).exists())
 
 
 def _mean_weights(learner: Learner, feed: Feed, config: LoopConfig) -> AbstractContextManager[None]:

@@ -55,7 +55,8 @@ class Meter:
                 "lower optimizer.learning_rate or set train.precision=float32"
             )
         speed = self.images_per_step * self.count / (time.monotonic() - self.since)
-        self._write({"step": step, **means, "learning_rate": rate, "images_per_s": speed})
+        told = {"learning_rate": rate, "images_per_s": speed, "workers": self.port.world}
+        self._write({"step": step, **means, **told})
         self._forget()
 
     def validated(self, step: int, means: Mapping[str, float]) -> None:

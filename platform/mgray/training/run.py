@@ -25,7 +25,14 @@ log = logging.getLogger(__name__)
 CONFIG_FILE: Final = "config.resolved.yaml"
 RUN_FILE: Final = "run.json"
 PACKAGES: Final = ("mgray", "numpy", "pyarrow", "ray", "timm", "torch", "torchvision")
-MAY_CHANGE: Final = {"data", "out", "train.workers", "train.gpu", "train.cpus_per_worker"} | {
+MAY_CHANGE: Final = {
+    "data",
+    "out",
+    "train.workers",
+    "train.min_workers",
+    "train.gpu",
+    "train.cpus_per_worker",
+} | {
     "train.threads",
     "train.max_failures",
 }

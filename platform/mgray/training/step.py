@@ -90,7 +90,7 @@ def _accumulate(model: nn.Module, batch: Batch, learner: Learner, number: int) -
     """Sum losses and gradients over parts of a batch; workers exchange gradients at the last."""
     task, device = learner.task, batch.positive.device
     parts = split(batch, number)
-    whole = task.normaliser(batch) if len(parts) > 1 else None
+    whole = task.normaliser(batch) if number > 1 else None  # all workers ask, or none
     total: dict[str, Tensor] = {}
     for place, part in enumerate(parts, start=1):
         alone = place < len(parts) and isinstance(model, DistributedDataParallel)

@@ -194,21 +194,21 @@ class DistillationTask(Task):
 
         Args:
             batch: One worker's share of a step, or a part of it.
-            normaliser: Images of the whole share, if ``batch`` is a part; then the mean is this
-                part's contribution to it.
+            normaliser: Of the whole share, if ``batch`` is a part; then the mean is this part's
+                contribution to it.
         """
         with torch.no_grad():
             wanted = self.teacher(batch.images["ffdm"])
         seen = self.student(batch.images["sm"])
         projected = [project(maps) for project, maps in zip(self.projections, seen, strict=True)]
-        mean = similarity(projected, wanted, self.distillation)
-        if normaliser is not None:
-            mean = mean * (len(batch.positive) / normaliser)
+        whole = self.normaliser(batch) if normaliser is None else normaliser
+        mean = similarity(projected, wanted, self.distillation) * (len(batch.positive) / whole)
         return {"loss": -mean, "similarity": mean}
 
     def normaliser(self, batch: Batch) -> Tensor:
-        """Return the number of images."""
-        return torch.tensor(len(batch.positive), device=batch.positive.device)
+        """Return the number of images of all workers' shares per worker."""
+        own = torch.tensor(float(len(batch.positive)), device=batch.positive.device)
+        return sum_over_workers(own) / world_size()
 
     def networks(self) -> list[nn.Module]:
         """Return B and C."""

@@ -30,8 +30,8 @@ class Validation:
     def __call__(self) -> dict[str, float]:
         """Return the means over all workers; empty without validation pairs.
 
-        All workers have equal shares of each batch and one normaliser, so that the means do not
-        depend on their number.
+        All workers share each batch and its normaliser, so that the means do not depend on their
+        number.
         """
         self.task.eval()
         sums: dict[str, float] = {}
@@ -42,7 +42,9 @@ class Validation:
                 sums[name] = sums.get(name, 0.0) + float(loss)
         self.task.train()
         means = mean_over_workers(sums, count, self.port.device)
-        return means | (self.judge.measure(self.config.hit) if self.judge and means else {})
+        if self.judge and means:
+            means |= self.judge.measure(self.config.hit, self.config.intervals)
+        return means
 
     def score(self, means: dict[str, float]) -> float | None:
         """Tell how good a validation is, higher is better; ``None`` without validation pairs."""

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import ray.train
 from ray.train import Checkpoint, CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer, get_device, prepare_model
+from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 from ray.util.metrics import Gauge
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
@@ -68,12 +70,26 @@ class RayPort:
             ray.train.report({"step": step}, checkpoint, checkpoint_dir_name=state_name(step))
 
     def publish(self, row: Mapping[str, float | int]) -> None:
-        """Show metrics in Ray's dashboard, as gauges ``mgray_train_...`` with the stage's name."""
+        """Show metrics in Ray's dashboard, as gauges ``mgray_train_...`` of each run and stage."""
+        tags = {"stage": self.stage.name, "run": self.stage.parents[1].name}
         for name, value in row.items():
             told = f"mgray_train_{name}"
             if told not in self.gauges:
-                self.gauges[told] = Gauge(told, f"{name} of a stage", tag_keys=("stage",))
-            self.gauges[told].set(value, {"stage": self.stage.name})
+                self.gauges[told] = Gauge(told, f"{name} of a stage", tag_keys=tuple(tags))
+            self.gauges[told].set(value, tags)
+
+
+class Trainer(TorchTrainer):
+    """Ray's, without the detached actor that watches over its placement group.
+
+    Ray removes a group with the actor that made it. The watcher of 2.60 is there in case it does
+    not, but does not end: each driver that was killed left one more idle process on the cluster.
+    ``tests/tune/test_cluster.py`` looks that nothing is left without it.
+    """
+
+    def _create_default_callbacks(self) -> list[Any]:
+        made = super()._create_default_callbacks()  # type: ignore[misc]  # Ray's own types are V1's
+        return [one for one in made if not isinstance(one, PlacementGroupCleanerCallback)]
 
 
 def train_on_ray(stage: Stage) -> None:
@@ -84,7 +100,7 @@ def train_on_ray(stage: Stage) -> None:
     """
     train = stage.loop.train
     start_ray(cpus_of(train))
-    trainer = TorchTrainer(
+    trainer = Trainer(
         lambda: train_stage(stage, RayPort(stage.loop.folder)),
         torch_config=TorchConfig(backend="nccl" if train.gpu else "gloo"),
         scaling_config=_scaling(train),
@@ -119,8 +135,9 @@ def cpus_of(train: TrainConfig) -> int:
 
 
 def _scaling(train: TrainConfig) -> ScalingConfig:
+    number = (train.min_workers, train.workers) if train.min_workers else train.workers
     return ScalingConfig(
-        num_workers=train.workers,
+        num_workers=number,  # type: ignore[arg-type]  # declared for Ray's older class
         use_gpu=train.gpu,
         resources_per_worker={"CPU": train.cpus_per_worker} | ({"GPU": 1} if train.gpu else {}),
     )

@@ -3,23 +3,21 @@
 The table of paths is in another order each time, and the workers are two or four.
 """
 
-import gc
 import os
 import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mgray.errors import DataError
+from tests.nodes import killable_nodes, sockets_left_open
 
 ROOT = Path(__file__).parents[3]
 NODE = {"num_cpus": 2, "object_store_memory": 100 * 2**20}
@@ -34,32 +32,9 @@ def large(make_archive) -> Any:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """A head and one more node, two processors each; a dead one is noticed soon."""
-    from ray.cluster_utils import Cluster
-
-    with (
-        tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as short,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "platform")]))
-        patch.setenv("RAY_health_check_initial_delay_ms", "1000")
-        patch.setenv("RAY_health_check_period_ms", "500")
-        patch.setenv("RAY_health_check_failure_threshold", "4")
-        head = {"include_dashboard": False, "temp_dir": short}
-        with sockets_left_open():
-            found = Cluster(initialize_head=True, head_node_args=head | NODE)
+    """A head of two processors."""
+    with killable_nodes(**NODE) as found:
         yield found
-        with sockets_left_open():
-            found.shutdown()
-
-
-@contextmanager
-def sockets_left_open() -> Iterator[None]:
-    """Ray leaves sockets to the garbage collector: collect them here, where nobody minds."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        yield
-        gc.collect()
 
 
 @pytest.mark.ray
@@ -75,7 +50,7 @@ def test_deaths_on_a_cluster_lose_nothing(cluster, large, tmp_path, seed):
         node = cluster.add_node(**NODE)
         with run:
             run.wait_for(1)
-            with pytest.raises(DataError, match="another ingest writes into"):
+            with pytest.raises(DataError, match="somebody else writes into"):
                 large.ingest(out)
             for at, death in zip(moments, deaths, strict=True):
                 run.wait_for(at)

@@ -15,6 +15,7 @@ from mgray.models.config import DetectorConfig, FusionConfig
 from mgray.models.folder import ModelMeta, build_model, save_model
 from mgray.recipes.bench.config import BenchConfig
 from mgray.recipes.bench.serving import compare_latencies, in_process, latencies, measure_serving
+from mgray.recipes.endpoint import Served, find_token
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +80,12 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process of 100 MiB that answers as the endpoint does, and nothing else."""
 
     @contextmanager
-    def endpoint(model: Path, folder: Path) -> Iterator[str]:
+    def endpoint(model: Path, folder: Path) -> Iterator[Served]:
         command = [sys.executable, "-c", STAND_IN]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None
-            yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
+            url = f"http://127.0.0.1:{server.stdout.readline().strip()}"
+            yield Served(url, find_token(folder))
             server.kill()
 
     monkeypatch.setattr("mgray.recipes.bench.serving.endpoint", endpoint)

@@ -16,6 +16,7 @@ Part = Literal[
     "nodes",
     "train",
     "serve",
+    "load",
     "bootstrap",
     "help",
 ]
@@ -34,6 +35,7 @@ class BenchConfig(Config):
         "catalog",
         "train",
         "serve",
+        "load",
         "bootstrap",
         "help",
     )
@@ -61,6 +63,8 @@ class BenchConfig(Config):
     """Training steps timed in each turn."""
     requests: int = Field(default=50, ge=1)
     """Images asked about in each turn."""
+    load_s: float = Field(default=20.0, gt=0)
+    """Seconds at twice the endpoint's capacity; 600 for the figure of a release."""
     workers: int = Field(default=2, ge=1)
     """Processes of the phantoms, of the ingest and of the bare codec loop; exams / 4 at most."""
     seed: int = 1

@@ -59,13 +59,13 @@ def _made(config: BenchConfig, work: Path) -> Measured:
 
 
 def _commands(config: BenchConfig, work: Path) -> Iterator[tuple[str, list[str]]]:
-    if not set(config.which) & {"ingest", "reader", "nodes", "train", "serve"}:
+    if not set(config.which) & {"ingest", "reader", "nodes", "train", "serve", "load"}:
         return
     yield "phantom", phantom_words(config, work / "archive", config.exams)
     if set(config.which) <= {"codecs", "nodes", "sampler", "catalog", "bootstrap", "help"}:
         return
     yield "ingest", ingest_words(config, work / "archive", work / "table")
-    if {"train", "serve"} & set(config.which):
+    if {"train", "serve", "load"} & set(config.which):
         from mgray.recipes.bench.training import training_words
 
         yield "train", training_words(config, work)
@@ -91,11 +91,15 @@ def _measured(config: BenchConfig, work: Path) -> Iterator[Measured]:
     if "train" in config.which:
         from mgray.recipes.bench.training import measure_training
 
-        yield measure_training(config, work)
+        yield measure_training(config, work, config.out / LOG)
     if "serve" in config.which:
         from mgray.recipes.bench.serving import measure_serving
 
         yield measure_serving(config, work)
+    if "load" in config.which:
+        from mgray.recipes.bench.load import measure_load
+
+        yield measure_load(config, work)
     if "bootstrap" in config.which:
         from mgray.recipes.bench.bootstrap import measure_bootstrap
 

@@ -34,7 +34,7 @@ def measure_serving(config: BenchConfig, work: Path) -> Measured:
         config: How many requests, and how often.
         work: Holds ``archive`` and a fused model.
     """
-    bodies = _synthetic_images(work / "archive")
+    bodies = synthetic_images(work / "archive")
     model = work / "train" / "models" / "fused"
     local = in_process(model, max(CLIENTS))
     with ExitStack() as stack:
@@ -115,15 +115,14 @@ def _turns(
 
 @contextmanager
 def _served(model: Path, folder: Path) -> Iterator[Ask]:
-    headers = {"Content-Type": "application/dicom"}
-    with (
-        endpoint(model, folder) as address,
-        httpx.Client(base_url=address, headers=headers, timeout=120) as client,
-    ):
-        yield lambda body: client.post("/v1/detect", content=body).raise_for_status()
+    with endpoint(model, folder) as served:
+        headers = {"Content-Type": "application/dicom", **served.headers()}
+        with httpx.Client(base_url=served.url, headers=headers, timeout=120) as client:
+            yield lambda body: client.post("/v1/detect", content=body).raise_for_status()
 
 
-def _synthetic_images(archive: Path) -> list[bytes]:
+def synthetic_images(archive: Path) -> list[bytes]:
+    """Read the first synthetic images of an archive of phantoms."""
     with (archive / "exams.csv").open() as table:
         rows = [row for row in csv.DictReader(table) if row["image_kind"] == "synthetic_2d"]
     return [(archive / row["path"]).read_bytes() for row in rows[:IMAGES]]

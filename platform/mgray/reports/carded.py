@@ -1,0 +1,38 @@
+"""The figures of a report that go into a model's card."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mgray.models.folder import read_meta, update_meta
+from mgray.models.meta import Measured
+from mgray.reports.config import EvaluateConfig
+from mgray.reports.summary import FORMS
+
+
+def save_measured(config: EvaluateConfig, models: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write each model's figures into its folder, if they are not there.
+
+    Args:
+        config: Names run and split.
+        models: Facts by model, as in ``report.json``.
+    """
+    for name, facts in models.items():
+        folder = config.run / "models" / name
+        meta, measured = read_meta(folder), tuple(_figures(facts, config.split))
+        if meta.measured != measured:
+            update_meta(folder, meta.model_copy(update={"measured": measured}))
+
+
+def _figures(facts: Mapping[str, Any], split: str) -> Iterator[Measured]:
+    for form in FORMS:
+        if facts[form] is not None:
+            yield Measured(what=form, where=split, value=facts[form], ci95=facts[f"{form}_ci95"])
+    for axis, groups in facts["subgroups"].items():
+        for group, row in groups.items():
+            if row["sensitivity"] is not None:
+                yield Measured(
+                    what="sensitivity at fppi_1",
+                    where=f"{split}, {axis.replace('_', ' ')} {group}",
+                    value=row["sensitivity"],
+                    ci95=row["sensitivity_ci95"],
+                )

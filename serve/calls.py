@@ -1,0 +1,30 @@
+"""What can befall a call to a replica, as problems."""
+
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from ray.exceptions import ObjectLostError, RayActorError, WorkerCrashedError
+from ray.serve.exceptions import BackPressureError, RayServeException
+
+from serve.problems import Problem
+
+_REPLICA_LOST: Final = (RayActorError, WorkerCrashedError, ObjectLostError, RayServeException)
+
+
+@contextmanager
+def faults_told() -> Iterator[None]:
+    """Turn a full queue, a lost replica and a deadline into problems."""
+    try:
+        yield
+    except BackPressureError:
+        raise Problem("busy") from None
+    except TimeoutError:
+        raise Problem("deadline") from None
+    except _REPLICA_LOST:
+        raise Problem("unavailable") from None
+
+
+async def replied(reply: Awaitable[Any]) -> Any:
+    """Wait for a reply: a coroutine, of which a task can be made."""
+    return await reply
