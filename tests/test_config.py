@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mgray.config import (
     Config,
@@ -33,6 +33,17 @@ class Run(Config):
     """How weights move."""
     sides: tuple[int, int] = (1, 2)
     """Height and width."""
+
+
+class Ordered(Config):
+    least: int = 0
+    most: int = 1
+
+    @model_validator(mode="after")
+    def _rises(self) -> "Ordered":
+        if self.least > self.most:
+            raise ValueError(f"least={self.least}: expected at most most={self.most}")
+        return self
 
 
 class Needs(Config):
@@ -108,6 +119,11 @@ def test_override_values_mean_what_they_say(word, value):
 def test_word_without_equals_is_refused():
     with pytest.raises(ConfigError, match="'fast' is not key=value"):
         parse_overrides(["fast"])
+
+
+def test_a_rule_over_several_keys_says_no_more_than_it_says():
+    with pytest.raises(ConfigError, match=r"^least=2: expected at most most=1$"):
+        build(Ordered, {"least": 2})
 
 
 def test_nest_opens_dotted_keys():

@@ -71,11 +71,16 @@ def build(cls: type[C], data: Mapping[str, Any]) -> C:
             raise ConfigError(f"{key} is missing{hint}: give {key}=VALUE") from None
         if first["type"] == "extra_forbidden":
             raise ConfigError(_unknown(key, leaf_keys(cls))) from None
-        if first["type"] == "path_type":
-            value = first.get("input")
-            raise ConfigError(f"{key}={value!r}: expected a path: put ./ before a name") from None
-        said = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{key}={first.get('input')!r}: {said}") from None
+        raise ConfigError(_refusal(key, first["type"], first["msg"], first.get("input"))) from None
+
+
+def _refusal(key: str, kind: str, said: str, value: Any) -> str:
+    said = said.removeprefix("Value error, ")
+    if kind == "path_type":
+        said = "expected a path: put ./ before a name"
+    if isinstance(value, Mapping):  # a rule over several keys names those that matter
+        return f"{key}: {said}" if key else said
+    return f"{key}={value!r}: {said}"
 
 
 def parse_overrides(words: Iterable[str]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def test_base_brings_pairs_together_as_the_paper_does() -> None:
         ({"batches.sampler.mode": "weighted"}, "for classifiers"),
         ({"detector.classes": 3}, r"classes=3: expected 2 \(benign and malignant\) or 1 \(malig"),
         ({"train.workers": 99}, "leaves some of train.workers=99 idle"),
-        ({"train.min_workers": 3}, "min_workers=3: expected at most workers=2"),
+        ({"train.min_workers": 3}, "train.min_workers=3: expected at most train.workers=2"),
         ({"optimizer.learnig_rate": 1}, "did you mean 'optimizer.learning_rate'"),
     ],
 )

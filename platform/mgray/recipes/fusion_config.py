@@ -56,6 +56,9 @@ class FusionRun(Config):
             )
         if self.batches.sampler.mode == "weighted":
             raise ValueError("sampler.mode=weighted is for classifiers; use match or uniform")
+        fewest, most = self.train.min_workers, self.train.workers
+        if fewest is not None and fewest > most:
+            raise ValueError(f"train.min_workers={fewest}: expected at most train.workers={most}")
         if size < self.train.workers:
             raise ValueError(
                 f"global_batch_size={size} leaves some of train.workers={self.train.workers} idle"

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from mgray.config import Config
 from mgray.metrics.config import BootstrapConfig, HitConfig
@@ -109,14 +109,6 @@ class TrainConfig(Config):
     normaliser: Literal["global", "local"] = "global"
     """P1-A16: the loss is divided by the positive anchors of the global batch + 1 (all-reduced), or
     of each worker's share + 1. Validation always takes the global ones."""
-
-    @model_validator(mode="after")
-    def _shrinks(self) -> "TrainConfig":
-        if self.min_workers is not None and self.min_workers > self.workers:
-            raise ValueError(
-                f"min_workers={self.min_workers}: expected at most workers={self.workers}"
-            )
-        return self
 
 
 class DistillationConfig(Config):
