@@ -49,6 +49,6 @@ def test_an_unknown_code_is_a_mistake_of_ours():
 
 
 def test_the_documentation_names_all_codes_of_a_status():
-    assert responses(503)[503]["description"] == "busy, unavailable"
+    assert responses(503)[503]["description"] == "archive, busy, unavailable"
     schema = responses(503)[503]["content"]["application/problem+json"]["schema"]
     assert set(schema["properties"]) == set(ProblemBody.model_fields)
