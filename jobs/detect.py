@@ -3,7 +3,7 @@
     python -m jobs.detect FILE... [endpoint=http://127.0.0.1:8000 format=json sr=DIR exam=true]
 
 Prints each image's score and its boxes (x0 y0 x1 y1, pixels of the file) at the operating point.
-The token is read from MGRAY_TOKEN. Exit code 1 if the endpoint refused a file.
+The token is read from MGRAY_TOKEN_FILE or MGRAY_TOKEN. Exit code 1 if the endpoint refused a file.
 
 Keys:
 """

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ray.util.state import list_actors, list_placement_groups
+from ray.util.state import list_actors, list_nodes, list_placement_groups
 
 from tests.tune.test_sweep import TINY
 from tune.ledger import STEP, Ledger
@@ -61,20 +61,27 @@ class Cluster:
         self.env |= {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"}
         self.words = ["fusion.smoke", "focal", f"data={data}", f"out={out}", "samples=1", *TINY]
         self.words += ["train.steps.sm=12", "replicates=50"]
-        self.head = subprocess.Popen(
-            [RAY, "start", "--head", "--block", f"--port={self.gcs}", "--num-cpus=2",
-             f"--dashboard-port={dashboard}", f"--dashboard-agent-listen-port={free_port()}",
-             f"--temp-dir={folder}", f"--object-store-memory={200 * 2**20}"],
-            env=self.env, stdout=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        wait_for(self.is_up)
+        start = [
+            RAY, "start", "--head", "--block", f"--port={self.gcs}", "--num-cpus=2",
+            f"--dashboard-port={dashboard}", f"--dashboard-agent-listen-port={free_port()}",
+            f"--temp-dir={folder}", f"--object-store-memory={200 * 2**20}",
+        ]  # fmt: skip
+        self.head = self.run(start)
+        while not self.is_up():
+            if self.head.poll() is not None:  # Ray gives a busy machine thirty seconds
+                self.head = self.run(start)
+            time.sleep(0.2)
+
+    def run(self, words: list[str]) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            words, env=self.env, stdout=subprocess.DEVNULL, start_new_session=True
+        )
 
     def is_up(self) -> bool:
         try:
-            list_actors(address=self.address)
+            return any(node.state == "ALIVE" for node in list_nodes(address=self.address))
         except Exception:
             return False
-        return True
 
     def start_sweep(self) -> subprocess.Popen[bytes]:
         env = self.env | {"RAY_ADDRESS": f"127.0.0.1:{self.gcs}"}

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -13,8 +12,8 @@ import httpx
 
 from mgray.config import Config
 from mgray.errors import MgrayError, NotFoundError
+from mgray.recipes.token import token_header
 
-TOKEN: Final = "MGRAY_TOKEN"
 DICOM: Final = {"Accept": "application/dicom"}
 
 
@@ -24,7 +23,7 @@ class DetectConfig(Config):
     files: tuple[Path, ...]
     """DICOM files; as bare first words."""
     endpoint: str = "http://127.0.0.1:8000"
-    """Address of the endpoint; its token is read from the environment, MGRAY_TOKEN."""
+    """Address of the endpoint; its token is read from MGRAY_TOKEN_FILE or MGRAY_TOKEN."""
     exam: bool = False
     """Whether the files are the images of one exam, answered together."""
     format: Literal["table", "json"] = "table"
@@ -52,10 +51,8 @@ def run_detect(config: DetectConfig) -> int:
     if missing:
         raise NotFoundError(f"no file {str(missing[0])!r}")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for each request
-    token = os.environ.get(TOKEN, "").strip()
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
     with httpx.Client(
-        base_url=config.endpoint, headers=headers, timeout=config.timeout_s
+        base_url=config.endpoint, headers=token_header(), timeout=config.timeout_s
     ) as client:
         return _run(config, client)
 

@@ -11,7 +11,6 @@ References:
 
 import ipaddress
 import logging
-import os
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from pydantic import Field
 from mgray.config import Config
 from mgray.errors import ConfigError, MgrayError
 from mgray.recipes.stow import NotStoredError, archive_settings, store
+from mgray.recipes.token import token_header
 
 log = logging.getLogger(__name__)
 SUCCESS: Final = 0x0000
@@ -42,7 +42,7 @@ class ListenConfig(Config):
     """DICOMweb root of the archive, e.g. http://127.0.0.1:8042/dicom-web; its Authorization header
     is read from the environment, MGRAY_RESULTS_AUTHORIZATION."""
     endpoint: str = "http://127.0.0.1:8000"
-    """Address of the endpoint; its token is read from the environment, MGRAY_TOKEN."""
+    """Address of the endpoint; its token is read from MGRAY_TOKEN_FILE or MGRAY_TOKEN."""
     fppi: Literal["0.25", "0.5", "1", "2"] = "1"
     """Operating point of the reports, in false positives per image."""
     ae_title: str = Field(default="MGRAY", pattern=r"^[ -\[\]-~]{1,16}$")
@@ -84,8 +84,7 @@ def listening(config: ListenConfig) -> Iterator[int]:
     _check_closed(config)
     for name in ("httpx", "pynetdicom"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    token = os.environ.get("MGRAY_TOKEN", "").strip()
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    headers = token_header()
     with (
         httpx.Client(base_url=config.endpoint, headers=headers, timeout=config.timeout_s) as ours,
         httpx.Client(**archive_settings(config.results)) as archive,

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ import httpx
 
 from mgray.config import Config
 from mgray.errors import ConfigError, DataError, MgrayError
+from mgray.recipes.token import token_header
 
 log = logging.getLogger(__name__)
 RAY_PORTS: Final = (6379, 8265, 10001)
@@ -50,7 +50,7 @@ def run_serve_check(config: ServeCheckConfig) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     failed = 0
     with httpx.Client(
-        base_url=config.url, timeout=120, headers=token_header(config.token_file) | DICOM
+        base_url=config.url, timeout=120, headers=required_token(config.token_file) | DICOM
     ) as client:
         for name, check in _checks(config, client):
             try:
@@ -76,20 +76,16 @@ def _checks(
     yield "it counts", lambda: _metrics(client)
 
 
-def token_header(token_file: Path | None) -> dict[str, str]:
-    """Header of every request, from a file or the environment.
+def required_token(token_file: Path | None) -> dict[str, str]:
+    """Header of every request.
 
     Raises:
         ConfigError: There is no token.
     """
-    path = token_file or os.environ.get("MGRAY_TOKEN_FILE")
-    try:
-        token = Path(path).read_text().split()[0] if path else os.environ.get("MGRAY_TOKEN", "")
-    except (OSError, IndexError):
-        raise ConfigError(f"token_file={str(path)!r} has no token: give a readable file") from None
-    if not token:
+    header = token_header(token_file)
+    if not header:
         raise ConfigError("no token: give token_file=FILE or set MGRAY_TOKEN_FILE or MGRAY_TOKEN")
-    return {"Authorization": f"Bearer {token}"}
+    return header
 
 
 def compare_answer(answer: dict[str, Any], model: Path) -> None:

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator
 
 from mgray.config import Config
 from mgray.errors import DataError, MgrayError
-from mgray.recipes.serve_check import DICOM, compare_answer, token_header
+from mgray.recipes.serve_check import DICOM, compare_answer, required_token
 
 log = logging.getLogger(__name__)
 SEEN_WITHIN_S: Final = 20.0
@@ -85,7 +85,7 @@ def _ask(url: str, config: ServeUpdateConfig) -> dict[str, Any]:
     from mgray.inference.smoke import reference_image
 
     asked = {"model": config.name, "version": config.version}
-    head, body = token_header(config.token_file) | DICOM, reference_image()
+    head, body = required_token(config.token_file) | DICOM, reference_image()
     end = time.monotonic() + SEEN_WITHIN_S
     while True:
         try:
