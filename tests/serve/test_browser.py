@@ -73,7 +73,7 @@ def show(new_page):
     def show(*bodies, **options):
         page = new_page(**options)
         drop(page, *bodies)
-        expect(page.locator(".panel")).to_be_visible()
+        expect(page.locator(".panel")).to_be_visible(timeout=60_000)  # a first answer is slow
         return page
 
     return show
