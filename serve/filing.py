@@ -14,6 +14,7 @@ from jaxtyping import Float, UInt8
 from pydantic import BaseModel, ConfigDict, Field
 
 from mgray.dicom.origin import Origin
+from mgray.dicom.pixels import DISPLAY_COLUMNS, STORED_COLUMNS
 from mgray.errors import Rejected
 from mgray.models.shelf import NAME
 from mgray.recipes.stow import related
@@ -25,8 +26,6 @@ Form = Literal["sr", "gsps", "sc"]
 Fppi = Literal["0.25", "0.5", "1", "2"]
 JSON_RANGES: Final = ("*/*", "application/*", "application/json")
 DICOM_RANGES: Final = ("application/dicom", "multipart/related", "multipart/*")
-
-
 MOST_MARKS: Final = 20
 """On one image of a DICOM answer; more would hide it."""
 DICOM_ANSWER: Final[dict[str, Any]] = {
@@ -167,18 +166,8 @@ def eight_bits(
 
 
 _COLUMNS: Final = (
-    "rows",
-    "columns",
-    "laterality",
-    "patient_orientation",
-    "rescale_slope",
-    "rescale_intercept",
-    "window_center",
-    "window_width",
-    "voi_lut",
-    "voi_lut_function",
-    "photometric_interpretation",
-    "presentation_lut_shape",
+    *("rows", "columns", "laterality", "patient_orientation"),
+    *(name for name in DISPLAY_COLUMNS if name not in STORED_COLUMNS),
 )
 
 

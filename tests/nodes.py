@@ -1,17 +1,103 @@
-"""A cluster of several nodes on this machine, some of which may be killed."""
+"""Clusters on this machine beside the one of most tests: of several nodes, or with a dashboard."""
 
 import gc
 import os
+import signal
+import socket
+import subprocess
+import sys
 import tempfile
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import httpx
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.console import ROOT
+
+RAY: Final = str(Path(sys.executable).with_name("ray"))
+STORE_BYTES: Final = 200 * 2**20
+PATIENCE_S: Final = 240
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where the first node of a cluster listens."""
+
+    gcs: str
+    """For ``RAY_ADDRESS``, e.g. ``127.0.0.1:6379``."""
+    dashboard: str
+    """E.g. ``http://127.0.0.1:8265``."""
+
+
+@contextmanager
+def ray_head(env: Mapping[str, str], command: str = "", cpus: int = 2) -> Iterator[Head]:
+    """Start ``ray start --head`` with its dashboard, on free ports.
+
+    Args:
+        env: Its environment.
+        command: Words up to those that choose ports; else the plainest.
+        cpus: That it says it has.
+    """
+    with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp", ignore_cleanup_errors=True) as short:
+        gcs, dashboard, agent = (free_port() for _ in range(3))
+        line = (
+            f"{command or f'{RAY} start --head'} --port={gcs} --dashboard-port={dashboard}"
+            f" --dashboard-agent-listen-port={agent} --block --num-cpus={cpus}"
+            f" --temp-dir={short} --object-store-memory={STORE_BYTES}"
+        )
+        head = Head(f"127.0.0.1:{gcs}", f"http://127.0.0.1:{dashboard}")
+        no_drain = {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"}  # else it waits for actors
+        process = _run(line, {**env, **no_drain})
+        try:
+            while not _answers(head, env):
+                if process.poll() is not None:  # Ray gives a busy machine thirty seconds
+                    process = _run(line, {**env, **no_drain})
+                time.sleep(0.2)
+            yield head
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(60)
+
+
+def _run(line: str, env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(
+        ["bash", "-c", line], env=env, stdout=quiet, stderr=quiet, start_new_session=True
+    )
+
+
+def _answers(head: Head, env: Mapping[str, str]) -> bool:
+    bearer = {"Authorization": f"Bearer {env.get('RAY_AUTH_TOKEN', '')}"}
+    try:
+        return httpx.get(f"{head.dashboard}/api/version", headers=bearer).is_success
+    except httpx.TransportError:
+        return False
+
+
+def free_port() -> int:
+    """A port on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(said: Callable[[], object]) -> None:
+    """Wait until something is true.
+
+    Raises:
+        TimeoutError: It does not become so.
+    """
+    end = time.monotonic() + PATIENCE_S
+    while not said():
+        if time.monotonic() > end:
+            raise TimeoutError
+        time.sleep(0.2)
 
 
 @contextmanager

@@ -68,10 +68,6 @@ except MgrayError as error:
     assert "unset RAY_ADDRESS to start a Ray here" in done.stdout
 
 
-def test_importing_it_is_light() -> None:
-    assert run("import sys, mgray.cluster; sys.exit('ray' in sys.modules)").returncode == 0
-
-
 class FakeCluster:
     """Remembers its nodes."""
 

@@ -3,8 +3,8 @@ import pytest
 
 from mgray.dicom.child import DecodeChild
 from mgray.dicom.example import example_file
-from mgray.dicom.header import quiet
 from mgray.dicom.origin import MOST_CHARACTERS, read_origin
+from mgray.dicom.quiet import quiet
 from mgray.errors import Rejected
 
 IMAGE = np.zeros((64, 48), np.uint16)

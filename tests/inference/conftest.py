@@ -8,14 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 
-from mgray.data.transforms import PreprocessConfig
 from mgray.dicom.codecs import encode_htj2k
-from mgray.models.config import DetectorConfig, FusionConfig
-from mgray.models.efficientdet import EfficientDet
-from mgray.models.folder import ModelMeta, build_model, save_model
-from mgray.models.fused import TwoTrunks
+from mgray.models.folder import save_model
 from mgray.schema import IMAGE
 
 Record = dict[str, Any]
@@ -51,20 +46,9 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Write a model folder with random weights whose scores spread; the same for the same kind."""
 
     def make(kind: str = "fused", inputs: tuple[str, ...] = ("sm",)) -> Path:
-        torch.manual_seed(0)
-        meta = ModelMeta(
-            kind=kind,
-            inputs=inputs,
-            detector=DetectorConfig(weights="none"),
-            fusion=FusionConfig(init="random"),  # else the second half is blind
-            preprocess=PreprocessConfig(net_height=128, net_width=128).model_dump(),
-            thresholds={"fppi_1": 0.25},
-        )
-        model = build_model(meta)
-        assert isinstance(model, EfficientDet | TwoTrunks)
-        torch.nn.init.normal_(model.class_head.final.pointwise.weight, std=0.5)
+        meta = small_meta(kind=kind, inputs=inputs, thresholds={"fppi_1": 0.25})
         folder = tmp_path_factory.mktemp("models") / kind
-        save_model(folder, model, meta)
+        save_model(folder, spread_model(meta), meta)
         return folder
 
     return make

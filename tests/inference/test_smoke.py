@@ -2,26 +2,19 @@ import numpy as np
 import pytest
 import torch
 
-from mgray.data.transforms import PreprocessConfig
 from mgray.dicom.record import read_record
 from mgray.errors import DataError
 from mgray.inference.predictor import Detection, Predictor
 from mgray.inference.smoke import reference_image, smoke_test
-from mgray.models.config import DetectorConfig, FusionConfig
-from mgray.models.folder import ModelMeta, build_model
+from mgray.models.folder import build_model
+from tests.networks import small_meta
 
 
 @pytest.fixture(scope="module")
 def predictor() -> Predictor:
     """A fused model with random weights."""
     torch.manual_seed(0)
-    meta = ModelMeta(
-        kind="fused",
-        inputs=("sm",),
-        detector=DetectorConfig(weights="none"),
-        fusion=FusionConfig(init="random"),
-        preprocess=PreprocessConfig(net_height=128, net_width=128).model_dump(),
-    )
+    meta = small_meta()
     return Predictor(build_model(meta), meta)
 
 

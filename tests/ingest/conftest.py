@@ -1,7 +1,7 @@
 """A small archive as ``jobs.phantom`` writes it, and files that are wrong in every way we know."""
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -14,14 +14,12 @@ import pytest
 from pydicom import dcmread
 
 from mgray.dicom.example import example_file
-from mgray.dicom.record import FileRecord, read_record
 from mgray.ingest.config import IngestConfig
-from mgray.ingest.ledger import Chunk, Ledger, outcomes
 from mgray.ingest.manifest import Manifest
 from mgray.ingest.pipeline import ingest
 from mgray.ingest.pseudonym import KEY_VARIABLE, Pseudonyms
 from mgray.ingest.run import ingest_with
-from mgray.ingest.worker import ChunkWorker, Job, apply_verdict
+from tests.inline import Here
 
 KEY = "a key for tests"
 SHAPE = (96, 64)
@@ -153,36 +151,6 @@ def ids() -> Pseudonyms:
 @pytest.fixture
 def archive(tmp_path: Path) -> Archive:
     return Archive(tmp_path / "archive")
-
-
-class Here:
-    """Runs the work in this process, and counts the files that were decoded."""
-
-    decoded = 0
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-
-    def __enter__(self) -> "Here":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def ingest(self, chunks: Iterable[Chunk]) -> Iterator[dict[str, int]]:
-        worker = ChunkWorker(self.job, self.read)
-        for chunk in chunks:
-            yield outcomes(worker.ingest(chunk))
-
-    def settle(self, ledgers: Sequence[Ledger]) -> Iterator[int]:
-        for ledger in ledgers:
-            apply_verdict(self.job.out, ledger)
-            yield 1
-
-    def read(self, path: Path, kind: str | None) -> FileRecord:
-        Here.decoded += 1
-        told = {"volumes": self.job.volumes, "cropper": self.job.cropper}
-        return read_record(path, self.job.limits, kind, **told)
 
 
 def settings(archive: Archive, out: Path, **changes: Any) -> IngestConfig:

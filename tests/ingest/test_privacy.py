@@ -24,7 +24,7 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.tag import Tag
 
 from mgray.dicom.example import SYNTAX, example_file
-from mgray.dicom.header import quiet
+from mgray.dicom.quiet import quiet
 from mgray.ingest.explain import InspectConfig, explain
 from mgray.ingest.manifest import Manifest, read_manifest
 

@@ -1,13 +1,10 @@
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from jobs.audit import run
 from mgray.reports.config import AuditConfig
-
-ROOT = Path(__file__).parents[2]
+from tests.console import run_job
 
 
 def test_a_contradiction_is_exit_code_one(
@@ -20,8 +17,7 @@ def test_a_contradiction_is_exit_code_one(
     assert "row 'a' cannot come from any 100 cases" in capsys.readouterr().out
 
 
-def test_help_is_light_and_lists_the_keys() -> None:
-    command = [sys.executable, "-m", "jobs.audit", "--help"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+def test_help_lists_the_keys() -> None:
+    done = run_job("audit", "--help")
     assert done.returncode == 0
     assert "most=1000" in done.stdout

@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -7,17 +5,11 @@ import pytest
 from jobs.evaluate import run
 from mgray.errors import NotFoundError
 from mgray.reports.config import EvaluateConfig
-
-ROOT = Path(__file__).parents[2]
-
-
-def evaluate(*words: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "jobs.evaluate", *words]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+from tests.console import run_job
 
 
 def test_help_lists_the_keys_with_their_meaning() -> None:
-    done = evaluate("--help")
+    done = run_job("evaluate", "--help")
     assert done.returncode == 0
     for words in ("hit.min_radius_mm=null", "bootstrap.replicates=10000", "exit codes"):
         assert words in done.stdout
@@ -35,7 +27,7 @@ def test_help_lists_the_keys_with_their_meaning() -> None:
     ],
 )
 def test_a_mistake_is_one_line_without_a_traceback(words: list[str], line: str) -> None:
-    done = evaluate(*words)
+    done = run_job("evaluate", *words)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert line in done.stderr

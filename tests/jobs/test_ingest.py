@@ -1,22 +1,8 @@
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from mgray.dicom.example import example_file
-
-ROOT = Path(__file__).parents[2]
-
-
-def job(*words: object, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m jobs.ingest`` as a user does."""
-    path = f"{ROOT}{os.pathsep}{ROOT / 'platform'}"
-    command = [sys.executable, "-m", "jobs.ingest", *map(str, words)]
-    env = os.environ | {"PYTHONPATH": path, **more}
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+from tests.console import run_job
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +17,7 @@ def archive(tmp_path_factory):
 
 def test_help_is_fast_and_names_the_keys():
     """Fast, as it loads none of the libraries that take long; ``make bench`` has the seconds."""
-    helped = job("--help", PYTHONPROFILEIMPORTTIME="1")
+    helped = run_job("ingest", "--help", PYTHONPROFILEIMPORTTIME="1")
     assert "max_rejected" in helped.stdout
     loaded = {line.rpartition("|")[2].strip() for line in helped.stderr.splitlines()}
     assert "mgray.ingest.config" in loaded
@@ -44,7 +30,7 @@ def refused(archive, ray_cluster):
     import ray
 
     words = ("csv", f"archive={archive}", f"out={archive / 'table'}", "max_rejected=0", "workers=1")
-    return job(*words, RAY_ADDRESS=ray.get_runtime_context().gcs_address)
+    return run_job("ingest", *words, RAY_ADDRESS=ray.get_runtime_context().gcs_address)
 
 
 @pytest.mark.ray
@@ -70,7 +56,7 @@ def test_job_ends_with_a_table_of_kinds_and_reasons(refused):
 
 def test_dry_run_tells_what_would_be_done_without_ray_and_writes_nothing(archive):
     out = archive.parent / "never"
-    done = job("csv", f"archive={archive}", f"out={out}", "--dry-run", "workers=1")
+    done = run_job("ingest", "csv", f"archive={archive}", f"out={out}", "--dry-run", "workers=1")
     assert (done.returncode, out.exists()) == (0, False)
     assert (
         "dry run: 2 files: 1 images of 1 patients, 0 pairs, 0 duplicates, 1 refused" in done.stderr
@@ -81,7 +67,7 @@ def test_dry_run_tells_what_would_be_done_without_ray_and_writes_nothing(archive
 
 @pytest.mark.ray
 def test_the_table_is_whole_though_files_were_refused(archive, refused):
-    done = job("csv", f"archive={archive}", f"out={archive / 'table'}")
+    done = run_job("ingest", "csv", f"archive={archive}", f"out={archive / 'table'}")
     assert (done.returncode, "ingest:" in done.stderr) == (0, False)
     assert (archive / "table" / "manifest.json").is_file()
 
@@ -95,6 +81,6 @@ def test_the_table_is_whole_though_files_were_refused(archive, refused):
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(tmp_path, words, message):
-    done = job(*(word.replace("OUT", str(tmp_path / "table")) for word in words))
+    done = run_job("ingest", *(word.replace("OUT", str(tmp_path / "table")) for word in words))
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert done.stderr.startswith(message)

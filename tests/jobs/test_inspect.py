@@ -1,21 +1,8 @@
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from mgray.dicom.example import example_file
-
-ROOT = Path(__file__).parents[2]
-
-
-def job(*words: object) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m jobs.inspect`` as a user does."""
-    env = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'platform'}"}
-    command = [sys.executable, "-m", "jobs.inspect", *map(str, words)]
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+from tests.console import run_job
 
 
 @pytest.fixture
@@ -28,7 +15,7 @@ def file(tmp_path):
 
 
 def test_steps_verdict_and_picture(file, tmp_path):
-    done = job(file, f"out={tmp_path / 'picture.png'}")
+    done = run_job("inspect", file, f"out={tmp_path / 'picture.png'}")
     assert (done.returncode, done.stderr) == (0, "")
     lines = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
     assert ["verdict", "a row"] in lines
@@ -39,7 +26,7 @@ def test_steps_verdict_and_picture(file, tmp_path):
 
 def test_refused_file_exits_with_3_and_its_reason_last(tmp_path):
     (tmp_path / "a.dcm").write_bytes(b"dear diary" * 99)
-    done = job(tmp_path / "a.dcm", f"out={tmp_path / 'picture.png'}")
+    done = run_job("inspect", tmp_path / "a.dcm", f"out={tmp_path / 'picture.png'}")
     assert done.returncode == 3
     assert "refused, not_dicom: the file is not DICOM" in done.stdout.splitlines()[-1]
     assert not (tmp_path / "picture.png").exists()
@@ -55,12 +42,12 @@ def test_refused_file_exits_with_3_and_its_reason_last(tmp_path):
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(words, message):
-    done = job(*words)
+    done = run_job("inspect", *words)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert done.stderr.startswith(message)
 
 
 def test_help_teaches():
-    text = job("--help").stdout
+    text = run_job("inspect", "--help").stdout
     for word in ("python -m jobs.inspect FILE.dcm out=PICTURE.png", "stored values", "volumes"):
         assert word in text

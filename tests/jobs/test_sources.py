@@ -1,30 +1,17 @@
-import os
-import subprocess
-import sys
-from pathlib import Path
-
+from tests.console import ROOT, run_job
 from tests.sources.mini_embed import Embed
-
-ROOT = Path(__file__).parents[2]
-
-
-def job(*words: object) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m jobs.sources`` as a user does."""
-    env = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'platform'}"}
-    command = [sys.executable, "-m", "jobs.sources", *map(str, words)]
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 
 
 def test_list_page_and_document_are_printed():
-    assert "\nembed\n  what     EMBED" in job().stdout
-    assert job("embed").stdout.startswith("## embed\n")
-    assert job("all").stdout == (ROOT / "docs" / "sources.md").read_text()
+    assert "\nembed\n  what     EMBED" in run_job("sources").stdout
+    assert run_job("sources", "embed").stdout.startswith("## embed\n")
+    assert run_job("sources", "all").stdout == (ROOT / "docs" / "sources.md").read_text()
 
 
 def test_archive_is_counted_against_the_release(tmp_path):
     embed = Embed(tmp_path / "embed")
     embed.image("1000000000000001", "L")
-    done = job("embed", f"archive={embed.write()}")
+    done = run_job("sources", "embed", f"archive={embed.write()}")
     assert done.returncode == 0
     assert "480,323" in done.stdout
     assert "a partial download or another release, which is fine" in done.stdout
@@ -34,13 +21,13 @@ def test_fault_while_counting_tells_no_path(tmp_path):
     folder = tmp_path / "Jane"
     folder.mkdir()
     (folder / "train.csv").symlink_to("/proc/self/mem")  # a file that cannot be read
-    done = job("rsna", f"archive={folder}")
+    done = run_job("sources", "rsna", f"archive={folder}")
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert "Jane" not in done.stderr
     assert "cannot be read or written" in done.stderr
 
 
 def test_wrong_words_are_one_line():
-    done = job("embd")
+    done = run_job("sources", "embd")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert done.stderr.startswith("error: source='embd': did you mean 'embed'?")

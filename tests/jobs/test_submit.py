@@ -2,11 +2,8 @@
 
 import os
 import secrets
-import socket
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +12,9 @@ import httpx
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
-RAY = str(Path(sys.executable).with_name("ray"))
+from tests.console import ROOT
+from tests.nodes import RAY, ray_head
+
 TOKEN = secrets.token_hex(16)
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 ENV = {
@@ -25,62 +23,25 @@ ENV = {
     "RAY_AUTH_TOKEN": TOKEN,
     "RAY_AUTH_MODE": "token",
 }
-NO_DRAIN = {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"}
-"""Else a head that is told to end waits 30 s for the actors that Ray Data leaves behind."""
 NOWHERE = "/nowhere/at/all"
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def head_command(port: int, folder: str) -> str:
-    """The head's start command of cluster.yaml, on free ports and with this environment's Ray."""
+def head_command() -> str:
+    """The head's start command of cluster.yaml with this environment's Ray, less its port."""
     cluster = yaml.safe_load((ROOT / "cluster.yaml").read_text())
     (command,) = (line for line in cluster["head_start_ray_commands"] if "ray start" in line)
     command = command.replace("/opt/mgray/.venv/bin", str(Path(RAY).parent))
-    command = command.replace("--port=6379", f"--port={free_port()}")
-    command = command.replace("--autoscaling-config=~/ray_bootstrap_config.yaml", "")
-    return (
-        f"{command} --block --num-cpus=2 --dashboard-port={port} --temp-dir={folder}"
-        f" --object-store-memory={200 * 2**20} --dashboard-agent-listen-port={free_port()}"
-    )
+    command = command.replace("--port=6379", "")
+    return command.replace("--autoscaling-config=~/ray_bootstrap_config.yaml", "")
 
 
 @pytest.fixture(scope="module")
 def dashboard() -> Iterator[str]:
     """Address of a real head node's dashboard, started as cluster.yaml starts it."""
-    port = free_port()
-    with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp", ignore_cleanup_errors=True) as short:
-        quiet = subprocess.DEVNULL
-        head = subprocess.Popen(
-            ["bash", "-c", f"{head_command(port, short)} & trap 'kill $!' TERM; wait; wait"],
-            env=ENV | NO_DRAIN,
-            stdout=quiet,
-            stderr=quiet,
-        )
-        address = f"http://127.0.0.1:{port}"
-        try:
-            wait_until_up(address)
-            yield address
-        finally:
-            head.terminate()
-            head.wait(timeout=60)
-
-
-def wait_until_up(address: str) -> None:
-    for _ in range(120):
-        try:
-            if httpx.get(f"{address}/api/version", headers=BEARER).status_code == httpx.codes.OK:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.5)
-    raise TimeoutError("the Ray head did not start within a minute")
+    with ray_head(ENV, head_command()) as head:
+        yield head.dashboard
 
 
 def submit(address: str, *words: str) -> "subprocess.Popen[str]":

@@ -9,14 +9,11 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-import torch
 
-from mgray.data.transforms import PreprocessConfig
 from mgray.dicom.example import example_file
-from mgray.models.config import DetectorConfig, FusionConfig
-from mgray.models.folder import ModelMeta, build_model, save_model
-from mgray.models.fused import TwoTrunks
+from mgray.models.folder import save_model
 from mgray.models.shelf import Shelf
+from tests.networks import small_meta, spread_model
 from tests.serve.archive import Archive
 
 MAX_BODY_BYTES = 500_000
@@ -24,20 +21,10 @@ MAX_BODY_BYTES = 500_000
 
 def save_random_model(folder: Path, seed: int) -> Path:
     """Write a fused model with random weights whose scores spread."""
-    torch.manual_seed(seed)
-    meta = ModelMeta(
-        kind="fused",
-        inputs=("sm",),
-        detector=DetectorConfig(weights="none"),
-        fusion=FusionConfig(init="random"),
-        preprocess=PreprocessConfig(net_height=128, net_width=128).model_dump(),
-        thresholds={"fppi_0.5": 0.5, "fppi_1": 0.25},
-        domain={"pixel_spacing_mm": (0.05, 0.25)},
+    meta = small_meta(
+        thresholds={"fppi_0.5": 0.5, "fppi_1": 0.25}, domain={"pixel_spacing_mm": (0.05, 0.25)}
     )
-    model = build_model(meta)
-    assert isinstance(model, TwoTrunks)
-    torch.nn.init.normal_(model.class_head.final.pointwise.weight, std=0.5)
-    save_model(folder, model, meta)
+    save_model(folder, spread_model(meta, seed), meta)
     return folder
 
 

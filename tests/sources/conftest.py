@@ -1,6 +1,6 @@
 """Miniatures go from their catalog to an image table in this process, without Ray and child."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mgray.dicom.door import read_file
-from mgray.dicom.record import FileRecord
 from mgray.ingest.config import IngestConfig
-from mgray.ingest.ledger import Chunk, Ledger, outcomes
 from mgray.ingest.manifest import Manifest
 from mgray.ingest.pseudonym import KEY_VARIABLE, Pseudonyms
 from mgray.ingest.run import ingest_with
-from mgray.ingest.worker import ChunkWorker, Job, apply_verdict
+from tests.inline import Here
 from tests.sources.mini_embed import Embed
 
 KEY = "a key for tests"
@@ -34,32 +31,6 @@ def key() -> Iterator[None]:
 def embed(tmp_path: Path) -> Embed:
     """An empty EMBED."""
     return Embed(tmp_path / "embed")
-
-
-class Here:
-    """Runs the work in this process."""
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-
-    def __enter__(self) -> "Here":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def ingest(self, chunks: Iterable[Chunk]) -> Iterator[dict[str, int]]:
-        for chunk in chunks:
-            yield outcomes(ChunkWorker(self.job, self.read).ingest(chunk))
-
-    def settle(self, ledgers: Sequence[Ledger]) -> Iterator[int]:
-        for ledger in ledgers:
-            apply_verdict(self.job.out, ledger)
-            yield 1
-
-    def read(self, path: Path, kind: str | None, hints: Any = None) -> FileRecord:
-        told = {**(hints or {}), "kind": kind}
-        return read_file(path, self.job.limits, self.job.volumes, told, cropper=self.job.cropper)
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,9 @@ def test_eight_files_are_described(archive, rows):
 
 
 def test_files_are_those_of_the_patients_in_their_headers(archive, rows):
-    from mgray.dicom.header import parse, quiet, text
+    from mgray.dicom.header import parse, text
     from mgray.dicom.limits import Limits
+    from mgray.dicom.quiet import quiet
     from mgray.dicom.view import laterality, view
 
     for row in rows:

@@ -4,13 +4,9 @@ pydicom reports faults by warnings and log lines that hold the attribute's value
 silenced here, and every exception is replaced by a ``Rejected`` that names a tag at most.
 """
 
-import logging
 import math
 import struct
-import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, cast
 
 import numpy as np
@@ -70,21 +66,6 @@ class _Budget:
 
     def tell(self) -> int:
         return self.at
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence pydicom and the codecs: their warnings and log lines hold attribute values."""
-    loggers = [logging.getLogger(name) for name in ("pydicom", "openjpeg", "rle", "pylibjpeg")]
-    for logger in loggers:
-        logger.addFilter(_nothing)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger in loggers:
-            logger.removeFilter(_nothing)
 
 
 def parse(data: Bytes, limits: Limits) -> Parsed:
@@ -320,7 +301,3 @@ def _inflate(data: bytes, limit: int) -> bytes:
     if len(inflated) > limit:
         raise Rejected("too_large", f"inflates to more than {limit} bytes")
     return inflated
-
-
-def _nothing(record: logging.LogRecord) -> bool:
-    return False

@@ -4,8 +4,9 @@ from collections.abc import MutableSequence
 from pathlib import Path
 from typing import Final
 
-from mgray.dicom.header import parse, quiet, value
+from mgray.dicom.header import parse, value
 from mgray.dicom.limits import DEFAULT_LIMITS, Limits
+from mgray.dicom.quiet import quiet
 from mgray.dicom.record import HEADER_BYTES
 from mgray.dicom.source import opened
 from mgray.errors import Rejected

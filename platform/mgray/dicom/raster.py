@@ -32,9 +32,9 @@ from typing import Any, Final
 import numpy as np
 from jaxtyping import Integer, Shaped
 
-from mgray.dicom.header import quiet
 from mgray.dicom.limits import Limits
 from mgray.dicom.ljpeg import decode_ljpeg
+from mgray.dicom.quiet import quiet
 from mgray.errors import Rejected
 
 SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"

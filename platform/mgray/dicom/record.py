@@ -24,7 +24,6 @@ from mgray.dicom.header import (
     number,
     numbers,
     parse,
-    quiet,
     stored_integer,
     text,
     texts,
@@ -34,6 +33,7 @@ from mgray.dicom.header import (
 from mgray.dicom.kind import check_burned_in, check_modality, image_kind, marked_kind
 from mgray.dicom.limits import DEFAULT_LIMITS, Limits
 from mgray.dicom.polarity import shown_as_negative
+from mgray.dicom.quiet import quiet
 from mgray.dicom.source import WHOLE_BYTES, Bytes, opened, sha256
 from mgray.dicom.view import laterality, orientation, side_contradicted, view, view_modifiers
 from mgray.errors import Rejected

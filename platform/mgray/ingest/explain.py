@@ -18,10 +18,11 @@ from mgray.config import Config
 from mgray.dicom.child import DecodeChild
 from mgray.dicom.codecs import SYNTAXES
 from mgray.dicom.grey import is_inverted, is_padding
-from mgray.dicom.header import integer, parse, quiet, text, uid_name
+from mgray.dicom.header import integer, parse, text, uid_name
 from mgray.dicom.kind import check_burned_in, check_modality, image_kind
 from mgray.dicom.limits import Limits
 from mgray.dicom.pixels import read_display, read_stored
+from mgray.dicom.quiet import quiet
 from mgray.dicom.record import FileRecord, Volumes
 from mgray.dicom.source import opened
 from mgray.dicom.view import laterality, view, view_modifiers

@@ -13,7 +13,8 @@ from highdicom import PatientOrientationValuesBiped, sc
 from jaxtyping import UInt8
 from pydicom.uid import RLELossless
 
-from mgray.objects.content import Author, Mark, Marked, hushed, instance
+from mgray.dicom.quiet import quiet
+from mgray.objects.content import Author, Mark, Marked, instance
 
 _ANY: Final = ("A", "F")
 WHITE: Final = 255
@@ -49,7 +50,7 @@ def build_capture(
         _argument(name): getattr(image.source, name) or None for name in COPIED
     }
     told, directions = instance("sc", author), _directions(columns)
-    with hushed():
+    with quiet():
         made = sc.SCImage(
             pixel_array=burn(shown, image.marks),
             photometric_interpretation="MONOCHROME2",

@@ -1,23 +1,21 @@
 """What the objects of one answer share: the images with their marks, the model, new identifiers."""
 
 import io
-import logging
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Final, Protocol, runtime_checkable
 
 from pydicom import Dataset, dcmwrite
 from pydicom.uid import generate_uid
 
 from mgray import __version__
+from mgray.dicom.quiet import quiet
 from mgray.errors import MissingExtraError
 
 MANUFACTURER: Final = "mgray"
 SERIES: Final = {"sr": 9901, "gsps": 9902, "sc": 9903}
 """Series numbers, far from those of a modality."""
-_NOWHERE: Final = logging.NullHandler()
 NOTICE: Final = "For research; not for diagnosis."
 
 
@@ -76,12 +74,8 @@ def require_highdicom() -> None:
     Raises:
         MissingExtraError: It is not installed.
     """
-    try:
-        import highdicom  # noqa: F401
-    except ImportError:
-        raise MissingExtraError(
-            "DICOM answers need highdicom: pip install 'mgray[serve]'"
-        ) from None
+    if find_spec("highdicom") is None:
+        raise MissingExtraError("DICOM answers need highdicom: pip install 'mgray[serve]'")
 
 
 def instance(form: str, author: Author) -> dict[str, Any]:
@@ -101,23 +95,6 @@ def instance(form: str, author: Author) -> dict[str, Any]:
 def file_bytes(dataset: Dataset) -> bytes:
     """Write a DICOM file."""
     file = io.BytesIO()
-    with hushed():
+    with quiet():
         dcmwrite(file, dataset, enforce_file_format=True)
     return file.getvalue()
-
-
-@contextmanager
-def hushed() -> Iterator[None]:
-    """Silence highdicom and pydicom, whose warnings and log lines hold the patient's name."""
-    loggers = [logging.getLogger(name) for name in ("highdicom", "pydicom")]
-    for logger in loggers:  # those below them too: what they say passes through here
-        logger.addHandler(_NOWHERE)
-        logger.propagate = False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger in loggers:
-            logger.removeHandler(_NOWHERE)
-            logger.propagate = True

@@ -12,7 +12,8 @@ import numpy as np
 from highdicom import pr
 
 from mgray.dicom.grey import is_inverted
-from mgray.objects.content import NOTICE, Author, Mark, Marked, hushed, instance
+from mgray.dicom.quiet import quiet
+from mgray.objects.content import NOTICE, Author, Mark, Marked, instance
 
 PIXEL: Final = pr.AnnotationUnitsValues.PIXEL
 
@@ -27,7 +28,7 @@ def build_presentation(
         columns: Its grey settings, of ``schema.IMAGE``.
         author: The model.
     """
-    with hushed():
+    with quiet():
         layer = pr.GraphicLayer(layer_name="AI_MARKS", order=1, description=NOTICE)
         made = pr.GrayscaleSoftcopyPresentationState(
             referenced_images=[image.source],

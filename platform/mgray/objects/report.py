@@ -12,7 +12,8 @@ from highdicom import sr
 from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
-from mgray.objects.content import MANUFACTURER, NOTICE, Author, Mark, Marked, hushed, instance
+from mgray.dicom.quiet import quiet
+from mgray.objects.content import MANUFACTURER, NOTICE, Author, Mark, Marked, instance
 
 SIDES: Final = {"L": codes.SCT.Left, "R": codes.SCT.Right}
 CERTAINTY: Final = sr.CodedConcept("111012", "DCM", "Certainty of Finding")
@@ -37,7 +38,7 @@ def build_report(images: Sequence[Marked], exam_score: float, author: Author) ->
     Returns:
         Unverified and complete; its regions are in the images' own pixels, whose outer corner is 0.
     """
-    with hushed():
+    with quiet():
         groups = [_exam_group(images, exam_score, author)]
         for number, image in enumerate(images, start=1):
             groups.append(_image_group(image, number, author))

@@ -37,7 +37,7 @@ class ServeCheckConfig(Config):
     """Whether 200 MB are offered, which the endpoint should not take."""
 
 
-class _Failed(Exception):  # noqa: N818 - a word for the table
+class _CheckError(MgrayError):
     """A check found a fault."""
 
 
@@ -55,7 +55,7 @@ def run_serve_check(config: ServeCheckConfig) -> int:
         for name, check in _checks(config, client):
             try:
                 said = check()
-            except (_Failed, MgrayError, httpx.HTTPError, OSError, KeyError, ValueError) as fault:
+            except (MgrayError, httpx.HTTPError, OSError, KeyError, ValueError) as fault:
                 failed += 1
                 log.info("FAILED  %-22s %s", name, fault or type(fault).__name__)
             else:
@@ -122,7 +122,7 @@ def _strangers(client: httpx.Client) -> str:
             _expect(httpx.get(url.join(path), headers=head), 401)
     answer = client.options("/v1/detect", headers={"Origin": "https://example.org"})
     if "access-control-allow-origin" in answer.headers:
-        raise _Failed("other web sites may ask: CORS is on")
+        raise _CheckError("other web sites may ask: CORS is on")
     return "401 without a token and with a wrong one; no CORS"
 
 
@@ -134,7 +134,7 @@ def _ports(url: str) -> str:
         with socket.socket() as probe:
             probe.settimeout(2)
             if probe.connect_ex((host, port)) == 0:
-                raise _Failed(f"port {port} of Ray answers: close it to other machines")
+                raise _CheckError(f"port {port} of Ray answers: close it to other machines")
     return f"ports {', '.join(map(str, RAY_PORTS))} do not answer"
 
 
@@ -154,7 +154,7 @@ def _reference(client: httpx.Client, model: Path | None) -> str:
 def _refuses(client: httpx.Client) -> str:
     problem = _expect(client.post("/v1/detect", content=b"no DICOM" * 100), 415).json()
     if problem["code"] != "not_dicom":
-        raise _Failed(f"refused as {problem['code']}")
+        raise _CheckError(f"refused as {problem['code']}")
     return "415 not_dicom"
 
 
@@ -170,7 +170,7 @@ def _endless(client: httpx.Client) -> str:
     start = time.monotonic()
     _expect(client.post("/v1/detect", content=stream()), 413)
     if sent == TOO_MUCH:
-        raise _Failed(
+        raise _CheckError(
             f"{TOO_MUCH} MiB were taken in before the answer: Serve's proxy lacks the gate"
         )
     return f"413 after {sent} of {TOO_MUCH} MiB, in {time.monotonic() - start:.1f} s"
@@ -181,7 +181,7 @@ def _metrics(client: httpx.Client) -> str:
     names = {line.split("{")[0] for line in text.splitlines() if line.startswith("mgray_")}
     missing = {"mgray_requests_total", "mgray_stage_seconds_count"} - names
     if missing:
-        raise _Failed(f"no {', '.join(sorted(missing))}")
+        raise _CheckError(f"no {', '.join(sorted(missing))}")
     return f"/metrics has {len(names)} series of mgray"
 
 
@@ -192,7 +192,7 @@ def _expect(answer: httpx.Response, status: int) -> httpx.Response:
         code = answer.json().get("code", "no code")
     except json.JSONDecodeError:
         code = "no problem+json"
-    raise _Failed(
+    raise _CheckError(
         f"{answer.request.method} {answer.request.url.path}: {answer.status_code} ({code}), "
         f"expected {status}"
     )

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import matplotlib as mpl
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -16,7 +15,7 @@ from mgray.metrics.config import HitConfig
 from mgray.metrics.hits import rule_text
 from mgray.reports.experiment import FULL, Row
 from mgray.reports.figures import COLOURS, NAMES, STYLE, Drawing, as_svg
-from mgray.reports.html import DASH, interval, number, share, signed
+from mgray.reports.html import DASH, interval, number, share, signed, template
 from mgray.reports.run import flat, settings, versions
 from mgray.reports.summary import strict
 
@@ -167,14 +166,7 @@ def _html(
     titles: Mapping[str, str],
     config: Mapping[str, Any],
 ) -> str:
-    environment = Environment(
-        loader=PackageLoader("mgray.reports", "templates"),
-        autoescape=select_autoescape(("html", "j2")),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("experiment.html.j2").render(
+    return template("experiment.html.j2").render(
         verdict=verdict(rows),
         header=HEADER,
         lines=lines,

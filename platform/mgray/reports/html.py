@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 
 from mgray.metrics.complementarity import BUCKETS, outcome_key
 from mgray.reports.figures import COLOURS, NAMES, Drawing
@@ -56,8 +56,8 @@ class Page:
     galleries: list[Gallery]
 
 
-def render(page: Page) -> str:
-    """Write the page as HTML text."""
+def template(name: str) -> Template:
+    """Open a template of this room; it escapes what it is given and refuses names it lacks."""
     environment = Environment(
         loader=PackageLoader("mgray.reports", "templates"),
         autoescape=select_autoescape(("html", "j2")),
@@ -71,7 +71,12 @@ def render(page: Page) -> str:
         "signed": signed,
         "share": share,
     }
-    return environment.get_template("report.html.j2").render(
+    return environment.get_template(name)
+
+
+def render(page: Page) -> str:
+    """Write the page as HTML text."""
+    return template("report.html.j2").render(
         page=page,
         facts=page.facts,
         names=NAMES,

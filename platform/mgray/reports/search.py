@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
-from mgray.reports.html import interval, number, share
+from mgray.reports.html import template
 from mgray.reports.run import flat, settings, versions
 from mgray.reports.search_figures import (
     collect_found,
@@ -53,18 +51,10 @@ def write_page(page: SearchPage, path: Path) -> None:
 
 def render(page: SearchPage) -> str:
     """Write the page as HTML text."""
-    environment = Environment(
-        loader=PackageLoader("mgray.reports", "templates"),
-        autoescape=select_autoescape(("html", "j2")),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number, "interval": interval, "share": share}
     ends = [row["end"] for row in page.rows]
     found = collect_found(page.rows, page.keys, page.logarithmic, page.objective)
     spent = sum(row["steps"] for row in page.rows)
-    return environment.get_template("search.html.j2").render(
+    return template("search.html.j2").render(
         page=page,
         rows=[_row(page, row) for row in page.rows[:SHOWN]],
         best=_row(page, page.rows[0]) if ends[0] == "done" else None,

@@ -94,10 +94,10 @@ def _accumulate(model: nn.Module, batch: Batch, learner: Learner, number: int) -
     total: dict[str, Tensor] = {}
     for place, part in enumerate(parts, start=1):
         alone = place < len(parts) and isinstance(model, DistributedDataParallel)
-        with model.no_sync() if alone else nullcontext():  # type: ignore[operator]
+        with model.no_sync() if alone else nullcontext():  # type: ignore[operator]  # DDP's
             with autocast(task.config, device):
                 losses: Mapping[str, Tensor] = model(part, whole)
-            learner.scaler.scale(losses["loss"]).backward()  # type: ignore[no-untyped-call]
+            learner.scaler.scale(losses["loss"]).backward()  # type: ignore[no-untyped-call]  # as above
         total = {name: loss.detach() + total.get(name, 0) for name, loss in losses.items()}
     return total
 

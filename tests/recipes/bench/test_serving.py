@@ -9,26 +9,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from mgray.data.transforms import PreprocessConfig
 from mgray.inference.predictor import Detection
-from mgray.models.config import DetectorConfig, FusionConfig
-from mgray.models.folder import ModelMeta, build_model, save_model
+from mgray.models.folder import build_model, save_model
 from mgray.recipes.bench.config import BenchConfig
 from mgray.recipes.bench.serving import compare_latencies, in_process, latencies, measure_serving
 from mgray.recipes.endpoint import Served, find_token
+from tests.networks import small_meta
 
 
 @pytest.fixture(scope="module")
 def work(phantom_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the bench has made when it comes to serving: an archive and a small fused model."""
     torch.manual_seed(0)
-    meta = ModelMeta(
-        kind="fused",
-        inputs=("sm",),
-        detector=DetectorConfig(weights="none"),
-        fusion=FusionConfig(init="random"),
-        preprocess=PreprocessConfig(net_height=128, net_width=128).model_dump(),
-    )
+    meta = small_meta()
     folder = tmp_path_factory.mktemp("work")
     (folder / "archive").symlink_to(phantom_archive)
     (folder / "train" / "models").mkdir(parents=True)

@@ -1,0 +1,151 @@
+"""A deployment as the manual says: a Ray head, ``serve deploy`` of our config, TLS, scaling."""
+
+import os
+import secrets
+import shlex
+import ssl
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import trustme
+import yaml
+
+from mgray.models.shelf import Shelf
+from tests.console import ROOT, run_job
+from tests.nodes import free_port, ray_head, wait_for
+from tests.serve.conftest import save_random_model
+from tests.serve.test_manual import commands
+
+CLIENTS = 12
+QUICK = {
+    "max_replicas": 4, "target_ongoing_requests": 1, "upscale_delay_s": 1, "downscale_delay_s": 3,
+    "metrics_interval_s": 0.5, "look_back_period_s": 2,
+}  # fmt: skip
+SMALL = {"num_cpus": 0.1}
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What ``serve deploy`` brought up.
+
+    Args:
+        url: Of the endpoint.
+        env: For those who ask about it.
+        trust: Accepts its certificate.
+    """
+
+    url: str
+    env: dict[str, str]
+    trust: ssl.SSLContext
+
+    def replicas(self, name: str) -> Counter[str]:
+        """How many replicas of a deployment are in each state."""
+        said = subprocess.check_output(shlex.split(STATUS), env=self.env, cwd=ROOT, text=True)
+        deployments = yaml.safe_load(said)["applications"]["mgray"]["deployments"]
+        return Counter(deployments[name]["replica_states"])
+
+
+def starter(words: str) -> str:
+    """The manual's only command that begins so."""
+    (line,) = (line for line in commands() if line.startswith(words))
+    return line
+
+
+STATUS, DEPLOY, START = starter("serve status"), starter("serve deploy"), starter("ray start")
+
+
+def adapted(folder: Path, port: int, certificate: trustme.LeafCert) -> Path:
+    """serve/config.yaml with TLS, a model of this test, one replica each, quick to scale."""
+    certificate.private_key_pem.write_to_path(str(folder / "tls.key"))
+    certificate.cert_chain_pems[0].write_to_path(str(folder / "tls.crt"))
+    config: dict[str, Any] = yaml.safe_load((ROOT / "serve" / "config.yaml").read_text())
+    files = {"ssl_certfile": str(folder / "tls.crt"), "ssl_keyfile": str(folder / "tls.key")}
+    config["http_options"] |= {"port": port, **files}
+    (application,) = config["applications"]
+    application["args"] |= {"model": str(folder / "models"), "sample_rows": 320}
+    for deployment in application["deployments"]:
+        deployment["ray_actor_options"] |= SMALL
+        if "autoscaling_config" in deployment:
+            deployment["autoscaling_config"] |= {**QUICK, "min_replicas": 1}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    return folder / "config.yaml"
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    folder, port = tmp_path_factory.mktemp("deployed"), free_port()
+    save_random_model(folder / "models" / "fused" / "1", seed=0)
+    Shelf(folder / "models").choose("fused", "1")
+    (folder / "token").write_text(secrets.token_urlsafe(32))
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    path = f"{ROOT}{os.pathsep}{ROOT / 'platform'}"
+    env = os.environ | {
+        "MGRAY_TOKEN_FILE": str(folder / "token"),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": path,
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(16),
+        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "serve.gate:proxy_middlewares",
+        "SSL_CERT_FILE": str(folder / "ca.pem"),
+    }
+    config = adapted(folder, port, authority.issue_cert("127.0.0.1"))
+    with ray_head(env, START, cpus=4) as head:
+        env |= {"RAY_DASHBOARD_ADDRESS": head.dashboard}
+        command = shlex.split(DEPLOY.replace("serve/config.yaml", str(config)))
+        subprocess.run(command, env=env, cwd=ROOT, check=True, capture_output=True)
+        trust = ssl.create_default_context(cafile=folder / "ca.pem")
+        url = f"https://127.0.0.1:{port}"
+        wait_for(lambda: is_ready(url, trust))
+        yield Deployed(url, env, trust)
+
+
+def is_ready(url: str, trust: ssl.SSLContext) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", verify=trust).is_success
+    except httpx.TransportError:
+        return False
+
+
+def test_it_passes_its_own_check_over_tls(deployed):
+    done = run_job("serve_check", deployed.url, **deployed.env)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_it_speaks_tls_only(deployed):
+    with pytest.raises(httpx.TransportError):
+        httpx.get(deployed.url.replace("https", "http") + "/livez")
+
+
+def test_replicas_come_and_go_with_the_load_and_no_request_fails(deployed, make_dicom):
+    over, statuses, body = threading.Event(), Counter(), make_dicom()
+    head = {"Authorization": f"Bearer {Path(deployed.env['MGRAY_TOKEN_FILE']).read_text()}"}
+    head |= {"Content-Type": "application/dicom"}
+
+    def client():
+        with httpx.Client(base_url=deployed.url, headers=head, verify=deployed.trust) as asking:
+            while not over.is_set():
+                answer = asking.post("/v1/detect", content=body, timeout=60)
+                statuses[answer.status_code] += 1
+
+    assert deployed.replicas("Decoder") == {"RUNNING": 1}
+    threads = [threading.Thread(target=client) for _ in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_for(lambda: deployed.replicas("Decoder")["RUNNING"] == 4)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    wait_for(lambda: deployed.replicas("Decoder") == {"RUNNING": 1})
+    assert set(statuses) == {200}, statuses
