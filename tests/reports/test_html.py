@@ -5,7 +5,7 @@ import pytest
 
 from mgray.reports.figures import Drawing
 from mgray.reports.gallery import Gallery, Picture
-from mgray.reports.html import Page, gap, interval, number, render, share, signed, table_2
+from mgray.reports.html import Page, gap, interval, number, p_value, render, share, signed, table_2
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,9 @@ from mgray.reports.html import Page, gap, interval, number, render, share, signe
     [
         (number(None), "\N{EN DASH}"),
         (number(0.12345), "0.123"),
+        (p_value(None), "\N{EN DASH}"),
+        (p_value(0.0625), "0.062"),
+        (p_value(1e-9), "< 0.001"),
         (signed(-0.5), "\N{MINUS SIGN}0.500"),
         (signed(0.5), "+0.500"),
         (interval(None), ""),
@@ -66,7 +69,8 @@ def test_the_gap_says_why_it_has_no_interval(
 def page(evaluated: object) -> Page:
     """The evaluated run's facts, with the smallest figures."""
     facts = json.loads((evaluated.config.out / "report.json").read_text())
-    return Page(facts, Drawing("<svg></svg>", "froc caption"), None, None, [])
+    froc, reliability = (Drawing("<svg></svg>", f"{what} caption") for what in ("froc", "bins"))
+    return Page(facts, froc, reliability, None, None, [])
 
 
 def test_a_page_without_optional_parts_says_so(page: Page) -> None:

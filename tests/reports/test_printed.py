@@ -6,7 +6,7 @@ import pytest
 
 from mgray.errors import ConfigError, DataError, NotFoundError
 from mgray.reports.config import AuditConfig
-from mgray.reports.printed import audit_file, check_shares, printed_shares
+from mgray.reports.printed import audit_file, check_shares, printed_decisions, printed_shares
 
 TABLE = """model,target,AUC,F1,TPR,spec
 P_score,lesion,.942,.932,.933,.771
@@ -75,7 +75,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_our_own_shares_must_be_shares_of_their_counts() -> None:
     check_shares([("sm", 2 / 3, 6), ("nothing", None, 0)], digits=2)
-    with pytest.raises(DataError, match=r"sensitivity 0\.60 of sm is no share of 7 cases"):
+    with pytest.raises(DataError, match=r"share 0\.60 of sm is no share of 7 cases"):
         check_shares([("sm", 0.6, 7)], digits=2)
 
 
@@ -87,3 +87,15 @@ def test_every_share_of_a_report_is_checked(evaluated: Any) -> None:
     models["sm"]["subgroups"]["density"]["b"]["sensitivity"] = 0.4
     with pytest.raises(DataError, match="of sm, density b is no share of 6 cases"):
         check_shares(printed_shares(models), digits=2)
+
+
+def test_every_share_of_the_decisions_is_checked(evaluated: Any) -> None:
+    report = json.loads((evaluated.config.out / "report.json").read_text())
+    models = report["classification"]["models"]
+    shares = list(printed_decisions(models))
+    check_shares(shares, digits=2)
+    assert ("sm, positive images", 1 / 3, 6) in shares
+    assert not [name for name, _, _ in shares if name.startswith("untrained")]  # no threshold
+    models["sm"]["specificity"] = 0.9
+    with pytest.raises(DataError, match="of sm, negative images is no share of 4 cases"):
+        check_shares(printed_decisions(models), digits=2)

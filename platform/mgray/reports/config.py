@@ -44,7 +44,7 @@ class EvaluateConfig(Config):
     """One GPU for each predictor; else one CPU core."""
 
     seed: int = 0
-    """Of the pairs shown."""
+    """Of the pairs shown, and of the folds of pF1."""
 
     served: Path | None = None
     """JSON with what a running endpoint answered, to be shown in the report."""

@@ -16,14 +16,16 @@ from mgray.metrics.hits import rule_text
 from mgray.models.folder import read_meta, update_meta
 from mgray.models.meta import FPPI
 from mgray.reports.audit import NO_AUDIT, Audit, audit_pairs
+from mgray.reports.calibrated import reliability_drawing
 from mgray.reports.carded import save_measured
 from mgray.reports.cases import Cases, build_cases
+from mgray.reports.classified import classification
 from mgray.reports.config import EvaluateConfig
 from mgray.reports.figures import audit_drawing, curves_drawing, froc_drawing
 from mgray.reports.gallery import build_galleries
 from mgray.reports.html import Page, render
 from mgray.reports.predictions import Predict, collect_predictions, licences
-from mgray.reports.printed import check_shares, printed_shares
+from mgray.reports.printed import check_shares, printed_decisions, printed_shares
 from mgray.reports.run import run_facts, settings, versions
 from mgray.reports.summary import (
     complementarity,
@@ -67,9 +69,11 @@ def evaluate(config: EvaluateConfig, predict: Predict | None = None) -> Path:
     audit = audit_pairs(config.data, main.pairs) if config.audit else NO_AUDIT
     facts["alignment"] = _audit_facts(audit)
     check_shares(printed_shares(facts["models"]), digits=2)
+    check_shares(printed_decisions(facts["classification"]["models"]), digits=2)
     page = Page(
         facts=facts,
         froc=froc_drawing(main, config.bootstrap),
+        reliability=reliability_drawing(facts["classification"]),
         curves=curves_drawing(config.run),
         audit=audit_drawing(audit),
         galleries=build_galleries(table, main, limits, config.gallery, config.seed),
@@ -101,13 +105,18 @@ def build_facts(
         **{key: value for key, value in main.items() if key != "models"},
         "val": {key: value for key, value in summaries["val"].items() if key != "models"},
         "complementarity": complementarity(cases, limits),
+        "classification": classification(cases, splits["val"], config.seed),
         "counts": _counts(table, splits),
         "served": None,
         "config": settings(config.model_dump(mode="json")),
         "config_fingerprint": fingerprint(config),
         "training": run_facts(config.run),
         "versions": versions(),
-        "seeds": {"bootstrap": config.bootstrap.seed, "galleries": config.seed},
+        "seeds": {
+            "bootstrap": config.bootstrap.seed,
+            "galleries": config.seed,
+            "folds": config.seed,
+        },
     }
     return dict(strict(facts))
 

@@ -44,6 +44,7 @@ class Page:
     Attributes:
         facts: The content of ``report.json``.
         froc: FROC curves.
+        reliability: Of the scores of images.
         curves: Learning curves, if the run has any.
         audit: Alignment, if a pair was looked at.
         galleries: Pictures of each bucket.
@@ -51,6 +52,7 @@ class Page:
 
     facts: dict[str, Any]
     froc: Drawing
+    reliability: Drawing
     curves: Drawing | None
     audit: Drawing | None
     galleries: list[Gallery]
@@ -67,6 +69,7 @@ def template(name: str) -> Template:
     )
     environment.filters |= {
         "number": number,
+        "p_value": p_value,
         "interval": interval,
         "signed": signed,
         "share": share,
@@ -144,6 +147,11 @@ def gap(facts: dict[str, Any], column: str) -> dict[str, Any]:
 def number(value: float | int | None, digits: int = 3) -> str:
     """A number for people; a dash where there is none."""
     return DASH if value is None else f"{value:.{digits}f}"
+
+
+def p_value(value: float | None) -> str:
+    """A p-value; never as zero."""
+    return DASH if value is None else "< 0.001" if value < 0.001 else number(value)
 
 
 def signed(value: float | None) -> str:

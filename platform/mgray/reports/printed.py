@@ -103,6 +103,15 @@ def printed_shares(models: Mapping[str, Any]) -> Iterator[Share]:
                     yield f"{model}, {axis} {name}", group["sensitivity"], group["lesions"]
 
 
+def printed_decisions(models: Mapping[str, Any]) -> Iterator[Share]:
+    """All shares of whole images that the report prints of its models as classifiers."""
+    for model, facts in models.items():
+        found, false = facts["true_positive"], facts["false_positive"]
+        if found is not None and false is not None:
+            yield f"{model}, positive images", facts["sensitivity"], found + facts["false_negative"]
+            yield f"{model}, negative images", facts["specificity"], false + facts["true_negative"]
+
+
 def check_shares(shares: Iterable[Share], digits: int) -> None:
     """Check our own shares before they are printed: each must be a share of its count.
 
@@ -119,7 +128,7 @@ def check_shares(shares: Iterable[Share], digits: int) -> None:
         printed = f"{value:.{digits}f}"
         if not is_attainable(parse_printed(printed), count):
             raise DataError(
-                f"report: sensitivity {printed} of {name} is no share of {count} cases: it is "
+                f"report: share {printed} of {name} is no share of {count} cases: it is "
                 "counted wrong; please report it"
             )
 
