@@ -57,6 +57,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_done()
         super().on_headers_complete()
 
+    def on_response_complete(self) -> None:
+        """Leave a sender that was refused and sends on; TLS would hear it out for 30 s more."""
+        super().on_response_complete()
+        if self.transport.is_closing() and self.cycle.more_body:
+            self.transport.abort()
+
     def _expect_head(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_S, self.transport.close)
 

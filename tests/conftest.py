@@ -22,9 +22,21 @@ os.environ["RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"] = "serve.gate:proxy_midd
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the slow ones, so that no process ends long after the others."""
+    """Begin with the slow ones, in two lines, so that two at most share the machine.
+
+    All others go by their files, so that a file's fixtures are made once.
+    """
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    lines: dict[str, str] = {}
+    for item in items:
+        file = str(item.path.relative_to(ROOT))  # pytest keeps a nodeid that it was asked for
+        if item.get_closest_marker("slow"):
+            group = lines.setdefault(file, f"slow-{len(lines) % 2}")
+        else:
+            group = file
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

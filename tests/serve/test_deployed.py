@@ -24,10 +24,11 @@ from tests.nodes import free_port, ray_head, wait_for
 from tests.serve.conftest import save_random_model
 from tests.serve.test_manual import commands
 
-CLIENTS = 12
+CLIENTS = 16
+ONE = {"min_replicas": 1, "max_replicas": 1}
 QUICK = {
-    "max_replicas": 4, "target_ongoing_requests": 1, "upscale_delay_s": 1, "downscale_delay_s": 3,
-    "metrics_interval_s": 0.5, "look_back_period_s": 2,
+    "min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": 1, "upscale_delay_s": 1,
+    "downscale_delay_s": 10, "metrics_interval_s": 0.5, "look_back_period_s": 5,
 }  # fmt: skip
 SMALL = {"num_cpus": 0.1}
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -75,7 +76,7 @@ def adapted(folder: Path, port: int, certificate: trustme.LeafCert) -> Path:
     for deployment in application["deployments"]:
         deployment["ray_actor_options"] |= SMALL
         if "autoscaling_config" in deployment:
-            deployment["autoscaling_config"] |= {**QUICK, "min_replicas": 1}
+            deployment["autoscaling_config"] |= QUICK if deployment["name"] == "Detector" else ONE
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     return folder / "config.yaml"
 
@@ -137,15 +138,15 @@ def test_replicas_come_and_go_with_the_load_and_no_request_fails(deployed, make_
                 answer = asking.post("/v1/detect", content=body, timeout=60)
                 statuses[answer.status_code] += 1
 
-    assert deployed.replicas("Decoder") == {"RUNNING": 1}
+    assert deployed.replicas("Detector") == {"RUNNING": 1}
     threads = [threading.Thread(target=client) for _ in range(CLIENTS)]
     for thread in threads:
         thread.start()
     try:
-        wait_for(lambda: deployed.replicas("Decoder")["RUNNING"] == 4)
+        wait_for(lambda: deployed.replicas("Detector")["RUNNING"] == 4)
     finally:
         over.set()
         for thread in threads:
             thread.join()
-    wait_for(lambda: deployed.replicas("Decoder") == {"RUNNING": 1})
+    wait_for(lambda: deployed.replicas("Detector") == {"RUNNING": 1})
     assert set(statuses) == {200}, statuses

@@ -20,7 +20,7 @@ import yaml
 from mgray.cluster import ADDRESS, LOCAL_ENVIRONMENT
 from mgray.errors import MgrayError
 
-READY_WITHIN_S: Final = 120.0
+READY_WITHIN_S: Final = 600.0
 STOPPED_WITHIN_S: Final = 60.0
 TOKEN_FILE: Final = "MGRAY_TOKEN_FILE"  # where the endpoint's gate looks
 GATE: Final = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "serve.gate:proxy_middlewares"}
@@ -53,7 +53,7 @@ def endpoint(model: Path, folder: Path, port: int = 8000, **args: Any) -> Iterat
 
     Raises:
         NotFoundError: No model folder, or no weights in it.
-        MgrayError: No free port, or no answer within two minutes.
+        MgrayError: No free port, or no answer within ten minutes.
     """
     from mgray.models.folder import read_meta
 
@@ -111,7 +111,7 @@ def wait_until_ready(server: "subprocess.Popen[bytes]", address: str, log: Path)
     """Wait for an answer of ``/readyz``.
 
     Raises:
-        MgrayError: The server ended, or two minutes are over.
+        MgrayError: The server ended, or ten minutes are over.
     """
     deadline = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline and server.poll() is None:
