@@ -10,7 +10,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -57,12 +57,12 @@ def ray_head(env: Mapping[str, str], command: str = "", cpus: int = 2) -> Iterat
         try:
             while not _answers(head, env):
                 if process.poll() is not None:  # Ray gives a busy machine thirty seconds
+                    _end(process, signal.SIGKILL)  # what it started may live and answer
                     process = _run(line, {**env, **no_drain})
                 time.sleep(0.2)
             yield head
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(60)
+            _end(process, signal.SIGTERM)
 
 
 def _run(line: str, env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
@@ -72,8 +72,15 @@ def _run(line: str, env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     )
 
 
+def _end(process: "subprocess.Popen[bytes]", how: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, how)
+    process.wait(60)
+
+
 def _answers(head: Head, env: Mapping[str, str]) -> bool:
-    bearer = {"Authorization": f"Bearer {env.get('RAY_AUTH_TOKEN', '')}"}
+    token = env.get("RAY_AUTH_TOKEN")
+    bearer = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         return httpx.get(f"{head.dashboard}/api/version", headers=bearer).is_success
     except httpx.TransportError:
@@ -87,16 +94,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(said: Callable[[], object]) -> None:
+def wait_for(said: Callable[[], object], state: Callable[[], object] = str) -> None:
     """Wait until something is true.
 
     Raises:
-        TimeoutError: It does not become so.
+        TimeoutError: It does not become so; tells the ``state``.
     """
     end = time.monotonic() + PATIENCE_S
     while not said():
         if time.monotonic() > end:
-            raise TimeoutError
+            raise TimeoutError(state())
         time.sleep(0.2)
 
 

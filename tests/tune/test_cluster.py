@@ -52,9 +52,11 @@ class Cluster:
         living = list_actors(address=self.address, detail=True, limit=1000)
         return {one.class_name: one.pid for one in living if one.state != "DEAD"}
 
-    def is_clean(self) -> bool:
+    def left(self) -> list[str]:
+        """Actors and placement groups that a sweep has left."""
         groups = list_placement_groups(address=self.address, limit=1000)
-        return set(self.actors()) <= ENDURING and all(g.state == "REMOVED" for g in groups)
+        states = [group.state for group in groups if group.state != "REMOVED"]
+        return [*(set(self.actors()) - ENDURING), *states]
 
 
 @pytest.fixture(scope="module")
@@ -68,20 +70,20 @@ def cluster(phantom_table: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 def test_a_sweep_survives_three_kills_and_leaves_neither_actor_nor_placement_group(cluster):
     driver = cluster.start_sweep()
-    wait_for(lambda: cluster.step() >= 2)
+    wait_for(lambda: cluster.step() >= 2 and "ImplicitFunc" in cluster.actors())
     os.kill(cluster.actors()["ImplicitFunc"], signal.SIGKILL)  # the trial's process
     reached = cluster.step()
     wait_for(lambda: cluster.step() > reached)
     driver.send_signal(signal.SIGKILL)
     driver.wait()
-    wait_for(cluster.is_clean)
+    wait_for(lambda: not cluster.left(), cluster.left)
 
     reached = cluster.step()
     driver = cluster.start_sweep()
     wait_for(lambda: "RayTrainWorker" in cluster.actors() and cluster.step() > reached)
     os.kill(cluster.actors()["RayTrainWorker"], signal.SIGKILL)
     assert driver.wait() == 0
-    wait_for(cluster.is_clean)
+    wait_for(lambda: not cluster.left(), cluster.left)
 
     trial = Ledger(cluster.out / "ledger.jsonl").trials[0]
     assert trial.end == "done"
