@@ -6,6 +6,8 @@ from typing import Any, Final
 import numpy as np
 from jaxtyping import Integer
 
+from mgray.dicom.quiet import quiet
+
 SYNTAX: Final = {
     "implicit": "1.2.840.10008.1.2",
     "explicit": "1.2.840.10008.1.2.1",
@@ -130,7 +132,8 @@ def encode(
     if syntax == "j2k":
         from openjpeg.utils import encode_array
 
-        return bytes(encode_array(raw, bits_stored=bits_stored))
+        with quiet():  # it tells of every tile
+            return bytes(encode_array(raw, bits_stored=bits_stored))
     import imagecodecs
 
     if signed and syntax != "htj2k":
