@@ -9,7 +9,7 @@ from collections import Counter
 import httpx
 import pytest
 
-from tests.serve.processes import pids_of
+from tests.processes import pids_of
 
 SECONDS = 60
 """The goal is 10, which ``make bench`` measures; here several suites may share two cores."""

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from mgray.recipes.bench.memory import descendants
-from tests.serve.processes import pids_of, proxy_bytes
+from tests.processes import pids_of, proxy_bytes
 
 pytestmark = pytest.mark.ray
 MIB = 2**20

@@ -12,9 +12,11 @@ from ray.util.state import list_actors, list_nodes, list_placement_groups
 
 from tests.console import ROOT
 from tests.nodes import Head, ray_head, wait_for
+from tests.processes import pids_of
 from tests.tune.test_sweep import TINY
 from tune.ledger import STEP, Ledger
 
+STEPS = 24
 ENDURING = {"_AutoscalingCoordinatorActor"}
 """One for each cluster, for all jobs, which Ray Train starts and Ray never ends."""
 
@@ -35,7 +37,7 @@ class Cluster:
         self.address, self.out = head.dashboard, out
         self.env = env | {"RAY_ADDRESS": head.gcs}
         self.words = ["fusion.smoke", "focal", f"data={data}", f"out={out}", "samples=1", *TINY]
-        self.words += ["train.steps.sm=12", "replicates=50"]
+        self.words += [f"train.steps.sm={STEPS}", "replicates=50"]
 
     def start_sweep(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -47,16 +49,13 @@ class Cluster:
         trials = Ledger(self.out / "ledger.jsonl").trials
         return trials[0].last.get(STEP, 0) if trials else 0
 
-    def actors(self) -> dict[str, int]:
-        """Class and process of all living actors."""
-        living = list_actors(address=self.address, detail=True, limit=1000)
-        return {one.class_name: one.pid for one in living if one.state != "DEAD"}
-
     def left(self) -> list[str]:
         """Actors and placement groups that a sweep has left."""
         groups = list_placement_groups(address=self.address, limit=1000)
         states = [group.state for group in groups if group.state != "REMOVED"]
-        return [*(set(self.actors()) - ENDURING), *states]
+        actors = list_actors(address=self.address, detail=True, limit=1000)
+        living = {one.class_name for one in actors if one.state != "DEAD"}
+        return [*(living - ENDURING), *states]
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +67,16 @@ def cluster(phantom_table: Path, tmp_path_factory: pytest.TempPathFactory) -> It
         yield Cluster(head, env, phantom_table, tmp_path_factory.mktemp("cluster") / "sweep")
 
 
+def kill(title: str) -> None:
+    """Kill -9 the only process whose title begins so."""
+    (pid,) = pids_of(title)
+    os.kill(pid, signal.SIGKILL)
+
+
 def test_a_sweep_survives_three_kills_and_leaves_neither_actor_nor_placement_group(cluster):
     driver = cluster.start_sweep()
-    wait_for(lambda: cluster.step() >= 2 and "ImplicitFunc" in cluster.actors())
-    os.kill(cluster.actors()["ImplicitFunc"], signal.SIGKILL)  # the trial's process
+    wait_for(lambda: cluster.step() >= 2)
+    kill("ray::ImplicitFunc")  # the trial's process
     reached = cluster.step()
     wait_for(lambda: cluster.step() > reached)
     driver.send_signal(signal.SIGKILL)
@@ -79,12 +84,13 @@ def test_a_sweep_survives_three_kills_and_leaves_neither_actor_nor_placement_gro
     wait_for(lambda: not cluster.left(), cluster.left)
 
     reached = cluster.step()
+    assert reached < STEPS, "the sweep ended before its driver was killed"
     driver = cluster.start_sweep()
-    wait_for(lambda: "RayTrainWorker" in cluster.actors() and cluster.step() > reached)
-    os.kill(cluster.actors()["RayTrainWorker"], signal.SIGKILL)
+    wait_for(lambda: cluster.step() > reached)
+    kill("ray::RayTrainWorker")
     assert driver.wait() == 0
     wait_for(lambda: not cluster.left(), cluster.left)
 
     trial = Ledger(cluster.out / "ledger.jsonl").trials[0]
     assert trial.end == "done"
-    assert [row[STEP] for row in trial.reports] == list(range(0, 13, 2))
+    assert [row[STEP] for row in trial.reports] == list(range(0, STEPS + 1, 2))

@@ -1,4 +1,4 @@
-"""The processes of the endpoint under test."""
+"""The processes that the tests have started."""
 
 import os
 from pathlib import Path
