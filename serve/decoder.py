@@ -154,10 +154,11 @@ def _strange(columns: Mapping[str, Any], recipe: Recipe) -> list[Caution]:
     return [Caution(code="out_of_distribution", detail=words)] if names else []
 
 
-# A small CPU share, so that all deployments start on two cores; config.yaml has production's.
+# Small CPU shares: on two cores the most replicas of every deployment fit beside each other; else
+# one that has grown takes the place of another's last. config.yaml has production's.
 DECODER: Final[Deployment] = serve.deployment(
     max_ongoing_requests=1,
-    ray_actor_options={"num_cpus": 0.4},
+    ray_actor_options={"num_cpus": 0.2},
     autoscaling_config={"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": 2},
     health_check_period_s=1,
     health_check_timeout_s=10,

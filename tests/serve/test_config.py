@@ -43,6 +43,16 @@ def test_there_is_always_a_warm_replica(config):
             assert deployment.num_replicas == 1
 
 
+def test_all_replicas_of_a_plain_serve_run_fit_on_two_cores():
+    """Else a deployment that has grown could keep another's only replica from coming back."""
+    most = 0.0
+    for deployment in (ENDPOINT, DECODER, DETECTOR):
+        scaling = deployment._deployment_config.autoscaling_config
+        count = scaling.max_replicas if scaling else 1
+        most += count * deployment.ray_actor_options["num_cpus"]
+    assert most <= 2
+
+
 def test_a_decoder_takes_one_file_at_a_time(config):
     decoder = next(d for d in config.applications[0].deployments if d.name == DECODER.name)
     assert decoder.max_ongoing_requests == 1

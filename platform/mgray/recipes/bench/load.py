@@ -1,8 +1,8 @@
 """The endpoint under load: large bodies, saturation, twice its capacity, clients that mean ill."""
 
 import asyncio
+import logging
 import os
-import signal
 import statistics
 import time
 from collections import Counter
@@ -20,16 +20,19 @@ from mgray.dicom.example import example_file
 from mgray.recipes.bench.config import BenchConfig
 from mgray.recipes.bench.figures import Comparison, Measured, percentile
 from mgray.recipes.bench.memory import descendants, memory
+from mgray.recipes.bench.recovery import PARTS, recovery_note
 from mgray.recipes.bench.serving import Ask, in_process, latencies, synthetic_images
 from mgray.recipes.endpoint import Served, endpoint
 
 SATURATING: Final = 8
 """Clients that keep every replica busy."""
-PARTS: Final = ("Decoder", "Detector", "Endpoint")
 CROWD: Final = 1000
 """Connections of each bad kind."""
 GIVE_UP_S: Final = 90.0
 """An answer that takes longer is a hang; the endpoint's own deadline is 60 s."""
+
+
+log = logging.getLogger(__name__)
 
 
 def measure_load(config: BenchConfig, work: Path) -> Measured:
@@ -51,10 +54,19 @@ def measure_load(config: BenchConfig, work: Path) -> Measured:
             large_bodies(config, remote, local),
             saturation(config, remote, local, bodies),
         ]
-        notes += overload_notes(config, served, bodies, max(comparisons[1].ours))
-        notes += crowd_notes(config, served, bodies)
-        notes += [recovery_note(served, bodies[0], part) for part in PARTS]
+        for found in _unfriendly(config, served, bodies, max(comparisons[1].ours)):
+            log.info("%s", found)
+            notes.append(found)
     return Measured(comparisons, notes=notes)
+
+
+def _unfriendly(
+    config: BenchConfig, served: Served, bodies: Sequence[bytes], capacity: float
+) -> Iterator[str]:
+    yield from overload_notes(config, served, bodies, capacity)
+    yield from crowd_notes(config, served, bodies)
+    for part in PARTS:
+        yield recovery_note(served, bodies[0], part)
 
 
 def large_bodies(config: BenchConfig, remote: Ask, local: Ask) -> Comparison:
@@ -121,7 +133,7 @@ def overload_notes(
     alone = asyncio.run(open_loop(served, bodies, capacity / 4, min(10.0, config.load_s)))
     before = tree_bytes()
     crowded = asyncio.run(open_loop(served, bodies, 2 * capacity, config.load_s))
-    drift = tree_bytes() / before - 1
+    after = tree_bytes()
     wrong = sum(n for status, n in crowded.statuses.items() if status not in (0, 200, 503, 504))
     told = ", ".join(f"{status}: {n}" for status, n in sorted(crowded.statuses.items()))
     return [
@@ -129,7 +141,7 @@ def overload_notes(
         f"hangs {crowded.statuses[0]} (goal 0), other than 200, 503, 504: {wrong} (goal 0)",
         f"accepted p99 {_p99(crowded.accepted)} against {_p99(alone.accepted)} at a quarter of it; "
         f"503 within p99 {_p99(crowded.rejected)} (goal 100 ms)",
-        f"memory after the load: {100 * drift:+.1f} % (goal 5)",
+        f"memory {before / 1e6:.0f} MB before the load, {after / 1e6:.0f} MB after (goal +5 %)",
     ]
 
 
@@ -206,35 +218,6 @@ async def bad_client(served: Served, half_closed: bool) -> None:
             await asyncio.sleep(1)
         finally:
             writer.transport.abort()
-
-
-def recovery_note(served: Served, body: bytes, part: str) -> str:
-    """Kill every replica of a part, and ask until there is an answer."""
-    headers = {"Content-Type": "application/dicom", **served.headers()}
-    for pid in replicas(part):
-        os.kill(pid, signal.SIGKILL)
-    start, others = time.monotonic(), Counter[int]()
-    while time.monotonic() - start < GIVE_UP_S:
-        answer = httpx.post(f"{served.url}/v1/detect", content=body, headers=headers, timeout=60)
-        if answer.status_code == httpx.codes.OK:
-            break
-        others[answer.status_code] += 1
-        time.sleep(0.1)
-    told = ", ".join(f"{status}: {n}" for status, n in others.items()) or "none"
-    return (
-        f"{part} killed: an answer after {time.monotonic() - start:.1f} s (goal 10); before: {told}"
-    )
-
-
-def replicas(part: str) -> list[int]:
-    """Processes of a part of the endpoint that this process started."""
-    title = f"ray::ServeReplica:detect:{part}"
-    commands = {pid: Path(f"/proc/{pid}/cmdline") for pid in descendants(os.getpid())}
-    return [
-        pid
-        for pid, path in commands.items()
-        if path.is_file() and path.read_text(errors="replace").startswith(title)
-    ]
 
 
 @contextmanager
