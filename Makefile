@@ -12,7 +12,7 @@ demo: .venv/.samples
 	$(BIN)/python -m jobs.demo $(ARGS)
 
 test: .venv/.dev
-	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .

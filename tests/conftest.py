@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,21 +23,33 @@ os.environ["RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"] = "serve.gate:proxy_midd
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the slow ones, in two lines, so that two at most share the machine.
-
-    All others go by their files, so that a file's fixtures are made once.
-    """
+    """Begin with the slow ones, so that no process ends long after the others."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
-    lines: dict[str, str] = {}
-    for item in items:
-        file = str(item.path.relative_to(ROOT))  # pytest keeps a nodeid that it was asked for
-        if item.get_closest_marker("slow"):
-            group = lines.setdefault(file, f"slow-{len(lines) % 2}")
-        else:
-            group = file
-        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Deal files to processes; those with slow tests go in two lines, one after the other each.
+
+    More than two at once starve each other on two cores.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Dealer(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return lines.get(file, file)
+
+    lines = slow_lines()
+    return Dealer(config, log)
+
+
+def slow_lines() -> dict[str, str]:
+    """Which line each file with slow tests stands in."""
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    slow = [path for path in files if "pytest.mark.slow" in path.read_text()]
+    names = [path.relative_to(ROOT).as_posix() for path in slow]
+    return {name: f"slow line {place % 2}" for place, name in enumerate(names)}
 
 
 @pytest.fixture(scope="session")
