@@ -12,6 +12,7 @@ import pytest
 from mgray.dicom.codecs import encode_htj2k
 from mgray.models.folder import save_model
 from mgray.schema import IMAGE
+from tests.networks import small_meta, spread_model
 
 Record = dict[str, Any]
 
