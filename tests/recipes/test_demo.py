@@ -10,7 +10,7 @@ from mgray.config import build
 from mgray.errors import ConfigError, MgrayError
 from mgray.recipes.demo import DemoConfig, _jobs, run_demo
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 STAGES = ("sm", "ffdm", "student", "fused", "upper_bound")
 QUICK = ("train.validate_every=1000", *(f"train.steps.{stage}=2" for stage in STAGES))

@@ -17,7 +17,7 @@ from mgray.reports.config import EvaluateConfig
 from mgray.reports.evaluate import evaluate
 from mgray.training.journal import read_rows
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")

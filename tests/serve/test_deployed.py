@@ -31,7 +31,7 @@ QUICK = {
     "downscale_delay_s": 10, "metrics_interval_s": 0.5, "look_back_period_s": 5,
 }  # fmt: skip
 SMALL = {"num_cpus": 0.1}
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def test_vote_depends_on_the_archive_alone_and_a_rerun_decodes_nothing(
         row["image_id"]: row["annotations"] for row in made.rows.values()
     }
     monkeypatch.setattr(ChunkWorker, "ingest", None)
-    monkeypatch.setattr("tests.sources.conftest.apply_verdict", None)
+    monkeypatch.setattr("tests.inline.apply_verdict", None)
     assert ingest_source("embed", embed.root, grown).manifest == made.manifest
 
 

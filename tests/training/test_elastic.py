@@ -18,7 +18,7 @@ from mgray.training.port import RAY, LocalPort
 from mgray.training.stages import train_stage
 from tests.nodes import ROOT, killable_nodes, sockets_left_open
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 NODE = {"num_cpus": 1, "object_store_memory": 100 * 2**20}
 STEPS = 6

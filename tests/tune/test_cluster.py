@@ -20,7 +20,7 @@ STEPS = 24
 ENDURING = {"_AutoscalingCoordinatorActor"}
 """One for each cluster, for all jobs, which Ray Train starts and Ray never ends."""
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 class Cluster:

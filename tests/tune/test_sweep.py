@@ -20,7 +20,7 @@ TINY = [
 ]  # fmt: skip
 CHANGES = parse_overrides(TINY)
 
-pytestmark = pytest.mark.timeout(900)  # the first one trains; on a busy machine that takes long
+pytestmark = pytest.mark.timeout(1800)  # the first one trains; on a busy machine that takes long
 
 
 @pytest.fixture(scope="module")
