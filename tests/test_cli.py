@@ -1,5 +1,6 @@
 """Tests of mgray.cli."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +16,21 @@ class Copy(Config):
     """What to copy."""
     count: int = 1
     """How often."""
+
+
+COPIER = """
+import time
+from mgray.cli import guard
+
+def run(words):
+    try:
+        print("started", flush=True)
+        time.sleep(60)
+    finally:
+        print("stopped", flush=True)
+
+guard("Copy things.", run)
+"""
 
 
 def exit_code(monkeypatch, words, run=lambda config: None):
@@ -69,6 +85,20 @@ def test_ctrl_c_says_how_to_continue(monkeypatch, capsys):
 
     assert exit_code(monkeypatch, ["here"], interrupt) == 130
     assert "run the same command again" in capsys.readouterr().err
+
+
+def test_a_terminated_command_stops_what_it_started(tmp_path):
+    copier = tmp_path / "copier.py"
+    copier.write_text(COPIER)
+    pipe = subprocess.PIPE
+    command = [sys.executable, copier]
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as copies:
+        assert copies.stdout.readline() == "started\n"
+        copies.terminate()
+        told, error = copies.communicate(timeout=60)
+    assert told == "stopped\n"
+    assert error == "terminated: run the same command again to continue\n"
+    assert copies.returncode == 143
 
 
 def test_field_help_shows_defaults():

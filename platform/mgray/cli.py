@@ -2,9 +2,11 @@
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from types import FrameType
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -16,8 +18,9 @@ C = TypeVar("C", bound=Config)
 
 EXIT_CODES = (
     "exit codes: 0 done, 1 failed, 2 wrong usage or config, 3 too many files refused, "
-    "130 interrupted"
+    "130 interrupted, 143 terminated"
 )
+CONTINUE: Final = "run the same command again to continue"
 
 
 def main(doc: str | None, config: type[C], run: Callable[[C], int | None], *names: str) -> None:
@@ -39,14 +42,23 @@ def guard(doc: str, run: Callable[[list[str]], int | None], fields: str = "") ->
         sys.stdout.write(f"{doc.strip()}\n{fields}\n{EXIT_CODES}\n")
         sys.exit(0)
     logging.basicConfig(level=os.environ.get("MGRAY_LOG", "INFO"), format="%(message)s")
+    before = signal.signal(signal.SIGTERM, _terminated)
     try:
         sys.exit(run(words) or 0)
     except MgrayError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted: run the same command again to continue\n")
+        sys.stderr.write(f"interrupted: {CONTINUE}\n")
         sys.exit(130)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    """Leave by the way of Ctrl-C, so that what was started is stopped too."""
+    os.write(sys.stderr.fileno(), f"terminated: {CONTINUE}\n".encode())
+    sys.exit(128 + number)
 
 
 def parse(config: type[C], words: Sequence[str], names: Sequence[str] = ()) -> C:

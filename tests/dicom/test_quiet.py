@@ -1,3 +1,4 @@
+import io
 import logging
 import threading
 import warnings
@@ -25,6 +26,20 @@ def test_nothing_is_heard_inside_and_all_outside(caplog: pytest.LogCaptureFixtur
             pass
         assert said(caplog) == []
     assert len(said(caplog)) == everything
+
+
+@pytest.mark.parametrize("name", SILENCED)
+def test_a_logger_s_own_handler_is_silent_too(name: str) -> None:
+    heard = io.StringIO()
+    handler, logger = logging.StreamHandler(heard), logging.getLogger(name)
+    logger.addHandler(handler)
+    try:
+        with quiet():
+            logger.error("Doe^Jane")
+        assert heard.getvalue() == ""
+        assert handler in logger.handlers
+    finally:
+        logger.removeHandler(handler)
 
 
 def test_warnings_are_dropped_inside_only() -> None:

@@ -12,13 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 from torch import nn
 
+from mgray.data.table import ImageTable
 from mgray.dicom.codecs import encode_htj2k
 from mgray.ingest.pairs import write_pairs
 from mgray.metrics.config import BootstrapConfig, HitConfig
 from mgray.models.config import DetectorConfig
 from mgray.models.folder import ModelMeta, save_model
+from mgray.reports.cases import Cases, build_cases
 from mgray.reports.config import EvaluateConfig
 from mgray.reports.evaluate import evaluate
+from mgray.reports.predictions import collect_predictions
 from mgray.schema import IMAGE, PAIR, PREDICTION
 
 PAIRS = {"val": 4, "test": 10}
@@ -74,6 +77,14 @@ def folders(tmp_path_factory: pytest.TempPathFactory, finish_table: Callable[[Pa
 def world(folders: Path, tmp_path: Path) -> World:
     """A fresh out folder for the shared run."""
     return make_world(folders, tmp_path / "out")
+
+
+@pytest.fixture
+def splits(world: World) -> dict[str, Cases]:
+    """What the models found in each split, beside what is there."""
+    predictions = collect_predictions(world.config, world.predict)
+    table = ImageTable.open(world.config.data)
+    return {s: build_cases(table, predictions, s, world.config.hit) for s in ("val", "test")}
 
 
 @pytest.fixture(scope="session")

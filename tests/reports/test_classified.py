@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mgray.data.table import ImageTable
 from mgray.metrics.bootstrap import Patients, group_patients
 from mgray.metrics.outcomes import ImageMarks
-from mgray.reports.cases import Cases, build_cases
+from mgray.reports.cases import Cases
 from mgray.reports.classified import (
     choose_threshold,
     classification,
@@ -20,7 +19,6 @@ from mgray.reports.classified import (
 )
 from mgray.reports.figures import Drawing
 from mgray.reports.html import DASH, Page, render
-from mgray.reports.predictions import collect_predictions
 from mgray.reports.summary import strict
 
 VAL = {"sm": (0.6, 0.3, 0.4, 0.1), "fused": (0.7, 0.5, 0.4, 0.1)}
@@ -29,13 +27,6 @@ TEST = {
     "fused": (0.9, 0.8, 0.6, 0.55, 0.3, 0.2, 0.4, 0.3, 0.1, 0.0),
 }
 Scores = dict[str, Sequence[float]]
-
-
-@pytest.fixture
-def splits(world: Any) -> dict[str, Cases]:
-    predictions = collect_predictions(world.config, world.predict)
-    table = ImageTable.open(world.config.data)
-    return {s: build_cases(table, predictions, s, world.config.hit) for s in ("val", "test")}
 
 
 @pytest.fixture

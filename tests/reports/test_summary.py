@@ -21,13 +21,6 @@ EXPECTED = {"untrained": 0, "sm": 1 / 3, "ffdm": 1 / 2, "fused": 1 / 2, "upper_b
 
 
 @pytest.fixture
-def splits(world: object) -> dict[str, Cases]:
-    predictions = collect_predictions(world.config, world.predict)
-    table = ImageTable.open(world.config.data)
-    return {s: build_cases(table, predictions, s, world.config.hit) for s in ("val", "test")}
-
-
-@pytest.fixture
 def limits(splits: dict[str, Cases], world: object) -> dict[str, float]:
     return thresholds(splits["val"], world.config)
 

@@ -9,7 +9,7 @@ from collections import Counter
 import httpx
 import pytest
 
-from tests.processes import pids_of
+from mgray.recipes.bench.memory import titled
 
 SECONDS = 60
 """The goal is 10, which ``make bench`` measures; here several suites may share two cores."""
@@ -52,7 +52,7 @@ def test_a_killed_replica_comes_back_and_only_its_own_requests_fail(client, make
             assert answer.headers["retry-after"]
         return answer.status_code
 
-    replicas = pids_of(f"ray::ServeReplica:mgray:{name}")
+    replicas = titled(f"ray::ServeReplica:mgray:{name}")
     with Load(ask, clients=3) as load:
         time.sleep(1)
         killed = time.monotonic()
@@ -68,4 +68,4 @@ def test_a_killed_replica_comes_back_and_only_its_own_requests_fail(client, make
     assert good, f"no answer within {SECONDS} s"
     statuses = Counter(status for _, status in load.told)
     assert set(statuses) <= {200, 503}, statuses
-    assert pids_of(f"ray::ServeReplica:mgray:{name}") != replicas
+    assert titled(f"ray::ServeReplica:mgray:{name}") != replicas

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from mgray.recipes.bench.memory import descendants
-from tests.processes import pids_of, proxy_bytes
+from mgray.recipes.bench.memory import descendants, memory, titled
 
 pytestmark = pytest.mark.ray
 MIB = 2**20
+PROXY = "ray::ProxyActor"
 
 
 @pytest.fixture
@@ -36,11 +36,11 @@ def head(client, *lines):
 
 
 def test_a_chunked_upload_of_200_mb_is_cut_off_at_50_while_memory_stays_flat(client, detect):
-    sent, peak, over = 0, [proxy_bytes()], threading.Event()
+    sent, peak, over = 0, [memory(titled(PROXY))], threading.Event()
 
     def watch():
         while not over.wait(0.05):
-            peak.append(proxy_bytes())
+            peak.append(memory(titled(PROXY)))
 
     def stream():
         nonlocal sent
@@ -115,7 +115,7 @@ def detections(answer):
 
 def test_a_file_that_kills_its_decoder_hurts_nobody_else(detect, make_dicom):
     """The child is killed while it decodes, as a file that breaks a codec would do it."""
-    (replica,) = pids_of("ray::ServeReplica:mgray:Decoder")
+    (replica,) = titled("ray::ServeReplica:mgray:Decoder")
     (child,) = descendants(replica)
     good = detect(make_dicom())
     with ThreadPoolExecutor(4) as pool:

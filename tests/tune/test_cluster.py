@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from ray.util.state import list_actors, list_nodes, list_placement_groups
 
+from mgray.recipes.bench.memory import titled
 from tests.console import ROOT
 from tests.nodes import Head, ray_head, wait_for
-from tests.processes import pids_of
 from tests.tune.test_sweep import TINY
 from tune.ledger import STEP, Ledger
 
@@ -69,7 +69,7 @@ def cluster(phantom_table: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 def kill(title: str) -> None:
     """Kill -9 the only process whose title begins so."""
-    (pid,) = pids_of(title)
+    (pid,) = titled(title)
     os.kill(pid, signal.SIGKILL)
 
 

@@ -46,14 +46,12 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def _dumb(logger: logging.Logger) -> Iterator[None]:
-    passed_on = logger.propagate
-    logger.addHandler(_NOWHERE)
-    logger.propagate = False
+    handlers, passed_on = logger.handlers, logger.propagate
+    logger.handlers, logger.propagate = [_NOWHERE], False
     try:
         yield
     finally:
-        logger.removeHandler(_NOWHERE)
-        logger.propagate = passed_on
+        logger.handlers, logger.propagate = handlers, passed_on
 
 
 _silence: Final = _Silence()

@@ -94,10 +94,11 @@ def _accumulate(model: nn.Module, batch: Batch, learner: Learner, number: int) -
     total: dict[str, Tensor] = {}
     for place, part in enumerate(parts, start=1):
         alone = place < len(parts) and isinstance(model, DistributedDataParallel)
-        with model.no_sync() if alone else nullcontext():  # type: ignore[operator]  # DDP's
+        with model.no_sync() if alone else nullcontext():  # type: ignore[operator]  # only DDP has it
             with autocast(task.config, device):
                 losses: Mapping[str, Tensor] = model(part, whole)
-            learner.scaler.scale(losses["loss"]).backward()  # type: ignore[no-untyped-call]  # as above
+            scaled = learner.scaler.scale(losses["loss"])
+            scaled.backward()  # type: ignore[no-untyped-call]  # Torch declares no types here
         total = {name: loss.detach() + total.get(name, 0) for name, loss in losses.items()}
     return total
 

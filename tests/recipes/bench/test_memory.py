@@ -10,11 +10,19 @@ import pytest
 
 from mgray.errors import MgrayError
 from mgray.recipes.bench import memory as module
-from mgray.recipes.bench.memory import EVERY_S, PeakMemory, check_proc, descendants, memory
+from mgray.recipes.bench.memory import (
+    EVERY_S,
+    PeakMemory,
+    check_proc,
+    descendants,
+    memory,
+    titled,
+)
 
 MIB = 2**20
 HOLD = "import sys; data = b'x' * {size}; print(flush=True); sys.stdin.read()"
 IN_A_CHILD = "import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}])"
+TITLED = "import sys, time; print(flush=True); time.sleep(60)"
 FORKED = """
 import os, sys
 data = b'x' * {size}
@@ -84,6 +92,17 @@ def test_a_process_does_not_descend_from_itself() -> None:
         assert pid in descendants(os.getpid())
         assert os.getpid() not in descendants(os.getpid())
     assert pid not in descendants(os.getpid())
+
+
+def test_a_process_is_found_by_its_title() -> None:
+    title = "ray::ServeReplica:detect:Decoder"
+    command = ["bash", "-c", f"exec -a {title} {sys.executable} -c '{TITLED}'"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as replica:
+        assert replica.stdout
+        replica.stdout.readline()
+        assert titled(title) == [replica.pid]
+        assert titled("ray::ServeReplica:detect:Detector") == []
+        replica.kill()
 
 
 def test_a_process_that_is_gone_has_no_memory() -> None:

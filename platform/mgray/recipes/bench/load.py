@@ -20,7 +20,7 @@ from mgray.dicom.example import example_file
 from mgray.recipes.bench.config import BenchConfig
 from mgray.recipes.bench.figures import Comparison, Measured, percentile
 from mgray.recipes.bench.memory import descendants, memory
-from mgray.recipes.bench.recovery import PARTS, recovery_note
+from mgray.recipes.bench.recovery import GIVE_UP_S, PARTS, recovery_note
 from mgray.recipes.bench.serving import Ask, in_process, latencies, synthetic_images
 from mgray.recipes.endpoint import Served, endpoint
 
@@ -28,10 +28,6 @@ SATURATING: Final = 8
 """Clients that keep every replica busy."""
 CROWD: Final = 1000
 """Connections of each bad kind."""
-GIVE_UP_S: Final = 90.0
-"""An answer that takes longer is a hang; the endpoint's own deadline is 60 s."""
-
-
 log = logging.getLogger(__name__)
 
 

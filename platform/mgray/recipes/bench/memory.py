@@ -71,6 +71,12 @@ def descendants(root: int) -> set[int]:
     return found
 
 
+def titled(title: str) -> list[int]:
+    """Processes below this one whose title begins so, e.g. ``ray::ServeReplica:detect:Decoder``."""
+    commands = {pid: _text(PROC / str(pid) / "cmdline") for pid in descendants(os.getpid())}
+    return sorted(pid for pid, command in commands.items() if command.startswith(title))
+
+
 def memory(pids: Iterable[int]) -> int:
     """Sum of the proportional set sizes, bytes; processes that have ended count nothing."""
     return sum(map(_pss, pids))

@@ -4,22 +4,22 @@ import os
 import signal
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Final
 
 import httpx
 
-from mgray.recipes.bench.memory import descendants
+from mgray.recipes.bench.memory import titled
 from mgray.recipes.endpoint import Served
 
 PARTS: Final = ("Decoder", "Detector", "Endpoint")
 GIVE_UP_S: Final = 90.0
+"""An answer that takes longer is a hang; the endpoint's own deadline is 60 s."""
 
 
 def recovery_note(served: Served, body: bytes, part: str) -> str:
     """Kill every replica of a part, and ask until there is an answer."""
     headers = {"Content-Type": "application/dicom", **served.headers()}
-    for pid in replicas(part):
+    for pid in titled(f"ray::ServeReplica:detect:{part}"):
         os.kill(pid, signal.SIGKILL)
     start, others = time.monotonic(), Counter[int]()
     while time.monotonic() - start < GIVE_UP_S:
@@ -36,14 +36,3 @@ def recovery_note(served: Served, body: bytes, part: str) -> str:
     took = time.monotonic() - start
     found = f"an answer after {took:.1f} s" if took < GIVE_UP_S else f"no answer in {took:.0f} s"
     return f"{part} killed: {found} (goal 10); before: {told}"
-
-
-def replicas(part: str) -> list[int]:
-    """Processes of a part of the endpoint that this process started."""
-    title = f"ray::ServeReplica:detect:{part}"
-    commands = {pid: Path(f"/proc/{pid}/cmdline") for pid in descendants(os.getpid())}
-    return [
-        pid
-        for pid, path in commands.items()
-        if path.is_file() and path.read_text(errors="replace").startswith(title)
-    ]
