@@ -8,7 +8,7 @@ import yaml
 
 from mgray.config import build
 from mgray.errors import ConfigError, MgrayError
-from mgray.recipes.demo import DemoConfig, _jobs, run_demo
+from mgray.recipes.demo import DemoConfig, _jobs, run_demo, run_jobs
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -35,13 +35,13 @@ def test_workers_that_cannot_share_a_batch_are_refused_before_anything_is_made()
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory) -> Path:
-    """Folder of a demo that has run twice."""
+    """Folder of a demo whose jobs have run twice."""
     out = tmp_path_factory.mktemp("demo")
     config = DemoConfig(out=out, exams=12, once=True, train=QUICK)
     run_demo(config)
     weights = sorted(config.out.rglob("model.safetensors"))
     before = [path.stat().st_mtime_ns for path in weights]
-    run_demo(config)
+    run_jobs(config, config.out)
     assert before == [path.stat().st_mtime_ns for path in weights], "a second run trained again"
     return config.out
 

@@ -55,13 +55,9 @@ def run_demo(config: DemoConfig) -> None:
         MgrayError: A step failed; its own last line says why.
     """
     out = config.out.resolve()
-    out.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    jobs = list(_jobs(config, out))
-    for number, (title, words) in enumerate(jobs, start=1):
-        log.info("\n[%d/%d] %s", number, len(jobs) + 1, title)
-        run_job(words)
-    log.info("\n[%d/%d] serve the fused model and ask it", len(jobs) + 1, len(jobs) + 1)
+    steps = run_jobs(config, out) + 1
+    log.info("\n[%d/%d] serve the fused model and ask it", steps, steps)
     with endpoint(out / "train" / "models" / "fused", out, config.port) as served:
         _write_json(out / "served.json", _ask(served, out))
         run_job(_evaluate(config, out))
@@ -72,6 +68,20 @@ def run_demo(config: DemoConfig) -> None:
         log.info("Token:    %s", served.token_file)
         if sys.stdout.isatty() and not config.once:
             _wait_for_ctrl_c()
+
+
+def run_jobs(config: DemoConfig, out: Path) -> int:
+    """Make everything but the served answers; return the number of steps.
+
+    Raises:
+        MgrayError: A step failed; its own last line says why.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    jobs = list(_jobs(config, out))
+    for number, (title, words) in enumerate(jobs, start=1):
+        log.info("\n[%d/%d] %s", number, len(jobs) + 1, title)
+        run_job(words)
+    return len(jobs)
 
 
 def _jobs(config: DemoConfig, out: Path) -> Iterator[tuple[str, list[str]]]:
