@@ -37,6 +37,7 @@ from serve.intake import MEDIA_TYPES, read_images
 from serve.models import ModelListing, Models, default_name
 from serve.openapi import Api
 from serve.problems import Problem, handlers, responses
+from serve.readiness import is_ready
 
 Handle = DeploymentHandle[Any]
 _STATUSES: Final = (400, 404, 406, 413, 415, 422, 503, 504)
@@ -150,12 +151,11 @@ class Endpoint:
 
     @api.get("/readyz", response_class=PlainTextResponse, responses=responses(503))
     async def readyz(self) -> str:
-        """Tell whether an image would be answered: every deployment has a warm replica."""
+        """Tell whether an image would be answered: every part is warm, or rests until asked."""
         name = serve.get_replica_context().app_name
         status = await asyncio.to_thread(serve.status)
-        for deployment in status.applications[name].deployments.values():
-            if not any(state == "RUNNING" for state in deployment.replica_states):
-                raise Problem("unavailable")
+        if not is_ready(status.applications[name].deployments.values()):
+            raise Problem("unavailable")
         return "ok\n"
 
     @api.get("/metrics", response_class=PlainTextResponse)

@@ -42,11 +42,24 @@ class Deployed:
         url: Of the endpoint.
         env: For those who ask about it.
         trust: Accepts its certificate.
+        config: What was deployed.
     """
 
     url: str
     env: dict[str, str]
     trust: ssl.SSLContext
+    config: Path
+
+    def deploy(self) -> None:
+        """Deploy the config as it is now."""
+        command = shlex.split(DEPLOY.replace("serve/config.yaml", str(self.config)))
+        subprocess.run(command, env=self.env, cwd=ROOT, check=True, capture_output=True)
+
+    def client(self) -> httpx.Client:
+        """One who has the token."""
+        token = Path(self.env["MGRAY_TOKEN_FILE"]).read_text()
+        head = {"Authorization": f"Bearer {token}", "Content-Type": "application/dicom"}
+        return httpx.Client(base_url=self.url, headers=head, verify=self.trust, timeout=120)
 
     def replicas(self, name: str) -> Counter[str]:
         """How many replicas of a deployment are in each state."""
@@ -102,17 +115,16 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     config = adapted(folder, port, authority.issue_cert("127.0.0.1"))
     with ray_head(env, START, cpus=4) as head:
         env |= {"RAY_DASHBOARD_ADDRESS": head.dashboard}
-        command = shlex.split(DEPLOY.replace("serve/config.yaml", str(config)))
-        subprocess.run(command, env=env, cwd=ROOT, check=True, capture_output=True)
         trust = ssl.create_default_context(cafile=folder / "ca.pem")
-        url = f"https://127.0.0.1:{port}"
-        wait_for(lambda: is_ready(url, trust))
-        yield Deployed(url, env, trust)
+        deployed = Deployed(f"https://127.0.0.1:{port}", env, trust, config)
+        deployed.deploy()
+        wait_for(lambda: is_ready(deployed))
+        yield deployed
 
 
-def is_ready(url: str, trust: ssl.SSLContext) -> bool:
+def is_ready(deployed: Deployed) -> bool:
     try:
-        return httpx.get(f"{url}/readyz", verify=trust).is_success
+        return httpx.get(f"{deployed.url}/readyz", verify=deployed.trust).is_success
     except httpx.TransportError:
         return False
 
@@ -129,14 +141,11 @@ def test_it_speaks_tls_only(deployed):
 
 def test_replicas_come_and_go_with_the_load_and_no_request_fails(deployed, make_dicom):
     over, statuses, body = threading.Event(), Counter(), make_dicom()
-    head = {"Authorization": f"Bearer {Path(deployed.env['MGRAY_TOKEN_FILE']).read_text()}"}
-    head |= {"Content-Type": "application/dicom"}
 
     def client():
-        with httpx.Client(base_url=deployed.url, headers=head, verify=deployed.trust) as asking:
+        with deployed.client() as asking:
             while not over.is_set():
-                answer = asking.post("/v1/detect", content=body, timeout=60)
-                statuses[answer.status_code] += 1
+                statuses[asking.post("/v1/detect", content=body).status_code] += 1
 
     assert deployed.replicas("Detector") == {"RUNNING": 1}
     threads = [threading.Thread(target=client) for _ in range(CLIENTS)]
@@ -150,3 +159,17 @@ def test_replicas_come_and_go_with_the_load_and_no_request_fails(deployed, make_
             thread.join()
     wait_for(lambda: deployed.replicas("Detector") == {"RUNNING": 1})
     assert set(statuses) == {200}, statuses
+
+
+def test_detectors_may_all_rest_until_an_image_comes(deployed, make_dicom):
+    config = yaml.safe_load(deployed.config.read_text())
+    for deployment in config["applications"][0]["deployments"]:
+        if deployment["name"] == "Detector":
+            deployment["autoscaling_config"] |= {"min_replicas": 0}
+    deployed.config.write_text(yaml.safe_dump(config))
+    deployed.deploy()
+    wait_for(lambda: deployed.replicas("Detector") == {})
+    assert is_ready(deployed), "else nobody would send it an image"
+    with deployed.client() as asking:
+        assert asking.post("/v1/detect", content=make_dicom()).status_code == 200
+    assert deployed.replicas("Detector")["RUNNING"] == 1
