@@ -36,6 +36,7 @@ from serve.gate import Gate, check_environment
 from serve.intake import MEDIA_TYPES, read_images
 from serve.models import ModelListing, Models, default_name
 from serve.openapi import Api
+from serve.places import Places
 from serve.problems import Problem, handlers, responses
 from serve.readiness import is_ready
 
@@ -60,8 +61,8 @@ class Args(Config):
     """How long a detector waits for more images."""
     max_body_bytes: int = Field(default=50 * 2**20, ge=1)
     """Bytes of a request's body."""
-    max_queued_requests: int = Field(default=16, ge=1)
-    """Images that may wait for a decoder; beyond that the answer is 503."""
+    max_images_held: int = Field(default=16, ge=1)
+    """Images read and not yet answered; while there are as many, the answer is 503 at once."""
     max_images: int = Field(default=16, ge=1)
     """Images in one request."""
     results: str | None = None
@@ -121,6 +122,7 @@ class Endpoint:
     def __init__(self, decoder: Handle, detector: Handle, shelf: Shelf, args: Args) -> None:
         self.decoder, self.detector, self.args = decoder, detector, args
         self.models = Models(shelf, default_name(shelf, args.default_model))
+        self.places = Places(args.max_images_held)
 
     @api.post(
         "/v1/detect",
@@ -135,7 +137,7 @@ class Endpoint:
         started = time.perf_counter()
         form = choose_form(request.headers.get("accept"), wanted)
         self.models.choose(wanted.model, wanted.version)  # before the body is read
-        bodies = await read_images(request, self.args.max_body_bytes, self.args.max_images)
+        bodies = await self.read(request, self.args.max_images)
         answer, written = await self.answer(bodies, form, wanted, started)
         return answer if written is None else dicom_response(written.objects)
 
@@ -163,6 +165,15 @@ class Endpoint:
         """Figures for Prometheus."""
         return Response(render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
+    async def read(self, request: Request, most: int) -> list[bytes]:
+        """Read a request's images, at most so many.
+
+        Raises:
+            Problem: A refusal; 503 before the first byte if there is no place for an image.
+        """
+        self.places.check()
+        return await read_images(request, self.args.max_body_bytes, most)
+
     async def answer(
         self, bodies: Sequence[bytes], form: Form | None, wanted: Wanted, started: float
     ) -> tuple[Answer, Written | None]:
@@ -172,7 +183,7 @@ class Endpoint:
             Problem: A refusal, or what befell a replica.
         """
         read_ms = (time.perf_counter() - started) * 1000
-        with faults_told():
+        with self.places.hold(len(bodies)), faults_told():
             async with asyncio.timeout(self.args.deadline_s):
                 found, decoded = await self._ask_all(bodies, form, wanted)
                 total_ms = (time.perf_counter() - started) * 1000
@@ -269,7 +280,7 @@ def _assemble(args: Args) -> serve.Application:
         "warm": warm,
     }
     return ENDPOINT.bind(
-        DECODER.options(max_queued_requests=args.max_queued_requests).bind(shelf, warm, limits),
+        DECODER.bind(shelf, warm, limits),
         DETECTOR.options(user_config=settings).bind(shelf, args.device, args.batch_size),
         shelf,
         args,

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from ray.exceptions import ObjectLostError, RayActorError, WorkerCrashedError
-from ray.serve.exceptions import BackPressureError, RayServeException
+from ray.serve.exceptions import RayServeException
 
 from serve.problems import Problem
 
@@ -14,11 +14,9 @@ _REPLICA_LOST: Final = (RayActorError, WorkerCrashedError, ObjectLostError, RayS
 
 @contextmanager
 def faults_told() -> Iterator[None]:
-    """Turn a full queue, a lost replica and a deadline into problems."""
+    """Turn a lost replica and a deadline into problems."""
     try:
         yield
-    except BackPressureError:
-        raise Problem("busy") from None
     except TimeoutError:
         raise Problem("deadline") from None
     except _REPLICA_LOST:

@@ -1,19 +1,20 @@
-"""Deployment ``Detector``: the model. Images that wait together are answered together."""
+"""Deployment ``Detector``: the model. Images that wait together are answered together.
+
+Torch is imported by replicas only, as they load a model: whoever deploys need not wait for it.
+"""
 
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ray import serve
 from ray.serve import Deployment
 
 from mgray.config import fingerprint
-from mgray.inference.predictor import Detection, Predictor
 from mgray.inference.prepare import Prepared
-from mgray.inference.smoke import smoke_test
 from mgray.models.folder import CARD, model_sha256
 from mgray.models.meta import FPPI, ModelMeta
 from mgray.models.shelf import Shelf
@@ -31,6 +32,9 @@ from serve.exam import image_score
 from serve.facts import box_mm
 from serve.model_card import ModelCard
 
+if TYPE_CHECKING:
+    from mgray.inference.predictor import Detection, Predictor
+
 MOST_LOADED: Final = 4
 """Models in the memory of a replica; the one asked for longest ago makes room."""
 Spacing = tuple[float, float] | None
@@ -40,7 +44,7 @@ Spacing = tuple[float, float] | None
 class Loaded:
     """A model in memory, and what is told of it."""
 
-    predictor: Predictor
+    predictor: "Predictor"
     facts: ModelFacts
     thresholds: dict[str, float]
 
@@ -104,6 +108,9 @@ class Detector:
         return await asyncio.to_thread(self._read, model)
 
     def _read(self, model: str) -> Loaded:
+        from mgray.inference.predictor import Predictor
+        from mgray.inference.smoke import smoke_test
+
         name, version = model.split("/")
         folder = self.shelf.find(name, version)
         predictor = Predictor.load(folder, self.device, self.batch_size)
@@ -157,7 +164,7 @@ def thresholds(meta: ModelMeta) -> dict[str, float]:
     }
 
 
-def _told(found: Sequence[Detection], spacing: Spacing) -> list[Found]:
+def _told(found: Sequence["Detection"], spacing: Spacing) -> list[Found]:
     return [
         Found(box=one.box, box_mm=box_mm(one.box, spacing), score=one.score, label=one.label)
         for one in found

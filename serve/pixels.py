@@ -10,7 +10,6 @@ from mgray.dicom.preview import preview, to_pgm
 from mgray.errors import Rejected
 from serve.answers import Refusal
 from serve.counts import count_refusal
-from serve.intake import read_images
 from serve.problems import Problem, responses
 from serve.replica import Replica, wait_for
 
@@ -34,8 +33,9 @@ async def pixels(
     coordinates of the map to the DICOM's own, ``value`` (slope, intercept) its grey levels to the
     header's units, and ``curve`` over the grey levels is what the header wants to be shown.
     """
-    (body,) = await read_images(request, here.args.max_body_bytes, 1)
-    reply = await wait_for(here, here.decoder.pixels.remote(body, side))
+    (body,) = await here.read(request, 1)
+    with here.places.hold(1):
+        reply = await wait_for(here, here.decoder.pixels.remote(body, side))
     if isinstance(reply, Refusal):
         count_refusal(reply.reason)
         raise Problem(reply.reason, reply.detail)

@@ -41,7 +41,7 @@ _TITLES: Final = {
     "several_exams": (422, "the images are of several studies; a report is of one"),
     "headers_too_large": (431, "there are too many headers, or they are too long"),
     "internal": (500, "the endpoint failed"),
-    "busy": (503, "all replicas are busy and the queue is full"),
+    "busy": (503, "every place for an image is taken"),
     "unavailable": (503, "no replica can answer now"),
     "archive": (503, "the archive for results did not take the report"),
     "deadline": (504, "no answer within the time limit"),

@@ -16,7 +16,6 @@ from fastapi.responses import JSONResponse
 
 from mgray.recipes.stow import NotStoredError, archive_settings, store_async
 from serve.filing import Wanted
-from serve.intake import read_images
 from serve.problems import Problem, responses
 from serve.replica import Replica
 
@@ -46,7 +45,7 @@ async def store_study(request: Request, here: Replica) -> DicomJson:
     if here.args.results is None:
         raise Problem("no_archive")
     started = time.perf_counter()
-    bodies = await read_images(request, here.args.max_body_bytes, here.args.max_images)
+    bodies = await here.read(request, here.args.max_images)
     _, written = await here.answer(bodies, "sr", Wanted(), started)
     try:
         async with httpx.AsyncClient(**archive_settings(here.args.results)) as archive:

@@ -7,8 +7,9 @@ import torch
 from mgray.data.transforms import PreprocessConfig
 from mgray.models.config import DetectorConfig, FusionConfig
 from mgray.models.efficientdet import EfficientDet
-from mgray.models.folder import ModelMeta, build_model
+from mgray.models.folder import ModelMeta
 from mgray.models.fused import TwoTrunks
+from mgray.models.saved import build_model
 
 
 def small_meta(**changes: Any) -> ModelMeta:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mgray.dicom.codecs import encode_htj2k
-from mgray.models.folder import save_model
+from mgray.models.saved import save_model
 from mgray.schema import IMAGE
 from tests.networks import small_meta, spread_model
 

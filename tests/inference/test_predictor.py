@@ -10,7 +10,7 @@ from mgray.errors import DataError, NotFoundError
 from mgray.inference.postprocess import Kept, PostprocessConfig
 from mgray.inference.predictor import Predictor
 from mgray.inference.prepare import Prepared, prepare_case
-from mgray.models.folder import load_model, save_model
+from mgray.models.saved import load_model, save_model
 
 
 @pytest.fixture(scope="module")

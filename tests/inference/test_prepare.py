@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from mgray.data.targets import prepare_sample
 from mgray.data.transforms import PreprocessConfig, prepare
 from mgray.inference.prepare import prepare_case
 
@@ -21,9 +22,9 @@ def test_every_input_becomes_one_grey_plane(case):
 
 
 def test_the_plane_is_that_of_training(case):
-    image, _ = prepare(case["sm"], CONFIG)
+    sample = prepare_sample(case, CONFIG, only_visible=False)
     plane = prepare_case(case, ("sm",), CONFIG).planes["sm"]
-    assert all(np.array_equal(plane, channel) for channel in image.numpy())
+    assert all(np.array_equal(plane, channel) for channel in sample.images["sm"].numpy())
 
 
 def test_what_the_model_does_not_take_is_not_read(case):

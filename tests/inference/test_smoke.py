@@ -6,7 +6,7 @@ from mgray.dicom.record import read_record
 from mgray.errors import DataError
 from mgray.inference.predictor import Detection, Predictor
 from mgray.inference.smoke import reference_image, smoke_test
-from mgray.models.folder import build_model
+from mgray.models.saved import build_model
 from tests.networks import small_meta
 
 

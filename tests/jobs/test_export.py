@@ -5,7 +5,8 @@ import pytest
 
 from mgray.models.config import DetectorConfig
 from mgray.models.efficientdet import build_detector
-from mgray.models.folder import CARD, ModelMeta, read_meta, save_model
+from mgray.models.folder import CARD, ModelMeta, read_meta
+from mgray.models.saved import save_model
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from mgray.models.config import DetectorConfig
+from mgray.models.config import DetectorConfig, PostprocessConfig
 from mgray.models.efficientdet import EfficientDet, build_detector
+from mgray.models.meta import ModelMeta
+from mgray.models.saved import save_model
 
 
 def _new_detector(seed: int, **changes: object) -> EfficientDet:
@@ -74,3 +76,26 @@ def small() -> Tensor:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "model"
+
+
+@pytest.fixture(scope="session")
+def meta() -> ModelMeta:
+    """What the folder ``saved`` says about itself."""
+    return ModelMeta(
+        kind="detector",
+        inputs=("sm",),
+        detector=DetectorConfig(weights="none"),
+        preprocess={"net_height": 128, "net_width": 256},
+        postprocess=PostprocessConfig(keep=7),
+        thresholds={"fppi_1": 0.25},
+        licence="apache-2.0",
+        stage="sm",
+        seed=7,
+    )
+
+
+@pytest.fixture
+def saved(folder: Path, detector: EfficientDet, meta: ModelMeta) -> Path:
+    """A detector's model folder."""
+    save_model(folder, detector, meta)
+    return folder

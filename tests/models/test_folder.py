@@ -4,87 +4,17 @@ import os
 from pathlib import Path
 
 import pytest
-import torch
 import yaml
-from torch import Tensor
 
 from mgray.config import build
 from mgray.errors import ConfigError, DataError, NotFoundError, SchemaError
-from mgray.models.config import DetectorConfig, FusionConfig, PostprocessConfig
 from mgray.models.efficientdet import EfficientDet
-from mgray.models.folder import (
-    ModelMeta,
-    load_model,
-    model_sha256,
-    read_meta,
-    save_model,
-    update_meta,
-)
-from mgray.models.fused import FusedDetector, UpperBound
-
-META = ModelMeta(
-    kind="detector",
-    inputs=("sm",),
-    detector=DetectorConfig(weights="none"),
-    preprocess={"net_height": 128, "net_width": 256},
-    postprocess=PostprocessConfig(keep=7),
-    thresholds={"fppi_1": 0.25},
-    licence="apache-2.0",
-    stage="sm",
-    seed=7,
-)
-
-
-@pytest.fixture
-def saved(folder: Path, detector: EfficientDet) -> Path:
-    save_model(folder, detector, META)
-    return folder
+from mgray.models.folder import ModelMeta, model_sha256, update_meta
+from mgray.models.saved import load_model, save_model
 
 
 def edit(path: Path, **changes: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-
-
-def test_a_saved_detector_answers_the_same(
-    saved: Path, detector: EfficientDet, small: Tensor
-) -> None:
-    model, _ = load_model(saved)
-    with torch.no_grad():
-        assert all(map(torch.equal, model(small).flat(), detector(small).flat()))
-
-
-def test_a_loaded_model_is_in_evaluation_mode(saved: Path) -> None:
-    assert not any(module.training for module in load_model(saved)[0].modules())
-
-
-def test_what_a_folder_says_about_itself_comes_back_equal(saved: Path) -> None:
-    assert load_model(saved)[1] == META
-    assert read_meta(saved) == META
-
-
-@pytest.mark.parametrize("mode", ["concat_head", "wide_head", "fuse_conv"])
-def test_a_saved_fused_detector_answers_the_same(
-    mode: str, folder: Path, detector: EfficientDet, other: EfficientDet, small: Tensor
-) -> None:
-    fusion = build(FusionConfig, {"mode": mode, "init": "random"})
-    fused = FusedDetector(detector, other, fusion).eval()
-    save_model(folder, fused, META.model_copy(update={"kind": "fused", "fusion": fusion}))
-    model, _ = load_model(folder)
-    with torch.no_grad():
-        assert all(map(torch.equal, model(small).flat(), fused(small).flat()))
-
-
-def test_a_saved_upper_bound_takes_both_images(
-    folder: Path, detector: EfficientDet, other: EfficientDet, small: Tensor
-) -> None:
-    bound = UpperBound(detector, other).eval()
-    meta = META.model_copy(update={"kind": "upper_bound", "inputs": ("sm", "ffdm")})
-    save_model(folder, bound, meta)
-    model, loaded = load_model(folder)
-    images = {"ffdm": small.flip(-1), "sm": small}
-    with torch.no_grad():
-        found = model(*(images[kind] for kind in loaded.inputs)).flat()
-        assert all(map(torch.equal, found, bound(small, small.flip(-1)).flat()))
 
 
 def test_the_folder_holds_four_files(saved: Path) -> None:
@@ -104,9 +34,9 @@ def test_a_models_identity_is_the_hash_of_its_weights(saved: Path) -> None:
 
 
 def test_equal_weights_have_equal_identities(
-    saved: Path, detector: EfficientDet, tmp_path: Path
+    saved: Path, detector: EfficientDet, tmp_path: Path, meta: ModelMeta
 ) -> None:
-    save_model(tmp_path / "again", detector, META.model_copy(update={"stage": "ffdm"}))
+    save_model(tmp_path / "again", detector, meta.model_copy(update={"stage": "ffdm"}))
     assert model_sha256(tmp_path / "again") == model_sha256(saved)
 
 
@@ -119,24 +49,26 @@ def test_the_card_opens_with_a_hugging_face_header(saved: Path) -> None:
     assert model_sha256(saved) in body
 
 
-def test_saving_again_replaces_the_folder(saved: Path, other: EfficientDet) -> None:
+def test_saving_again_replaces_the_folder(
+    saved: Path, other: EfficientDet, meta: ModelMeta
+) -> None:
     before = model_sha256(saved)
-    save_model(saved, other, META)
+    save_model(saved, other, meta)
     load_model(saved)
     assert model_sha256(saved) != before
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]
 
 
-def test_thresholds_can_be_added_without_touching_the_weights(saved: Path) -> None:
+def test_thresholds_can_be_added_without_touching_the_weights(saved: Path, meta: ModelMeta) -> None:
     before = model_sha256(saved)
-    update_meta(saved, META.model_copy(update={"thresholds": {"fppi_1": 0.5}}))
+    update_meta(saved, meta.model_copy(update={"thresholds": {"fppi_1": 0.5}}))
     assert load_model(saved)[1].thresholds == {"fppi_1": 0.5}
     assert model_sha256(saved) == before
 
 
 @pytest.mark.parametrize("last", ["config.json", "README.md", "SHA256SUMS"])
 def test_an_update_that_is_cut_off_leaves_the_old_folder_whole(
-    saved: Path, last: str, monkeypatch: pytest.MonkeyPatch
+    saved: Path, last: str, monkeypatch: pytest.MonkeyPatch, meta: ModelMeta
 ) -> None:
     write = Path.write_text
 
@@ -147,28 +79,32 @@ def test_an_update_that_is_cut_off_leaves_the_old_folder_whole(
 
     monkeypatch.setattr(Path, "write_text", killed)
     with pytest.raises(KeyboardInterrupt):
-        update_meta(saved, META.model_copy(update={"thresholds": {"fppi_1": 0.5}}))
-    assert load_model(saved)[1] == META
+        update_meta(saved, meta.model_copy(update={"thresholds": {"fppi_1": 0.5}}))
+    assert load_model(saved)[1] == meta
 
 
-def test_an_update_leaves_nothing_beside_the_folder(saved: Path) -> None:
-    update_meta(saved, META.model_copy(update={"seed": 8}))
+def test_an_update_leaves_nothing_beside_the_folder(saved: Path, meta: ModelMeta) -> None:
+    update_meta(saved, meta.model_copy(update={"seed": 8}))
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]
 
 
-def test_a_folder_behind_a_link_is_updated_where_it_lies(saved: Path, tmp_path: Path) -> None:
+def test_a_folder_behind_a_link_is_updated_where_it_lies(
+    saved: Path, tmp_path: Path, meta: ModelMeta
+) -> None:
     (tmp_path / "link").symlink_to(saved)
-    update_meta(tmp_path / "link", META.model_copy(update={"seed": 8}))
+    update_meta(tmp_path / "link", meta.model_copy(update={"seed": 8}))
     assert (tmp_path / "link").is_symlink()
     assert load_model(saved)[1].seed == 8
 
 
-def test_a_storage_without_links_gets_a_copy(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_storage_without_links_gets_a_copy(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, meta: ModelMeta
+) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError
 
     monkeypatch.setattr(Path, "hardlink_to", refuse)
-    update_meta(saved, META.model_copy(update={"seed": 8}))
+    update_meta(saved, meta.model_copy(update={"seed": 8}))
     assert load_model(saved)[1].seed == 8
 
 
@@ -224,15 +160,6 @@ def test_truncated_weights_are_noticed(saved: Path) -> None:
         load_model(saved)
 
 
-def test_weights_of_another_architecture_are_one_line(folder: Path, detector: EfficientDet) -> None:
-    wrong = META.model_copy(
-        update={"detector": DetectorConfig(name="tf_efficientdet_lite0", weights="none")}
-    )
-    save_model(folder, detector, wrong)
-    with pytest.raises(SchemaError, match="does not fit a detector of 'tf_efficientdet_lite0'"):
-        load_model(folder)
-
-
-def test_a_folder_needs_a_known_kind() -> None:
+def test_a_folder_needs_a_known_kind(meta: ModelMeta) -> None:
     with pytest.raises(ConfigError, match="kind='teacher'"):
-        build(ModelMeta, META.model_dump() | {"kind": "teacher"})
+        build(ModelMeta, meta.model_dump() | {"kind": "teacher"})

@@ -6,7 +6,8 @@ import pytest
 
 from mgray.errors import ConfigError, DataError, NotFoundError
 from mgray.models.config import DetectorConfig
-from mgray.models.folder import ModelMeta, build_model, save_model
+from mgray.models.folder import ModelMeta
+from mgray.models.saved import build_model, save_model
 from mgray.models.shelf import Shelf
 
 

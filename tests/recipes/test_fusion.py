@@ -15,7 +15,8 @@ from mgray.data.storage import LocalFolder
 from mgray.data.table import ImageTable
 from mgray.errors import DataError
 from mgray.models.config import DetectorConfig
-from mgray.models.folder import WEIGHTS, ModelMeta, save_model
+from mgray.models.folder import WEIGHTS, ModelMeta
+from mgray.models.saved import save_model
 from mgray.recipes import fusion
 from mgray.recipes.fusion import build_stages, check_data, smoke
 

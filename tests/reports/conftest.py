@@ -17,7 +17,8 @@ from mgray.dicom.codecs import encode_htj2k
 from mgray.ingest.pairs import write_pairs
 from mgray.metrics.config import BootstrapConfig, HitConfig
 from mgray.models.config import DetectorConfig
-from mgray.models.folder import ModelMeta, save_model
+from mgray.models.folder import ModelMeta
+from mgray.models.saved import save_model
 from mgray.reports.cases import Cases, build_cases
 from mgray.reports.config import EvaluateConfig
 from mgray.reports.evaluate import evaluate

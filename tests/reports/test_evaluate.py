@@ -7,7 +7,8 @@ import pytest
 
 from mgray.config import replace
 from mgray.errors import DataError, NotFoundError, SchemaError
-from mgray.models.folder import load_model, read_meta, update_meta
+from mgray.models.folder import read_meta, update_meta
+from mgray.models.saved import load_model
 from mgray.reports.evaluate import evaluate
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mgray.dicom.example import example_file
-from mgray.models.folder import save_model
+from mgray.models.saved import save_model
 from mgray.models.shelf import Shelf
 from tests.networks import small_meta, spread_model
 from tests.serve.archive import Archive
@@ -86,7 +86,7 @@ def endpoint(ray_cluster: None, models: Path, archive: Archive) -> Iterator[str]
     args = {
         "model": str(models),
         "max_body_bytes": MAX_BODY_BYTES,
-        "max_queued_requests": 8,
+        "max_images_held": 8,
         "results": archive.address,
         "sample_rows": 320,
     }

@@ -19,7 +19,8 @@ from mgray.config import fingerprint
 from mgray.dicom.record import read_record
 from mgray.errors import ConfigError, NotFoundError
 from mgray.inference.predictor import Predictor
-from mgray.models.folder import WEIGHTS, load_model, model_sha256, read_meta, save_model
+from mgray.models.folder import WEIGHTS, model_sha256, read_meta
+from mgray.models.saved import load_model, save_model
 from serve.app import build
 
 pytestmark = pytest.mark.ray

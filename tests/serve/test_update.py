@@ -13,7 +13,8 @@ import torch
 
 from mgray.config import build
 from mgray.errors import ConfigError, DataError, MgrayError
-from mgray.models.folder import load_model, model_sha256, save_model
+from mgray.models.folder import model_sha256
+from mgray.models.saved import load_model, save_model
 from mgray.models.shelf import Shelf
 from mgray.recipes.serve_update import ServeUpdateConfig, run_serve_update
 

@@ -16,7 +16,7 @@ from mgray.metrics.bootstrap import group_patients, resample
 from mgray.metrics.config import BootstrapConfig
 from mgray.metrics.froc import fauc, froc
 from mgray.metrics.outcomes import ImageMarks, score_images, select
-from mgray.models.folder import load_model
+from mgray.models.saved import load_model
 from mgray.recipes.fusion import FusionRun, build_stages
 from mgray.reports.cases import Cases, build_cases
 from mgray.training.feed import build_feed

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from mgray.config import replace
-from mgray.models.folder import load_model
+from mgray.models.saved import load_model
 from mgray.recipes.fusion import FusionRun, build_stages
 from mgray.training.port import LocalPort
 from mgray.training.stages import train_stage

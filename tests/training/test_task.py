@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from mgray.config import replace
 from mgray.data.batches import Batch
 from mgray.errors import SchemaError
-from mgray.models.folder import load_model, read_meta
+from mgray.models.folder import read_meta
+from mgray.models.saved import load_model
 from mgray.recipes.fusion import FusionRun, build_stages
 from mgray.training.feed import build_feed
 from mgray.training.optimizer import build_optimizer

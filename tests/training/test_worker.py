@@ -13,7 +13,7 @@ from torch import Tensor
 from mgray.config import replace
 from mgray.data.batches import Batch
 from mgray.errors import MgrayError
-from mgray.models.folder import load_model
+from mgray.models.saved import load_model
 from mgray.recipes.fusion import FusionRun, build_stages
 from mgray.training.journal import read_rows
 from mgray.training.port import RAY, LocalPort, Save

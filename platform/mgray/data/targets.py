@@ -75,7 +75,7 @@ def prepare_sample(
         partner: ``FINDING_COLUMNS`` of an image that is not read but whose findings count.
     """
     prepared = {kind: prepare(record, config) for kind, record in records.items()}
-    images = {kind: image for kind, (image, _) in prepared.items()}
+    images = {kind: three_channels(plane) for kind, (plane, _) in prepared.items()}
     geometries = {kind: geometry for kind, (_, geometry) in prepared.items()}
     sources = dict(records)
     if partner is not None:
@@ -86,6 +86,11 @@ def prepare_sample(
     boxes = {kind: _tensor([place[kind] for place in places]) for kind in records}
     labels = torch.tensor([_label(seen) for seen in shown], dtype=torch.long)
     return Sample(images, *_clipped(boxes, labels, _size(images)))
+
+
+def three_channels(plane: Float[np.ndarray, "height width"]) -> Float[Tensor, "3 height width"]:
+    """Repeat grey to three channels: one memory, do not write into it."""
+    return torch.from_numpy(plane).expand(3, -1, -1)
 
 
 def shared_annotations(

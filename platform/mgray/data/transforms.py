@@ -16,9 +16,7 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from mgray.data.blanking import blank
 from mgray.data.config import PreprocessConfig
@@ -107,7 +105,7 @@ class _Layout:
 
 def prepare(
     record: Mapping[str, Any], config: PreprocessConfig
-) -> tuple[Float[Tensor, "3 height width"], Geometry]:
+) -> tuple[Float[np.ndarray, "height width"], Geometry]:
     """Make the network's input from one image; equal input gives equal bits.
 
     Args:
@@ -115,8 +113,7 @@ def prepare(
         config: Shape of the input.
 
     Returns:
-        The standardised image, its grey repeated to three channels (one memory, do not write into
-        it), and where it lies.
+        The standardised grey image, and where it lies.
 
     Raises:
         DataError: As ``check_record``.
@@ -139,8 +136,7 @@ def prepare(
     net = np.zeros((config.net_height, config.net_width), dtype=np.float32)
     rows = slice(layout.top, layout.top + layout.height)
     net[rows, : layout.width] = content[:, ::-1] if layout.mirrored else content
-    image = torch.from_numpy(_standardise(net)).expand(3, -1, -1)
-    return image, layout.geometry(net.shape)
+    return _standardise(net), layout.geometry(net.shape)
 
 
 def check_record(record: Mapping[str, Any], config: PreprocessConfig) -> None:

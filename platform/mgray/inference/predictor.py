@@ -22,10 +22,10 @@ from mgray.data.transforms import PreprocessConfig
 from mgray.inference.postprocess import Kept, PostprocessConfig, select_boxes, to_dicom
 from mgray.inference.prepare import Prepared, prepare_case
 from mgray.models.efficientdet import anchors_of
-from mgray.models.folder import load_model
 from mgray.models.fused import FusedDetector, UpperBound
 from mgray.models.meta import ModelMeta
 from mgray.models.outputs import Outputs
+from mgray.models.saved import load_model
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def prepare_case(
     """
     images = {kind: prepare(case[kind], config) for kind in inputs}
     return Prepared(
-        planes={kind: image[0].numpy() for kind, (image, _) in images.items()},
+        planes={kind: plane for kind, (plane, _) in images.items()},
         geometry=images[inputs[0]][1],
         rows=case[inputs[0]]["rows"],
         columns=case[inputs[0]]["columns"],

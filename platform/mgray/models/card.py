@@ -37,7 +37,7 @@ def model_card(meta: ModelMeta, sha256: str) -> str:
         *_section("Operating points", _thresholds(meta)),
         *_section("Limits", _limits(inputs)),
         *_section("Facts", _facts(meta, sha256)),
-        "Load: `mgray.models.folder.load_model(folder)`; preprocessing is in config.json.",
+        "Load: `mgray.models.saved.load_model(folder)`; preprocessing is in config.json.",
     ]
     return "\n".join(lines) + "\n"
 

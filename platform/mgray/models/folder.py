@@ -11,21 +11,15 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
-
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import nn
 
 from mgray.config import build
 from mgray.errors import ConfigError, DataError, MgrayError, NotFoundError, SchemaError
 from mgray.licence import UNKNOWN, check_sharing
 from mgray.models.card import model_card
-from mgray.models.efficientdet import EfficientDet
-from mgray.models.fused import FusedDetector, UpperBound
 from mgray.models.meta import ModelMeta
 
 FORMAT_VERSION: Final = "1"
@@ -34,37 +28,18 @@ PUBLIC: Final = ("none", "imagenet", "coco")
 WEIGHTS, CONFIG, CARD, SUMS = "model.safetensors", "config.json", "README.md", "SHA256SUMS"
 
 
-def save_model(folder: Path, model: nn.Module, meta: ModelMeta) -> None:
-    """Write a model folder; one that is there already is replaced once the new one is complete."""
+def write_folder(folder: Path, meta: ModelMeta, weigh: Callable[[Path], None]) -> None:
+    """Write a model folder; one that is there already is replaced once the new one is complete.
+
+    Args:
+        folder: The model folder.
+        meta: What it says about itself.
+        weigh: Writes the file of weights.
+    """
     partial = _begin(folder)
-    state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
-    save_file(state, partial / WEIGHTS, metadata={"format": "pt"})
+    weigh(partial / WEIGHTS)
     _write_texts(partial, meta)
     _publish(partial, folder)
-
-
-def load_model(folder: Path, device: str = "cpu") -> tuple[nn.Module, ModelMeta]:
-    """Read a model folder, checking every byte against its checksums.
-
-    Returns:
-        The model in evaluation mode; call it with one image batch for each of ``meta.inputs``.
-
-    Raises:
-        NotFoundError: No such folder, or a file of it is missing.
-        SchemaError: Another format version, or weights of another architecture.
-        DataError: A file that is damaged or was changed.
-    """
-    meta = read_meta(folder)
-    verify_model(folder)
-    model = build_model(meta)
-    try:
-        model.load_state_dict(load_file(folder / WEIGHTS))
-    except (RuntimeError, SafetensorError):
-        raise SchemaError(
-            f"{WEIGHTS} in {str(folder)!r} does not fit a {meta.kind} of {meta.detector.name!r}: "
-            "train or export the model again"
-        ) from None
-    return model.to(device).eval(), meta
 
 
 def read_meta(folder: Path) -> ModelMeta:
@@ -103,10 +78,7 @@ def update_meta(folder: Path, meta: ModelMeta) -> None:
 
     A reader, or whoever comes after a kill, finds the old folder or the new one, each whole.
     """
-    partial = _begin(folder)
-    _link(folder / WEIGHTS, partial / WEIGHTS)
-    _write_texts(partial, meta)
-    _publish(partial, folder)
+    write_folder(folder, meta, lambda weights: _link(folder / WEIGHTS, weights))
 
 
 def seen_licences(weights: str) -> tuple[str, ...]:
@@ -148,15 +120,6 @@ def export_model(folder: Path, out: Path, allow: Collection[str] = ()) -> None:
     for name in (WEIGHTS, CONFIG, CARD, SUMS):
         shutil.copy2(folder / name, partial / name)
     _publish(partial, out)
-
-
-def build_model(meta: ModelMeta) -> nn.Module:
-    """Make an untrained model of the shape a model folder describes."""
-    detector = EfficientDet(meta.detector)
-    if meta.kind == "detector":
-        return detector
-    kind = FusedDetector if meta.kind == "fused" else UpperBound
-    return kind(detector, detector, meta.fusion)
 
 
 def model_sha256(folder: Path) -> str:

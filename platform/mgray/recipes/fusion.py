@@ -31,9 +31,10 @@ from mgray.errors import DataError
 from mgray.licence import tags_of
 from mgray.models.config import LABELS
 from mgray.models.efficientdet import EfficientDet, build_detector
-from mgray.models.folder import load_model, save_model, seen_licences
+from mgray.models.folder import seen_licences
 from mgray.models.fused import FusedDetector, UpperBound
 from mgray.models.meta import ModelMeta
+from mgray.models.saved import load_model, save_model
 from mgray.recipes.fusion_config import TRAINED, FusionRun, base, smoke
 from mgray.training.feed import FeedConfig
 from mgray.training.loop import LoopConfig

@@ -66,7 +66,7 @@ def test_overload_is_told_with_its_goals(served: Served, tmp_path: Path) -> None
     assert "200: 20, 503: 20" in first
     assert "hangs 0 (goal 0)" in first
     assert "(goal 100 ms)" in second
-    assert third.endswith("(goal +5 %)")
+    assert third.endswith("% (goal 5)")
 
 
 def test_a_bad_client_holds_a_connection_and_says_little(served: Served) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mgray.inference.predictor import Detection
-from mgray.models.folder import build_model, save_model
+from mgray.models.saved import build_model, save_model
 from mgray.recipes.bench.config import BenchConfig
 from mgray.recipes.bench.serving import compare_latencies, in_process, latencies, measure_serving
 from mgray.recipes.endpoint import Served, find_token

@@ -59,10 +59,10 @@ def measure_load(config: BenchConfig, work: Path) -> Measured:
 def _unfriendly(
     config: BenchConfig, served: Served, bodies: Sequence[bytes], capacity: float
 ) -> Iterator[str]:
-    yield from overload_notes(config, served, bodies, capacity)
-    yield from crowd_notes(config, served, bodies)
-    for part in PARTS:
+    for part in PARTS:  # first, while there is one replica of each
         yield recovery_note(served, bodies[0], part)
+    yield from crowd_notes(config, served, bodies)
+    yield from overload_notes(config, served, bodies, capacity)
 
 
 def large_bodies(config: BenchConfig, remote: Ask, local: Ask) -> Comparison:
@@ -125,8 +125,9 @@ class Tally:
 def overload_notes(
     config: BenchConfig, served: Served, bodies: Sequence[bytes], capacity: float
 ) -> list[str]:
-    """Ask twice as often as the endpoint can answer."""
+    """Ask twice as often as the endpoint can answer; first until all replicas have come."""
     alone = asyncio.run(open_loop(served, bodies, capacity / 4, min(10.0, config.load_s)))
+    asyncio.run(open_loop(served, bodies, 2 * capacity, config.load_s / 2))
     before = tree_bytes()
     crowded = asyncio.run(open_loop(served, bodies, 2 * capacity, config.load_s))
     after = tree_bytes()
@@ -137,7 +138,8 @@ def overload_notes(
         f"hangs {crowded.statuses[0]} (goal 0), other than 200, 503, 504: {wrong} (goal 0)",
         f"accepted p99 {_p99(crowded.accepted)} against {_p99(alone.accepted)} at a quarter of it; "
         f"503 within p99 {_p99(crowded.rejected)} (goal 100 ms)",
-        f"memory {before / 1e6:.0f} MB before the load, {after / 1e6:.0f} MB after (goal +5 %)",
+        f"memory from {before / 1e6:.0f} to {after / 1e6:.0f} MB, "
+        f"{100 * (after - before) / max(before, 1):+.0f} % (goal 5)",
     ]
 
 
@@ -193,7 +195,10 @@ def crowd_notes(config: BenchConfig, served: Served, bodies: Sequence[bytes]) ->
 
 
 async def bad_client(served: Served, half_closed: bool) -> None:
-    """Connect again and again, and send a header's first bytes, one a second."""
+    """Hold a connection and send a header's first bytes, one a second; if cut off, connect again.
+
+    One that is half-closed is cut off at once: it comes again every second.
+    """
     parts = urlsplit(served.url)
     while True:
         try:
@@ -206,6 +211,7 @@ async def bad_client(served: Served, half_closed: bool) -> None:
             if half_closed:
                 writer.write_eof()
                 await reader.read()
+                await asyncio.sleep(1)
             while not half_closed:
                 writer.write(b"x")
                 await writer.drain()
