@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.answers import Answer
@@ -14,6 +14,7 @@ _REQUESTS: Final = Counter(
 _REFUSED: Final = Counter(
     "mgray_refused", "Images that were refused, by reason.", ["code"], registry=_REGISTRY
 )
+_HELD: Final = Gauge("mgray_images_held", "Images that wait or are worked on.", registry=_REGISTRY)
 _SECONDS: Final = Histogram(
     "mgray_stage_seconds",
     "Time in a stage: of one image, or (read, total) of a request.",
@@ -43,6 +44,11 @@ class CountRequests:
 def count_refusal(code: str) -> None:
     """Count one refused image."""
     _REFUSED.labels(code).inc()
+
+
+def observe_held(images: int) -> None:
+    """Note how many images are held now."""
+    _HELD.set(images)
 
 
 def observe(stage: str, milliseconds: float) -> None:

@@ -159,7 +159,7 @@ def _strange(columns: Mapping[str, Any], recipe: Recipe) -> list[Caution]:
 DECODER: Final[Deployment] = serve.deployment(
     max_ongoing_requests=1,
     ray_actor_options={"num_cpus": 0.2},
-    autoscaling_config={"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": 2},
+    autoscaling_config={"min_replicas": 1, "max_replicas": 2, "target_ongoing_requests": 2},
     health_check_period_s=1,
     health_check_timeout_s=10,
     graceful_shutdown_timeout_s=10,

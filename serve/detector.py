@@ -174,7 +174,7 @@ def _told(found: Sequence["Detection"], spacing: Spacing) -> list[Found]:
 DETECTOR: Final[Deployment] = serve.deployment(
     max_ongoing_requests=16,
     ray_actor_options={"num_cpus": 0.25},
-    autoscaling_config={"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": 4},
+    autoscaling_config={"min_replicas": 1, "max_replicas": 2, "target_ongoing_requests": 4},
     health_check_period_s=1,
     health_check_timeout_s=10,
     graceful_shutdown_timeout_s=10,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from serve.counts import observe_held
 from serve.problems import Problem
 
 
@@ -35,8 +36,12 @@ class Places:
             Problem: 503, all places are taken.
         """
         self.check()
-        self.taken += images
+        self._take(images)
         try:
             yield
         finally:
-            self.taken -= images
+            self._take(-images)
+
+    def _take(self, images: int) -> None:
+        self.taken += images
+        observe_held(self.taken)

@@ -1,5 +1,6 @@
 import pytest
 
+from serve.counts import render
 from serve.places import Places
 from serve.problems import Problem
 
@@ -11,8 +12,9 @@ def test_places_are_taken_and_given_back() -> None:
             places.check()
         with pytest.raises(Problem, match="busy"), places.hold(1):
             pass
+        assert b"mgray_images_held 2.0" in render()
     places.check()
-    assert places.taken == 0
+    assert b"mgray_images_held 0.0" in render()
 
 
 def test_an_exam_with_more_images_than_places_is_taken_by_an_empty_endpoint() -> None:

@@ -127,7 +127,7 @@ def overload_notes(
 ) -> list[str]:
     """Ask twice as often as the endpoint can answer; first until all replicas have come."""
     alone = asyncio.run(open_loop(served, bodies, capacity / 4, min(10.0, config.load_s)))
-    asyncio.run(open_loop(served, bodies, 2 * capacity, config.load_s / 2))
+    asyncio.run(open_loop(served, bodies, 2 * capacity, config.load_s))
     before = tree_bytes()
     crowded = asyncio.run(open_loop(served, bodies, 2 * capacity, config.load_s))
     after = tree_bytes()
