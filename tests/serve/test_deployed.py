@@ -50,10 +50,11 @@ class Deployed:
     trust: ssl.SSLContext
     config: Path
 
-    def deploy(self) -> None:
-        """Deploy the config as it is now."""
+    def deploy(self) -> str:
+        """Deploy the config as it is now; tell what was wrong, if anything."""
         command = shlex.split(DEPLOY.replace("serve/config.yaml", str(self.config)))
-        subprocess.run(command, env=self.env, cwd=ROOT, check=True, capture_output=True)
+        done = subprocess.run(command, env=self.env, cwd=ROOT, capture_output=True, text=True)
+        return done.stderr or "failed" if done.returncode else ""
 
     def client(self) -> httpx.Client:
         """One who has the token."""
@@ -117,7 +118,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         env |= {"RAY_DASHBOARD_ADDRESS": head.dashboard}
         trust = ssl.create_default_context(cafile=folder / "ca.pem")
         deployed = Deployed(f"https://127.0.0.1:{port}", env, trust, config)
-        deployed.deploy()
+        wait_for(lambda: not deployed.deploy(), deployed.deploy)  # a busy dashboard starts late
         wait_for(lambda: is_ready(deployed))
         yield deployed
 
@@ -167,7 +168,7 @@ def test_detectors_may_all_rest_until_an_image_comes(deployed, make_dicom):
         if deployment["name"] == "Detector":
             deployment["autoscaling_config"] |= {"min_replicas": 0}
     deployed.config.write_text(yaml.safe_dump(config))
-    deployed.deploy()
+    assert deployed.deploy() == ""
     wait_for(lambda: deployed.replicas("Detector") == {})
     assert is_ready(deployed), "else nobody would send it an image"
     with deployed.client() as asking:
