@@ -22,7 +22,7 @@ from tests.console import ROOT
 
 RAY: Final = str(Path(sys.executable).with_name("ray"))
 STORE_BYTES: Final = 200 * 2**20
-PATIENCE_S: Final = 240
+PATIENCE_S: Final = 600
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _run(line: str, env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
 def _end(process: "subprocess.Popen[bytes]", how: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, how)
-    process.wait(60)
+    process.wait(PATIENCE_S)
 
 
 def _answers(head: Head, env: Mapping[str, str]) -> bool:

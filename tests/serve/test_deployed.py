@@ -53,8 +53,8 @@ class Deployed:
     def deploy(self) -> str:
         """Deploy the config as it is now; tell what was wrong, if anything."""
         command = shlex.split(DEPLOY.replace("serve/config.yaml", str(self.config)))
-        told = {"capture_output": True, "text": True, "check": False}
-        done = subprocess.run(command, env=self.env, cwd=ROOT, **told)
+        told = {"env": self.env, "cwd": ROOT, "capture_output": True, "text": True}
+        done = subprocess.run(command, check=False, **told)
         return done.stderr or "failed" if done.returncode else ""
 
     def client(self) -> httpx.Client:

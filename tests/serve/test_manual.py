@@ -87,6 +87,6 @@ def test_every_metric_has_its_meaning():
 
     named = set(re.findall(r"^\| `(mgray_\w+)", TEXT, re.MULTILINE))
     families = re.findall(
-        r"^# TYPE (mgray_\w+) (counter|histogram)", render().decode(), re.MULTILINE
+        r"^# TYPE (mgray_\w+) (counter|gauge|histogram)", render().decode(), re.MULTILINE
     )
     assert named == {name for name, _ in families}
