@@ -62,7 +62,7 @@ def ray_head(env: Mapping[str, str], command: str = "", cpus: int = 2) -> Iterat
                 time.sleep(0.2)
             yield head
         finally:
-            _end(process, signal.SIGTERM)
+            _end(process, signal.SIGTERM, signal.SIGKILL)
 
 
 def _run(line: str, env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
@@ -72,10 +72,12 @@ def _run(line: str, env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     )
 
 
-def _end(process: "subprocess.Popen[bytes]", how: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, how)
-    process.wait(PATIENCE_S)
+def _end(process: "subprocess.Popen[bytes]", *ways: signal.Signals) -> None:
+    """End a group of processes, by the next way if one takes longer than a minute."""
+    for way in ways:
+        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.killpg(process.pid, way)
+            process.wait(60)
 
 
 def _answers(head: Head, env: Mapping[str, str]) -> bool:

@@ -53,6 +53,29 @@ print(found["CPU"], found["object_store_memory"] <= 200 * 2**20, os.environ["RAY
     assert "oken authentication" not in done.stderr
 
 
+@pytest.mark.ray
+def test_a_command_on_ray_that_is_terminated_says_so_and_stops_what_it_started(short: Path) -> None:
+    code = """
+import os, signal, time
+from mgray.cli import guard
+from mgray.cluster import start_ray
+
+def run(words):
+    try:
+        start_ray(cpus=1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+    finally:
+        print("stopped")
+
+guard("", run)
+"""
+    done = run(code, RAY_TMPDIR=str(short))
+    assert done.stdout == "stopped\n"
+    assert done.stderr == "terminated: run the same command again to continue\n"
+    assert done.returncode == 143
+
+
 @pytest.mark.parametrize("address", ["http://127.0.0.1:8265", "nonsense"])
 def test_a_cluster_that_cannot_be_joined_is_one_line(address: str) -> None:
     code = """

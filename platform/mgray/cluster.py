@@ -2,7 +2,9 @@
 
 import logging
 import os
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -38,20 +40,27 @@ def start_ray(cpus: int | None = None) -> bool:
 
     if ray.is_initialized():
         return False
-    if os.environ.get(ADDRESS):
-        _join()
-        return True
-    for name, value in LOCAL_ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    ray.init(
-        address="local",
-        num_cpus=cpus,
-        include_dashboard=False,
-        log_to_driver=False,
-        object_store_memory=OBJECT_STORE_BYTES,
-        logging_level=logging.WARNING,
-    )
+    with handler_kept(signal.SIGTERM):
+        if os.environ.get(ADDRESS):
+            _join()
+        else:
+            _start(cpus)
     return True
+
+
+@contextmanager
+def handler_kept(number: signal.Signals) -> Iterator[None]:
+    """Put back what handles a signal: Ray sets handlers of its own and leaves them there.
+
+    Where nobody handled it, Ray's stays.
+    """
+    before = signal.getsignal(number)
+    try:
+        yield
+    finally:
+        mine = threading.current_thread() is threading.main_thread()  # others may set none
+        if mine and callable(before):
+            signal.signal(number, before)
 
 
 @contextmanager
@@ -82,6 +91,21 @@ def simulated_nodes(cpus: Sequence[int]) -> Iterator[str]:
             yield cluster.address
         finally:
             cluster.shutdown()  # type: ignore[no-untyped-call]  # Ray declares no types here
+
+
+def _start(cpus: int | None) -> None:
+    import ray
+
+    for name, value in LOCAL_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    ray.init(
+        address="local",
+        num_cpus=cpus,
+        include_dashboard=False,
+        log_to_driver=False,
+        object_store_memory=OBJECT_STORE_BYTES,
+        logging_level=logging.WARNING,
+    )
 
 
 def _join() -> None:

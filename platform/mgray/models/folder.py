@@ -28,16 +28,16 @@ PUBLIC: Final = ("none", "imagenet", "coco")
 WEIGHTS, CONFIG, CARD, SUMS = "model.safetensors", "config.json", "README.md", "SHA256SUMS"
 
 
-def write_folder(folder: Path, meta: ModelMeta, weigh: Callable[[Path], None]) -> None:
+def write_folder(folder: Path, meta: ModelMeta, write_weights: Callable[[Path], None]) -> None:
     """Write a model folder; one that is there already is replaced once the new one is complete.
 
     Args:
         folder: The model folder.
         meta: What it says about itself.
-        weigh: Writes the file of weights.
+        write_weights: Writes the file that it is given.
     """
     partial = _begin(folder)
-    weigh(partial / WEIGHTS)
+    write_weights(partial / WEIGHTS)
     _write_texts(partial, meta)
     _publish(partial, folder)
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
@@ -93,14 +93,17 @@ def _accumulate(model: nn.Module, batch: Batch, learner: Learner, number: int) -
     whole = task.normaliser(batch) if number > 1 else None  # all workers ask, or none
     total: dict[str, Tensor] = {}
     for place, part in enumerate(parts, start=1):
-        alone = place < len(parts) and isinstance(model, DistributedDataParallel)
-        with model.no_sync() if alone else nullcontext():  # type: ignore[operator]  # only DDP has it
+        with _unreduced(model) if place < len(parts) else nullcontext():
             with autocast(task.config, device):
                 losses: Mapping[str, Tensor] = model(part, whole)
-            scaled = learner.scaler.scale(losses["loss"])
-            scaled.backward()  # type: ignore[no-untyped-call]  # Torch declares no types here
+            torch.autograd.backward(learner.scaler.scale(losses["loss"]))
         total = {name: loss.detach() + total.get(name, 0) for name, loss in losses.items()}
     return total
+
+
+def _unreduced(model: nn.Module) -> AbstractContextManager[None]:
+    """Leave out the exchange of gradients."""
+    return model.no_sync() if isinstance(model, DistributedDataParallel) else nullcontext()
 
 
 def split(batch: Batch, number: int) -> list[Batch]:

@@ -3,9 +3,7 @@
 import math
 import os
 import signal
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -18,7 +16,7 @@ from ray.util.metrics import Gauge
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from mgray.cluster import start_ray
+from mgray.cluster import handler_kept, start_ray
 from mgray.errors import MgrayError
 from mgray.training.collective import as_worker_0_says
 from mgray.training.config import TrainConfig
@@ -117,21 +115,10 @@ def train_on_ray(stage: Stage) -> None:
         ),
     )
     try:
-        with _handler_of_interrupts():
+        with handler_kept(signal.SIGINT):  # Ray Train's ends a run that is already over
             trainer.fit()
     except ray.train.TrainingFailedError as error:
         raise _one_line(stage, error) from error
-
-
-@contextmanager
-def _handler_of_interrupts() -> Iterator[None]:
-    """Put back what handles Ctrl-C: Ray Train leaves a handler that ends a run already over."""
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():  # others may not set handlers
-            signal.signal(signal.SIGINT, before)
 
 
 def cpus_of(train: TrainConfig) -> int:

@@ -11,13 +11,17 @@ from pathlib import Path
 import pytest
 
 from mgray.dicom.record import read_record
+from mgray.recipes.bench import load
 from mgray.recipes.bench.config import BenchConfig
 from mgray.recipes.bench.load import (
+    GIVE_UP_S,
+    Tally,
     bad_client,
     crowd_notes,
     large_body,
     open_loop,
     overload_notes,
+    recovery_under_load,
     saturation,
 )
 from mgray.recipes.endpoint import Served
@@ -67,6 +71,24 @@ def test_overload_is_told_with_its_goals(served: Served, tmp_path: Path) -> None
     assert "hangs 0 (goal 0)" in first
     assert "(goal 100 ms)" in second
     assert third.endswith("% (goal 5)")
+
+
+def test_a_part_is_killed_while_others_ask_and_they_end_with_it(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tally, killed_at = Tally(), []
+
+    def note(served: Served, body: bytes, part: str) -> str:
+        killed_at.append(sum(tally.statuses.values()))
+        return f"{part} killed"
+
+    monkeypatch.setattr(load, "Tally", lambda: tally)
+    monkeypatch.setattr(load, "recovery_note", note)
+    start = time.monotonic()
+    told = asyncio.run(recovery_under_load(served, [b"a"], 20.0, "Decoder"))
+    assert told == "Decoder killed"
+    assert killed_at[0] > 10, "two seconds at twenty a second"
+    assert time.monotonic() - start < GIVE_UP_S
 
 
 def test_a_bad_client_holds_a_connection_and_says_little(served: Served) -> None:

@@ -28,6 +28,7 @@ SATURATING: Final = 8
 """Clients that keep every replica busy."""
 CROWD: Final = 1000
 """Connections of each bad kind."""
+
 log = logging.getLogger(__name__)
 
 
@@ -60,7 +61,7 @@ def _unfriendly(
     config: BenchConfig, served: Served, bodies: Sequence[bytes], capacity: float
 ) -> Iterator[str]:
     for part in PARTS:  # first, while there is one replica of each
-        yield recovery_note(served, bodies[0], part)
+        yield asyncio.run(recovery_under_load(served, bodies, capacity / 2, part))
     yield from crowd_notes(config, served, bodies)
     yield from overload_notes(config, served, bodies, capacity)
 
@@ -168,6 +169,18 @@ async def open_loop(
 
         await asyncio.gather(*(one(number) for number in range(int(per_second * seconds))))
     return tally
+
+
+async def recovery_under_load(
+    served: Served, bodies: Sequence[bytes], per_second: float, part: str
+) -> str:
+    """Kill every replica of a part while others ask."""
+    async with asyncio.TaskGroup() as group:
+        others = group.create_task(open_loop(served, bodies, per_second, 2 * GIVE_UP_S))
+        await asyncio.sleep(2)
+        found = await asyncio.to_thread(recovery_note, served, bodies[0], part)
+        others.cancel()
+    return found
 
 
 def crowd_notes(config: BenchConfig, served: Served, bodies: Sequence[bytes]) -> list[str]:
