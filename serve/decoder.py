@@ -35,6 +35,7 @@ from serve.filing import (
     grey_columns,
     write_objects,
 )
+from serve.niceness import give_way
 from serve.pixels import packed_pixels
 
 MOST_MODELS: Final = 16
@@ -77,6 +78,7 @@ class Decoder:
     """
 
     def __init__(self, shelf: Shelf, model: str, limits: Limits) -> None:
+        give_way()
         self.shelf, self.limits = shelf, limits
         self.children: dict[str, DecodeChild] = {}
         self._recipe = lru_cache(MOST_MODELS)(self._read)

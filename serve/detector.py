@@ -31,6 +31,7 @@ from serve.decoder import Decoded
 from serve.exam import image_score
 from serve.facts import box_mm
 from serve.model_card import ModelCard
+from serve.niceness import give_way
 
 if TYPE_CHECKING:
     from mgray.inference.predictor import Detection, Predictor
@@ -66,6 +67,7 @@ class Detector:
     """
 
     def __init__(self, shelf: Shelf, device: str, batch_size: int) -> None:
+        give_way()
         self.shelf, self.device, self.batch_size = shelf, device, batch_size
 
     async def reconfigure(self, settings: Mapping[str, Any]) -> None:
