@@ -113,7 +113,7 @@ def test_no_table_elsewhere_names_the_remedy(tmp_path: Path, shaky: Shaky) -> No
 
 @pytest.mark.usefixtures("keys")
 def test_a_table_in_s3_has_the_same_rows_and_one_image_is_one_range(folder: Path) -> None:
-    with serve_s3(folder.parent) as s3:
+    with serve_s3(folder) as s3:
         table = pickle.loads(pickle.dumps(ImageTable.open(Path(s3.uri(folder.name)))))
         s3.ranges.clear()
         assert table.records([2]) == ImageTable.open(folder).records([2])
@@ -123,7 +123,7 @@ def test_a_table_in_s3_has_the_same_rows_and_one_image_is_one_range(folder: Path
 
 @pytest.mark.usefixtures("keys")
 def test_s3_that_is_busy_is_asked_again(folder: Path) -> None:
-    with serve_s3(folder.parent, refusals=1) as s3:
+    with serve_s3(folder, refusals=1) as s3:
         assert len(ImageTable.open(s3.uri(folder.name))) == 6
 
 
