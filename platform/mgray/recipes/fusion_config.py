@@ -110,7 +110,7 @@ def tiny() -> FusionRun:
             "postprocess.candidates": 500,
             "optimizer.warmup_steps": 10,
             "train.steps": {
-                "sm": 110, "ffdm": 110, "student": 140, "fused": 60, "upper_bound": 60
+                "sm": 500, "ffdm": 500, "student": 1600, "fused": 150, "upper_bound": 150
             },
             "train.channels_last": True,
             "train.workers": 0,
