@@ -8,9 +8,11 @@ import shutil
 import subprocess
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
+from pydicom.uid import ComprehensiveSRStorage
 
 pytestmark = pytest.mark.ray
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -119,6 +121,14 @@ def box_on_screen(page, box):
         scale * box[2] + left,
         scale * box[3] + top,
     ]
+
+
+def bright_rows(page):
+    """How many rows of the screen the breast takes."""
+    press(page, "x")
+    rows = (screen_of(page)[..., 0] > 90).mean(axis=1) > 0.1
+    press(page, "x")
+    return int(rows.sum())
 
 
 def sees_box(page, box):
@@ -289,6 +299,50 @@ def test_the_answer_can_be_saved(show, body, answer):
         page.get_by_role("button", name="JSON").click()
     found = json.loads(saved.value.path().read_text())
     assert found["images"][0]["detections"] == answer["images"][0]["detections"]
+
+
+def test_the_report_can_be_saved(show, body):
+    page = show(body)
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="DICOM SR").click()
+    report = pydicom.dcmread(saved.value.path())
+    assert report.SOPClassUID == ComprehensiveSRStorage
+    told = pydicom.dcmread(io.BytesIO(body))
+    assert report.StudyInstanceUID == told.StudyInstanceUID
+
+
+def test_a_folder_can_be_dropped(new_page, exam, tmp_path):
+    """By the browser's own drag, as no script can make one that holds a folder."""
+    for index, image in enumerate(exam):
+        below = tmp_path / "exam" / str(index % 2)
+        below.mkdir(parents=True, exist_ok=True)
+        (below / f"{index}.dcm").write_bytes(image)
+    page = new_page()
+    devtools = page.context.new_cdp_session(page)
+    held = {"items": [], "files": [str(tmp_path / "exam")], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        where = {"type": kind, "x": 600, "y": 400, "data": held}
+        devtools.send("Input.dispatchDragEvent", where)
+    expect(page.locator(".pane")).to_have_count(len(exam), timeout=60_000)
+    expect(page.locator(".panel")).to_be_visible(timeout=60_000)
+
+
+def test_two_fingers_zoom(show, body):
+    page = show(body, has_touch=True)
+    devtools = page.context.new_cdp_session(page)
+    place = page.locator(".pane").bounding_box()
+    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    before = bright_rows(page)
+
+    def touch(kind, *ys):
+        points = [{"x": x, "y": each, "id": number} for number, each in enumerate(ys)]
+        devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", y - 60, y + 60)
+    touch("touchMove", y - 45, y + 45)
+    touch("touchMove", y - 30, y + 30)
+    touch("touchEnd")
+    assert bright_rows(page) == pytest.approx(before / 2, rel=0.05)
 
 
 def test_the_model_s_card_is_shown(new_page):

@@ -68,7 +68,11 @@ def cluster(phantom_table: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def kill(title: str) -> None:
-    """Kill -9 the only process whose title begins so."""
+    """Kill -9 the only process whose title begins so, once there is one.
+
+    A sweep that goes on first writes down what its trial did after the driver's death.
+    """
+    wait_for(lambda: titled(title))
     (pid,) = titled(title)
     os.kill(pid, signal.SIGKILL)
 
