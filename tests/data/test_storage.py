@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fsspec.implementations.local import LocalFileSystem
-from pyarrow.fs import FSSpecHandler, PyFileSystem
+from pyarrow.fs import FileSystem, FSSpecHandler, PyFileSystem
 
 from mgray.data import storage
 from mgray.data.storage import LocalFolder, RemoteFolder, absolute, open_storage, shown
@@ -144,8 +144,24 @@ def test_a_uri_that_nobody_knows_is_one_clear_line() -> None:
         open_storage("gopher://key:secret@bucket/table?token=secret")
 
 
+def test_storage_that_does_not_say_where_it_is_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As pyarrow asks for the region of a bucket; without a network nobody tells."""
+
+    class Unreachable(FileSystem):  # type: ignore[misc]  # pyarrow has no types
+        @staticmethod
+        def from_uri(uri: str) -> Any:
+            raise OSError(f"When resolving region for {uri[5:11]!r}:\nno network")
+
+    monkeypatch.setattr(storage, "FileSystem", Unreachable)
+    with pytest.raises(DataError, match=r"'s3://bucket/table' did not .*no network.*region"):
+        open_storage(Path("s3://key:secret@bucket/table"))
+
+
 def test_no_word_holds_credentials() -> None:
-    assert shown(Path("s3://key:secret@bucket/table?token=secret")) == "s3:/bucket/table"
+    told = shown(Path("s3://key:secret@bucket/table?token=secret"))
+    assert told == "s3://bucket/table"
 
 
 def test_a_uri_means_the_same_to_every_process(tmp_path: Path) -> None:

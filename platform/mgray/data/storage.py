@@ -102,10 +102,9 @@ class RemoteFolder:
                 failed = error
             if attempt + 1 < ATTEMPTS:
                 time.sleep(PAUSE_S * 2**attempt)
-        said = " ".join(str(failed).split())[:200] or type(failed).__name__
         raise DataError(
             f"storage {self.filesystem.type_name} failed {ATTEMPTS} times, expected an answer "
-            f"({said}): check network and credentials, then start the same command again"
+            f"({_said(failed)}): check network and credentials, then start the same command again"
         ) from failed
 
 
@@ -120,6 +119,7 @@ def open_storage(folder: Path | str, filesystem: FileSystem | None = None) -> St
 
     Raises:
         NotFoundError: A URI that pyarrow does not know.
+        DataError: A storage that does not answer when it is asked where it is.
     """
     name = str(folder)
     if filesystem is not None:
@@ -128,10 +128,15 @@ def open_storage(folder: Path | str, filesystem: FileSystem | None = None) -> St
         return LocalFolder(Path(folder))
     try:
         found, path = FileSystem.from_uri(_URI.sub(r"\1://", name))
-    except (ArrowException, OSError, ValueError) as error:
+    except (ArrowException, ValueError) as error:
         raise NotFoundError(
             f"no filesystem for {shown(folder)!r}: expected a folder or a URI that pyarrow "
             "knows, like s3://bucket/table"
+        ) from error
+    except OSError as error:
+        raise DataError(
+            f"storage of {shown(folder)!r} did not answer ({_said(error)}): check its name, "
+            "network, region and credentials"
         ) from error
     return RemoteFolder(found, path)
 
@@ -144,4 +149,10 @@ def absolute(folder: Path) -> Path:
 def shown(folder: Path | str) -> str:
     """Name a folder without what a URI may hold of credentials."""
     name = str(folder)
-    return re.sub(r"(?<=/)[^/@]*@|\?.*", "", name) if _URI.match(name) else name
+    if not _URI.match(name):
+        return name
+    return re.sub(r"(?<=//)[^/@]*@|\?.*", "", _URI.sub(r"\1://", name))
+
+
+def _said(error: OSError) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
