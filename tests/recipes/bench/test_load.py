@@ -35,7 +35,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
     class Answer(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
+            self.rfile.read(int(self.headers["Content-Length"] or 0))  # a cut head has none
             knows = self.headers["Authorization"] == "Bearer sesame"
             self.send_response(next(statuses) if knows else 401)
             self.send_header("Content-Length", "0")
