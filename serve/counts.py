@@ -2,11 +2,19 @@
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.answers import Answer
 
+disable_created_metrics()  # a second series for each, which tells when it began
 _REGISTRY: Final = CollectorRegistry()
 _REQUESTS: Final = Counter(
     "mgray_requests", "Answers, by route and HTTP status.", ["route", "status"], registry=_REGISTRY

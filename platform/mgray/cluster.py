@@ -90,7 +90,7 @@ def simulated_nodes(cpus: Sequence[int]) -> Iterator[str]:
                 cluster.add_node(**told)
             yield cluster.address
         finally:
-            cluster.shutdown()  # type: ignore[no-untyped-call]  # Ray declares no types here
+            cluster.shutdown()
 
 
 def _start(cpus: int | None) -> None:

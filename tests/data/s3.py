@@ -16,8 +16,8 @@ REGION, BUCKET = "us-east-1", "archive"
 class S3:
     """WSGI: moto, but the first ``refusals`` reads are answered with 503."""
 
-    def __init__(self, refusals: int) -> None:
-        self.refusals, self.ranges = refusals, list[str]()
+    def __init__(self) -> None:
+        self.refusals, self.ranges = 0, list[str]()
         self.app = DomainDispatcherApplication(create_backend_app)
         self.server = make_server("127.0.0.1", 0, self, threaded=True)
 
@@ -49,7 +49,7 @@ class S3:
 @contextmanager
 def serve_s3(folder: Path, refusals: int = 0) -> Iterator[S3]:
     """Answer on a free port of this machine; ``folder`` lies in its bucket."""
-    s3 = S3(0)
+    s3 = S3()
     thread = threading.Thread(target=s3.server.serve_forever)
     thread.start()
     try:

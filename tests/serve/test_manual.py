@@ -89,5 +89,4 @@ def test_every_metric_has_its_meaning():
     families = re.findall(
         r"^# TYPE (mgray_\w+) (counter|gauge|histogram)", render().decode(), re.MULTILINE
     )
-    ours = {name for name, _ in families if not name.endswith("_created")}  # when, of each
-    assert named == ours
+    assert named == {name for name, _ in families}

@@ -22,10 +22,24 @@ def replica(part: str) -> int:
     return titled(f"ray::ServeReplica:mgray:{part}")[0]
 
 
+def busiest(pid: int) -> int:
+    """The thread of a process that has computed longest."""
+    stats = {task: (task / "stat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()}
+    times = {task: int(stat.rpartition(")")[2].split()[11]) for task, stat in stats.items()}
+    return int(max(times, key=times.__getitem__).name)
+
+
 @pytest.mark.parametrize("part", ["Decoder", "Detector"])
 def test_who_computes_gives_way_to_who_answers(part: str) -> None:
     (answers,) = niceness(replica("Endpoint"))
     assert max(niceness(replica(part))) == min(answers + LESS, NICEST)
+
+
+def test_it_is_the_detectors_working_thread_that_gives_way() -> None:
+    """It imports Torch, loads and runs the model: nothing there takes longer."""
+    detector = replica("Detector")
+    worker = os.getpriority(os.PRIO_PROCESS, busiest(detector))
+    assert worker == max(niceness(detector)) > min(niceness(detector))
 
 
 def test_the_process_that_decodes_gives_way_too() -> None:

@@ -1,4 +1,4 @@
-"""The page's files as they are served; what they do in a browser is in ``test_browser``."""
+"""The page's files as they are served; what they do in a browser is in ``page``."""
 
 import re
 

@@ -27,6 +27,15 @@ class Toy(Task):
         image = batch.images["sm"]
         return {"loss": (self.learning(image) - self.fixed(image)).square().mean()}
 
+    def product(self) -> nn.Module:
+        return self.learning
+
+    def networks(self) -> list[nn.Module]:
+        return [self.learning]
+
+    def normaliser(self, batch: Batch) -> Tensor:
+        return torch.ones(())
+
 
 def batch_of(seed: int) -> Batch:
     image = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(seed))

@@ -124,6 +124,12 @@ class Toy(Task):
     def networks(self) -> list[nn.Module]:
         return [self.model]
 
+    def product(self) -> nn.Module:
+        return self.model
+
+    def normaliser(self, batch: Batch) -> Tensor:
+        return torch.ones(())
+
 
 def test_compiled_networks_leave_the_loss_where_it_is() -> None:
     wanted, _ = steps(Toy)

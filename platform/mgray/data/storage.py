@@ -24,7 +24,7 @@ ATTEMPTS: Final = 5
 PAUSE_S: Final = 0.2
 """Before the second attempt; 3 s over all attempts, beside what the filesystem itself waits."""
 T = TypeVar("T")
-_URI: Final = re.compile(r"^(?!file:)([a-z][a-z0-9+-]+):/{1,2}(?=[^/])")  # Path drops a slash
+_URI: Final = re.compile(r"^(?!file:)([a-z][a-z0-9+-]+):/{1,2}(?=[^/])")
 
 
 @runtime_checkable
@@ -121,13 +121,13 @@ def open_storage(folder: Path | str, filesystem: FileSystem | None = None) -> St
         NotFoundError: A URI that pyarrow does not know.
         DataError: A storage that does not answer when it is asked where it is.
     """
-    name = str(folder)
+    name = _text(folder)
     if filesystem is not None:
         return RemoteFolder(filesystem, name.rstrip("/"))
     if not _URI.match(name):
         return LocalFolder(Path(folder))
     try:
-        found, path = FileSystem.from_uri(_URI.sub(r"\1://", name))
+        found, path = FileSystem.from_uri(name)
     except (ArrowException, ValueError) as error:
         raise NotFoundError(
             f"no filesystem for {shown(folder)!r}: expected a folder or a URI that pyarrow "
@@ -148,10 +148,12 @@ def absolute(folder: Path) -> Path:
 
 def shown(folder: Path | str) -> str:
     """Name a folder without what a URI may hold of credentials."""
-    name = str(folder)
-    if not _URI.match(name):
-        return name
-    return re.sub(r"(?<=//)[^/@]*@|\?.*", "", _URI.sub(r"\1://", name))
+    name = _text(folder)
+    return re.sub(r"(?<=//)[^/@]*@|\?.*", "", name) if _URI.match(name) else name
+
+
+def _text(folder: Path | str) -> str:
+    return _URI.sub(r"\1://", str(folder))  # Path drops a slash
 
 
 def _said(error: OSError) -> str:

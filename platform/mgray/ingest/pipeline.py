@@ -125,7 +125,7 @@ class RayRunner:
             raise DataError(f"a worker failed: {type(error).__name__}; {AGAIN}") from error
 
     def _size(self, items: int) -> int:
-        resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray declares no types here
+        resources = ray.cluster_resources()
         processors = int(resources.get("CPU", 1))
         return max(1, min(self.workers or processors, processors, items))
 

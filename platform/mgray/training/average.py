@@ -29,7 +29,7 @@ class Average:
         self.live = nn.ParameterList(p for p in task.parameters() if p.requires_grad)
         ema = None
         if config.kind == "ema":
-            ema = get_ema_multi_avg_fn(config.decay)  # type: ignore[no-untyped-call]  # Torch declares no types
+            ema = get_ema_multi_avg_fn(config.decay)
         self.mean = AveragedModel(self.live, multi_avg_fn=ema)
 
     @property

@@ -1,5 +1,6 @@
 """A task is a module whose ``forward(batch)`` returns named losses; frozen parts live inside it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -19,7 +20,7 @@ from mgray.training.config import DistillationConfig, TrainConfig
 from mgray.training.representation import Representation, build_projections, similarity
 
 
-class Task(nn.Module):
+class Task(nn.Module, ABC):
     """Base of all tasks: what is frozen stays as it is, bit by bit.
 
     Args:
@@ -65,17 +66,17 @@ class Task(nn.Module):
         frozen = set(self.frozen_names())
         return {name: value for name, value in self.state_dict().items() if name not in frozen}
 
+    @abstractmethod
     def product(self) -> nn.Module:
         """Return the model that this task makes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def networks(self) -> list[nn.Module]:
         """Return the parts worth compiling: all but what depends on the findings."""
-        raise NotImplementedError
 
+    @abstractmethod
     def normaliser(self, batch: Batch) -> Tensor:
         """Return what a batch's losses are divided by; parts of it are given the whole's."""
-        raise NotImplementedError
 
     def load_live_state(self, state: dict[str, Tensor]) -> None:
         """Load what ``live_state`` returned.

@@ -1,0 +1,87 @@
+"""Pages in a real Chromium, and what is shown on them."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.serve.page.screen import SIZE, drop
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+TOKEN = os.environ["MGRAY_TOKEN"]
+VIEWS = [("L", "MLO"), ("R", "MLO"), ("L", "CC"), ("R", "CC")]
+
+
+def find_chromium():
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        install = ["apt-get", "install", "--yes", "--no-install-recommends", "chromium"]
+        for command in (["apt-get", "update"], install):
+            subprocess.run(command, capture_output=True, check=False, timeout=240)
+        found = shutil.which("chromium")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = find_chromium()
+    if path is None:
+        pytest.skip("no Chromium: install Debian's package chromium, or run as root")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(browser, endpoint):
+    """Open a page; whatever the console says, a broken policy first, fails the test."""
+    contexts, said = [], []
+
+    def new(color_scheme="dark", viewport=SIZE, route=None, **options):
+        context = browser.new_context(color_scheme=color_scheme, viewport=viewport, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        if route:
+            page.route("**/v1/**", route)
+        else:
+            page.add_init_script(f"sessionStorage.setItem('mgray.token', {json.dumps(TOKEN)})")
+        page.goto(endpoint)
+        return page
+
+    yield new
+    for context in contexts:
+        context.close()
+    assert [text for text in said if "Failed to load resource" not in text] == []
+
+
+@pytest.fixture
+def show(new_page):
+    """Open a page on which images are answered."""
+
+    def show(*bodies, **options):
+        page = new_page(**options)
+        drop(page, *bodies)
+        expect(page.locator(".panel")).to_be_visible(timeout=60_000)  # a first answer is slow
+        return page
+
+    return show
+
+
+@pytest.fixture(scope="module")
+def body(make_dicom):
+    return make_dicom()
+
+
+@pytest.fixture(scope="module")
+def exam(make_dicom):
+    return [
+        make_dicom(index, ImageLaterality=side, ViewPosition=view)
+        for index, (side, view) in enumerate(VIEWS)
+    ]

@@ -1,0 +1,164 @@
+"""The page in a real Chromium: images, boxes and what moves them."""
+
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from tests.serve.page.screen import (
+    box_on_screen,
+    bright_rows,
+    orange_in,
+    press,
+    screen_of,
+    sees_box,
+)
+
+pytestmark = pytest.mark.ray
+
+
+@pytest.fixture(scope="module")
+def answer(detect, body):
+    return detect(body).json()
+
+
+def show_the_best_alone(page, answer):
+    """Move the slider to where one malignant box is left; returns that box."""
+    found = [one for one in answer["images"][0]["detections"] if one["label"] == "malignant"]
+    threshold = (found[0]["score"] + found[1]["score"]) / 2
+    stops = [1.0, *answer["thresholds"].values(), 0.0]
+    below = next(index for index, score in enumerate(stops) if score <= threshold)
+    share = (stops[below - 1] - threshold) / (stops[below - 1] - stops[below])
+    page.locator("#threshold").evaluate("(slider) => { slider.step = 'any'; }")
+    page.locator("#threshold").fill(str(below - 1 + share))
+    return found[0]["box"]
+
+
+def test_the_box_is_drawn_where_the_answer_has_it(show, body, answer):
+    page = show(body)
+    box = show_the_best_alone(page, answer)
+    expect(page.locator("#findings li")).to_have_count(1)
+    assert sees_box(page, box) == [True] * 4
+
+
+def test_the_box_follows_zoom_and_pan(show, body, answer):
+    page = show(body)
+    box = show_the_best_alone(page, answer)
+    before = box_on_screen(page, box)
+    place = page.locator(".pane").bounding_box()
+    page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    page.mouse.wheel(0, 150)
+    press(page, "ArrowRight")
+    after = box_on_screen(page, box)
+    assert after[2] - after[0] < 0.9 * (before[2] - before[0])
+    assert sees_box(page, box) == [True] * 4
+
+
+def test_two_fingers_zoom(show, body):
+    page = show(body, has_touch=True)
+    devtools = page.context.new_cdp_session(page)
+    place = page.locator(".pane").bounding_box()
+    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    before = bright_rows(page)
+
+    def touch(kind, *ys):
+        points = [{"x": x, "y": each, "id": number} for number, each in enumerate(ys)]
+        devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", y - 60, y + 60)
+    touch("touchMove", y - 45, y + 45)
+    touch("touchMove", y - 30, y + 30)
+    touch("touchEnd")
+    assert bright_rows(page) == pytest.approx(before / 2, rel=0.05)
+
+
+def test_the_slider_takes_boxes_away_and_gives_them_back(show, body, answer):
+    page = show(body)
+    page.get_by_label("Benign", exact=True).check()
+    slider, findings = page.locator("#threshold"), page.locator("#findings li")
+    detections = answer["images"][0]["detections"]
+    expect(findings).to_have_count(sum(d["score"] >= answer["thresholds"]["1"] for d in detections))
+    expect(page.locator("#threshold-words")).to_contain_text("1 FP / image")
+    slider.focus()
+    page.keyboard.press("End")
+    expect(findings).to_have_count(len(detections))
+    page.keyboard.press("Home")
+    expect(findings).to_have_count(0)
+    orange = orange_in(screen_of(page))
+    assert not orange.any()
+
+
+def test_each_half_s_boxes_can_be_shown(show, body, client):
+    asked = {"contributions": True}
+    head = {"Content-Type": "application/dicom"}
+    told = client.post("/v1/detect", content=body, params=asked, headers=head).json()
+    halves = told["images"][0]["contributions"]
+    page = show(body)
+    press(page, "x")
+    plain = screen_of(page)
+    press(page, "x")
+    page.get_by_label("Malignant", exact=True).uncheck()
+    for half in ("a", "b"):
+        page.locator("#threshold").fill("3")
+        np.testing.assert_array_equal(screen_of(page), plain)
+        press(page, half)
+        assert (screen_of(page) != plain).any() == bool(halves[half])
+        press(page, half)
+
+
+def test_a_drag_changes_the_window(show, body):
+    page = show(body)
+    press(page, "x")
+    before, told = screen_of(page), page.locator(".readout").text_content()
+    place = page.locator(".pane").bounding_box()
+    page.mouse.move(place["x"] + 300, place["y"] + 200)
+    page.mouse.down()
+    page.mouse.move(place["x"] + 300, place["y"] + 300, steps=3)
+    page.mouse.up()
+    assert screen_of(page).mean() > before.mean() + 5
+    assert page.locator(".readout").text_content() != told
+    press(page, "r")
+    np.testing.assert_array_equal(screen_of(page), before)
+
+
+def test_invert_turns_black_to_white(show, body):
+    page = show(body)
+    press(page, "x")
+    before = screen_of(page)[80:-60]
+    page.get_by_role("button", name="Invert").click()
+    np.testing.assert_allclose(screen_of(page)[80:-60], 255 - before, atol=1)  # smoothed
+
+
+def test_an_exam_hangs_side_by_side(show, exam):
+    page = show(*exam)
+    names = page.locator(".marker").evaluate_all("(all) => all.map((one) => one.firstChild.data)")
+    assert names == ["R CC", "L CC", "R MLO", "L MLO"]
+    expect(page.locator("#scores")).to_contain_text("Right")
+    tops = [round(page.locator(".pane").nth(index).bounding_box()["y"]) for index in range(4)]
+    assert tops[0] == tops[1]
+    page.locator(".pane").nth(2).dblclick()
+    expect(page.locator(".pane:visible")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page.locator(".pane:visible")).to_have_count(4)
+
+
+def test_a_large_image_is_fetched_whole_when_it_is_looked_at_closely(show, make_dicom):
+    page = show(make_dicom(height=2200))
+    with page.expect_request("**/v1/pixels?side=8192"):
+        for _ in range(9):
+            press(page, "+")
+
+
+def test_the_operating_points_are_interpolated_on_the_score(new_page):
+    page = new_page()
+    found = page.evaluate("""async () => {
+      const { scaleOf, scoreAt, startOf, wordsAt } = await import("/page/operating.js");
+      const scale = scaleOf({ 2: 0.2, 0.25: 0.8, 0.5: 0.6, 1: 0.4 });
+      return [0, 1, 1.5, 3, 3.5, 4.5, 5].map((at) => [scoreAt(scale, at), wordsAt(scale, at)])
+        .concat([[startOf(scale), wordsAt(scaleOf({}), 0.5)]]);
+    }""")
+    words = [re.sub(" FP / image", "", text) for _, text in found]
+    assert [score for score, _ in found] == pytest.approx([1, 0.8, 0.7, 0.4, 0.3, 0.1, 0, 3])
+    assert words == ["under ¼", "¼", "about 0.35", "1", "about 1.4", "over 2", "over 2",
+                     "not measured for this model"]  # fmt: skip
