@@ -151,3 +151,13 @@ def test_a_trace_leaves_ffdm_as_it_is_and_shows_fainter_in_sm() -> None:
     assert all(np.array_equal(seen["ffdm"], whole["ffdm"]) for seen in traces.values())
     assert 0 == change[0.0] < change[0.3] < 0.6 * change[1.0]
     assert np.array_equal(traces[1.0]["synthetic_2d"], whole["synthetic_2d"])
+
+
+def test_a_trace_below_zero_leaves_a_shadow() -> None:
+    finding = mass(in_ffdm=True, in_sm=False, trace=-0.3)
+    breast = sample_breast((SMALL.seed, 0))
+    sick, well = (make_view(SMALL, breast, ("L", "CC"), f)[1] for f in ([finding], []))
+    x0, y0, x1, y1 = (round(v) for v in sick.truths[0].box)
+    change = sick.pixels[y0:y1, x0:x1].mean() - well.pixels[y0:y1, x0:x1].mean()
+    assert change < -0.003 * 2**sick.bits
+    assert np.array_equal(pixels([finding])["ffdm"], pixels([replace(finding, trace=0)])["ffdm"])

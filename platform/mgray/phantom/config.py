@@ -30,9 +30,10 @@ class Visibility(Config):
     """share of findings that are left out of the FFDM exposure"""
     neither: float = Field(default=0.1, ge=0)
     """share of findings that are annotated and show in no image"""
-    trace: float = Field(default=0.0, ge=0, le=1)
+    trace: float = Field(default=0.0, ge=-1, le=1)
     """part of an ffdm_only finding's contrast that enters the tomosynthesis acquisition all the
-    same; the finding still counts as not showing in SM"""
+    same; below 0 it leaves a shadow, darker than the tissue, as reconstructions' undershoot does;
+    the finding still counts as not showing in SM"""
 
     @property
     def shares(self) -> dict[str, float]:

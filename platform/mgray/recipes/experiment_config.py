@@ -49,8 +49,9 @@ class ExperimentConfig(Config):
     """Number of the first; the others follow."""
     arms: tuple[str, ...] = CONTROLS
     """Controls and ablations beside the full method; see below."""
-    trace: float = Field(default=0.3, ge=0, le=1)
-    """Part of the contrast of an FFDM-only finding that enters the tomosynthesis."""
+    trace: float = Field(default=0.3, ge=-1, le=1)
+    """Part of the contrast of an FFDM-only finding that enters the tomosynthesis; below 0 it is a
+    shadow, which looks unlike any finding that shows."""
     doses: tuple[float, ...] = ()
     """More values of trace for the dose-response: the full method without controls on each."""
     exams: PositiveInt | None = None
