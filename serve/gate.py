@@ -12,7 +12,7 @@ import asyncio
 import ipaddress
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, Literal
 
@@ -31,6 +31,7 @@ IN_PROXY: Final = "serve.gate:proxy_middlewares"
 OPEN: Final = frozenset(
     {"/", "/livez", "/readyz", "/v2/health/live", "/v2/health/ready", "/-/healthz"}
 )
+REFUSED: Final = "mgray_gate_refused"
 OPEN_FOLDER: Final = "/page/"
 """The page's own files; like the routes above they tell nothing about anybody."""
 
@@ -69,11 +70,14 @@ def gate_config(environ: Mapping[str, str] = os.environ) -> GateConfig:
 
 
 def proxy_middlewares() -> list[Middleware]:
-    """What Serve's proxy calls when it starts."""
+    """What Serve's proxy calls when it starts. Refusals are among Ray's own metrics, by code."""
+    from ray.util.metrics import Counter
+
     from serve.wire import bound_connections
 
     bound_connections()
-    return [Middleware(Gate, outermost=True)]
+    refused = Counter(REFUSED, "Requests that the gate refused, by code.", tag_keys=("code",))
+    return [Middleware(Gate, outermost=True, count=lambda code: refused.inc(tags={"code": code}))]
 
 
 def check_environment(environ: Mapping[str, str] = os.environ) -> None:
@@ -99,15 +103,22 @@ class Gate:
         app: What stands behind.
         outermost: Whether requests come from outside, not from a proxy that has this gate.
         environ: Settings and tokens.
+        count: Told the code of each refusal.
 
     Raises:
         ConfigError: No token, or settings that are refused.
     """
 
     def __init__(
-        self, app: ASGIApp, *, outermost: bool = False, environ: Mapping[str, str] = os.environ
+        self,
+        app: ASGIApp,
+        *,
+        outermost: bool = False,
+        environ: Mapping[str, str] = os.environ,
+        count: Callable[[str], None] = lambda code: None,
     ) -> None:
         self.app, self.outermost, self.config = app, outermost, gate_config(environ)
+        self.count = count
         self.tokens = Tokens(environ) if self.config.auth == "token" else None
         self.held_bytes = 0
 
@@ -133,6 +144,7 @@ class Gate:
                 raise Problem("unavailable")  # Serve lost the replica: it returns without a word
         except Problem as problem:
             log.info("refused %s", problem.code)
+            self.count(problem.code)
             await reply.refuse(problem)
             await body.drop()
             await reply.end()

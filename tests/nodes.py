@@ -33,6 +33,8 @@ class Head:
     """For ``RAY_ADDRESS``, e.g. ``127.0.0.1:6379``."""
     dashboard: str
     """E.g. ``http://127.0.0.1:8265``."""
+    metrics: str
+    """Where Prometheus would ask."""
 
 
 @contextmanager
@@ -45,13 +47,15 @@ def ray_head(env: Mapping[str, str], command: str = "", cpus: int = 2) -> Iterat
         cpus: That it says it has.
     """
     with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp", ignore_cleanup_errors=True) as short:
-        gcs, dashboard, agent = (free_port() for _ in range(3))
+        gcs, dashboard, agent, metrics = (free_port() for _ in range(4))
         line = (
             f"{command or f'{RAY} start --head'} --port={gcs} --dashboard-port={dashboard}"
-            f" --dashboard-agent-listen-port={agent} --block --num-cpus={cpus}"
+            f" --dashboard-agent-listen-port={agent} --metrics-export-port={metrics}"
+            f" --block --num-cpus={cpus}"
             f" --temp-dir={short} --object-store-memory={STORE_BYTES}"
         )
-        head = Head(f"127.0.0.1:{gcs}", f"http://127.0.0.1:{dashboard}")
+        ports = f"http://127.0.0.1:{dashboard}", f"http://127.0.0.1:{metrics}/metrics"
+        head = Head(f"127.0.0.1:{gcs}", *ports)
         no_drain = {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"}  # else it waits for actors
         process = _run(line, {**env, **no_drain})
         try:

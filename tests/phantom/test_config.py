@@ -24,9 +24,12 @@ def test_shares_that_are_all_zero_are_refused() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("finding_share", 1.5), ("visibility.both", -1), ("height", 1000), ("pixel_mm", 2),
+        ("finding_share", 1.5),
+        ("visibility.both", -1),
+        ("height", 1000),
+        ("pixel_mm", 2),
         ("visibility.trace", -2),
-    ],  # fmt: skip
+    ],
 )
 def test_values_out_of_range_are_refused(key: str, value: float) -> None:
     with pytest.raises(ConfigError, match=key):

@@ -160,4 +160,4 @@ def test_a_trace_below_zero_leaves_a_shadow() -> None:
     x0, y0, x1, y1 = (round(v) for v in sick.truths[0].box)
     change = sick.pixels[y0:y1, x0:x1].mean() - well.pixels[y0:y1, x0:x1].mean()
     assert change < -0.003 * 2**sick.bits
-    assert np.array_equal(pixels([finding])["ffdm"], pixels([replace(finding, trace=0)])["ffdm"])
+    assert np.array_equal(pixels([finding])["ffdm"], pixels([replace(finding, trace=0.0)])["ffdm"])

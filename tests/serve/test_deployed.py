@@ -19,6 +19,7 @@ import trustme
 import yaml
 
 from mgray.models.shelf import Shelf
+from serve.gate import REFUSED
 from tests.console import ROOT, run_job
 from tests.nodes import free_port, ray_head, wait_for
 from tests.serve.conftest import save_random_model
@@ -43,12 +44,14 @@ class Deployed:
         env: For those who ask about it.
         trust: Accepts its certificate.
         config: What was deployed.
+        metrics: Ray's own.
     """
 
     url: str
     env: dict[str, str]
     trust: ssl.SSLContext
     config: Path
+    metrics: str
 
     def deploy(self) -> str:
         """Deploy the config as it is now; tell what was wrong, if anything."""
@@ -118,7 +121,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     with ray_head(env, START, cpus=4) as head:
         env |= {"RAY_DASHBOARD_ADDRESS": head.dashboard}
         trust = ssl.create_default_context(cafile=folder / "ca.pem")
-        deployed = Deployed(f"https://127.0.0.1:{port}", env, trust, config)
+        deployed = Deployed(f"https://127.0.0.1:{port}", env, trust, config, head.metrics)
         wait_for(lambda: not deployed.deploy(), deployed.deploy)  # a busy dashboard starts late
         wait_for(lambda: is_ready(deployed))
         yield deployed
@@ -139,6 +142,18 @@ def test_it_passes_its_own_check_over_tls(deployed):
 def test_it_speaks_tls_only(deployed):
     with pytest.raises(httpx.TransportError):
         httpx.get(deployed.url.replace("https", "http") + "/livez")
+
+
+def test_refusals_of_the_gate_are_among_the_metrics_of_ray(deployed):
+    refused = httpx.post(f"{deployed.url}/v1/detect", content=b"x", verify=deployed.trust)
+    assert refused.status_code == 401
+
+    def counted() -> list[str]:
+        lines = httpx.get(deployed.metrics).text.splitlines()
+        return [line for line in lines if line.startswith(f"ray_{REFUSED}_total{{")]
+
+    wait_for(counted)
+    assert 'code="unauthorized"' in " ".join(counted())
 
 
 def test_replicas_come_and_go_with_the_load_and_no_request_fails(deployed, make_dicom):

@@ -23,6 +23,7 @@ class Answer:
         self.messages: list[Message] = []
         self.seen: list[tuple[Scope, bytes]] = []
         self.received = 0
+        self.counted: list[str] = []
 
     @property
     def status(self) -> int:
@@ -81,7 +82,8 @@ def ask(
         "client": ("192.0.2.7", 1234),
         "server": ("192.0.2.1", 8000),
     }
-    gate = Gate(app or inner, outermost=True, environ={**SETTINGS, **(settings or {})})
+    environ = {**SETTINGS, **(settings or {})}
+    gate = Gate(app or inner, outermost=True, environ=environ, count=answer.counted.append)
     asyncio.run(gate({**asked, **scope}, receive, send))
     assert gate.held_bytes == 0
     return answer
@@ -91,12 +93,14 @@ def test_a_request_with_the_token_reaches_the_application_whole() -> None:
     answer = ask(chunks=[b"a", b"b", b"c"])
     assert answer.status == 200
     assert answer.seen[0][1] == b"abc"
+    assert answer.counted == []
 
 
 @pytest.mark.parametrize("headers", [[], [("authorization", "Bearer wrong")], [AUTHORISED] * 2])
 def test_without_the_token_it_is_401(headers: list[tuple[str, str]]) -> None:
     answer = ask(headers)
     assert (answer.status, answer.code) == (401, "unauthorized")
+    assert answer.counted == ["unauthorized"]
     assert answer.headers["www-authenticate"] == "Bearer"
     assert answer.seen == []
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from mgray.recipes.listen import ListenConfig, listening
+from tests.debian import find_or_install
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
@@ -32,17 +33,16 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def find_orthanc():
+    found = shutil.which("Orthanc", path=f"{os.environ['PATH']}:/usr/sbin")
+    return found if Path(PLUGINS).exists() else None
+
+
 @pytest.fixture(scope="module")
 def program():
     """Orthanc, installed by apt-get where that is allowed."""
-    if not Path(PLUGINS).exists() and os.geteuid() == 0 and shutil.which("apt-get"):
-        env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        for words in (["update"], ["install", "-y", "--no-install-recommends", *PACKAGES]):
-            subprocess.run(
-                ["apt-get", "-qq", *words], env=env, capture_output=True, check=False, timeout=200
-            )
-    found = shutil.which("Orthanc", path=f"{os.environ['PATH']}:/usr/sbin")
-    if found is None or not Path(PLUGINS).exists():
+    found = find_or_install(find_orthanc, *PACKAGES)
+    if found is None:
         pytest.skip(f"no Orthanc here, and apt-get install {' '.join(PACKAGES)} is not possible")
     return found
 

@@ -3,11 +3,11 @@
 import json
 import os
 import shutil
-import subprocess
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from tests.debian import find_or_install
 from tests.serve.page.screen import SIZE, drop
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -16,18 +16,12 @@ VIEWS = [("L", "MLO"), ("R", "MLO"), ("L", "CC"), ("R", "CC")]
 
 
 def find_chromium():
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        install = ["apt-get", "install", "--yes", "--no-install-recommends", "chromium"]
-        for command in (["apt-get", "update"], install):
-            subprocess.run(command, capture_output=True, check=False, timeout=240)
-        found = shutil.which("chromium")
-    return found
+    return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 @pytest.fixture(scope="module")
 def browser():
-    path = find_chromium()
+    path = find_or_install(find_chromium, "chromium")
     if path is None:
         pytest.skip("no Chromium: install Debian's package chromium, or run as root")
     with sync_playwright() as playwright:
