@@ -39,7 +39,7 @@ def test_a_folder_can_be_dropped(new_page, exam, tmp_path):
     for kind, seen in (("dragEnter", 0), ("dragOver", 1), ("dragOver", 2), ("drop", 2)):
         where = {"type": kind, "x": 600, "y": 400, "data": held}
         devtools.send("Input.dispatchDragEvent", where)
-        page.wait_for_function(f"over >= {seen}")  # who drops before it is allowed to loses the files
+        page.wait_for_function(f"over >= {seen}")  # else the files may be lost
     expect(page.locator(".pane")).to_have_count(len(exam), timeout=60_000)
     expect(page.locator(".panel")).to_be_visible(timeout=60_000)
 
