@@ -7,7 +7,8 @@ Nothing happens at import: the application is made when its name is asked for.
 import os
 from typing import Any
 
-from serve.app import Args, build
+from serve.app import build
+from serve.args import Args
 
 
 def __getattr__(name: str) -> Any:

@@ -7,9 +7,10 @@ import yaml
 from ray.serve.schema import ServeDeploySchema
 
 from mgray.config import build as build_config
-from serve.app import ENDPOINT, Args
+from serve.args import Args
 from serve.decoder import DECODER
 from serve.detector import DETECTOR
+from serve.endpoint import ENDPOINT
 
 PATH = Path(__file__).parents[2] / "serve" / "config.yaml"
 

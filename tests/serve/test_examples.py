@@ -1,5 +1,5 @@
 from serve.answers import Answer
-from serve.app import api
+from serve.endpoint import api
 from serve.examples import ANSWER
 
 
