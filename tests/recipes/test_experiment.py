@@ -9,7 +9,7 @@ import pytest
 from mgray.config import replace
 from mgray.recipes import experiment
 from mgray.recipes.arms import ARMS, FULL
-from mgray.recipes.experiment import Run, build_run, plan, run_experiment, shared_stages
+from mgray.recipes.experiment import Run, build_run, origin, plan, run_experiment, shared_stages
 from mgray.recipes.experiment_config import ExperimentConfig
 from mgray.recipes.fusion_config import TRAINED
 
@@ -26,8 +26,12 @@ def config(out: Path = Path("out"), **changes: object) -> ExperimentConfig:
 
 
 def test_full_runs_come_before_all_that_take_from_them() -> None:
-    first, rest = plan(config(doses=(0.0, 1.0)))
+    asked = config(doses=(0.0, 1.0))
+    runs = plan(asked)
+    first, rest = runs[:2], runs[2:]
     assert first == [Run(0.3, seed, FULL) for seed in (1, 2)]
+    assert [origin(asked, run) for run in first] == [None, None]
+    assert all(origin(asked, run) == Run(0.3, run.seed, FULL) for run in rest)
     assert {(run.trace, run.arm) for run in rest} == {
         *((0.3, "mismatched"), (0.3, "second_a"), (0.0, FULL), (1.0, FULL))
     }

@@ -8,9 +8,8 @@ is made or removed, and written last, so an archive with tables is complete.
 import csv
 import json
 import logging
-import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from mgray.phantom.config import PhantomConfig
 from mgray.phantom.dicom_writer import write_picture
 from mgray.phantom.exam import Exam, Picture, make_exam
 from mgray.phantom.header import digest, patient_id, sop_instance_uid, study_instance_uid
+from mgray.processes import worker_processes
 from mgray.progress import Bar
 
 ANNOTATION_COLUMNS: Final = (
@@ -84,14 +84,10 @@ def _make(config: PhantomConfig, numbers: Sequence[int]) -> Iterator[None]:
             write_exam(config, number)
             yield
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        try:
-            for done in as_completed([pool.submit(write_exam, config, n) for n in numbers]):
-                done.result()
-                yield
-        finally:
-            pool.shutdown(cancel_futures=True)
+    with worker_processes(workers) as pool:
+        for done in as_completed([pool.submit(write_exam, config, n) for n in numbers]):
+            done.result()
+            yield
 
 
 def _claim(config: PhantomConfig) -> None:

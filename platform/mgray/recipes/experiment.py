@@ -12,9 +12,8 @@ the full run, and other doses of ``trace`` take C, whose FFDM are the same ones:
 
 import json
 import logging
-import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -25,6 +24,7 @@ import pyarrow.parquet as pq
 from mgray.config import parse_overrides, replace
 from mgray.data.table import ImageTable
 from mgray.inference.batch import PairPredictor, build_tasks, collect
+from mgray.processes import worker_processes
 from mgray.progress import Bar
 from mgray.recipes.arms import ARMS, FULL
 from mgray.recipes.catalog import load_recipe
@@ -70,11 +70,10 @@ def run_experiment(config: ExperimentConfig) -> Path:
     config = config.model_copy(update={"out": config.out.resolve()})
     for trace in doses(config):
         make_table(config, trace)
-    waves = plan(config)
-    with Bar("experiment", sum(map(len, waves)), "runs") as bar:
-        for wave in waves:
-            for _ in _each(config, wave):
-                bar.advance()
+    runs = plan(config)
+    with Bar("experiment", len(runs), "runs") as bar:
+        for _ in _each(config, runs):
+            bar.advance()
     rows = [row for trace in doses(config) for row in measured(config, trace)]
     titles = {name: arm.title for name, arm in ARMS.items()}
     page = write_report(config.out, rows, titles, config.model_dump(mode="json"))
@@ -110,22 +109,28 @@ def make_table(config: ExperimentConfig, trace: float) -> None:
     record.write_text(told)
 
 
-def plan(config: ExperimentConfig) -> list[list[Run]]:
-    """List the runs in waves: later ones take stages from earlier ones."""
+def plan(config: ExperimentConfig) -> list[Run]:
+    """List the runs; those that others take stages from come first."""
     seeds = range(config.first_seed, config.first_seed + config.seeds)
     main, *others = doses(config)
     first = [Run(main, seed, FULL) for seed in seeds]
-    rest = [Run(main, seed, arm) for arm in config.arms for seed in seeds]
-    return [first, rest + [Run(trace, seed, FULL) for trace in others for seed in seeds]]
+    arms = [Run(main, seed, arm) for seed in seeds for arm in config.arms]
+    return first + arms + [Run(trace, seed, FULL) for trace in others for seed in seeds]
+
+
+def origin(config: ExperimentConfig, run: Run) -> Run | None:
+    """Name the run that another takes stages from; the full run of the first dose needs none."""
+    full = Run(config.trace, run.seed, FULL)
+    return None if run == full else full
 
 
 def train_arm(config: ExperimentConfig, run: Run) -> None:
     """Train and predict what is missing of one run."""
     arm, folder = ARMS[run.arm], run.folder(config)
     own = build_run(config, run)
-    origin = Run(config.trace, run.seed, FULL).folder(config)
     for stage in shared_stages(config, run):
-        link(origin / MODELS / stage, folder / MODELS / stage)
+        full = Run(config.trace, run.seed, FULL).folder(config)
+        link(full / MODELS / stage, folder / MODELS / stage)
     if arm.student == "second_a":
         second = folder / "second"
         changes = {"seed": run.seed + SECOND, "out": second}
@@ -185,7 +190,7 @@ def predictions(config: ExperimentConfig, run: Run, model: str) -> Path:
 
 def measured(config: ExperimentConfig, trace: float) -> list[dict[str, object]]:
     """Rows of the report on one dose."""
-    runs = [run for wave in plan(config) for run in wave if run.trace == trace]
+    runs = [run for run in plan(config) if run.trace == trace]
     cases = build_dose(config, trace, runs)
     similarity: dict[str, list[float]] = {}
     for run in runs:
@@ -207,17 +212,23 @@ def build_dose(config: ExperimentConfig, trace: float, runs: Sequence[Run]) -> C
 
 
 def _each(config: ExperimentConfig, runs: Sequence[Run]) -> Iterator[None]:
-    """Do runs, several at once; Ctrl-C or a fault loses what is under way, nothing finished."""
+    """Do runs, several at once, each as soon as what it takes from is there.
+
+    Ctrl-C or a fault loses what is under way since its last checkpoint, nothing finished.
+    """
     if config.processes == 1:
         for run in runs:
             train_arm(config, run)
             yield
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(config.processes, mp_context=context) as pool:
-        try:
-            for done in as_completed([pool.submit(train_arm, config, run) for run in runs]):
-                done.result()
+    waiting, done = list(runs), set[Run]()
+    under_way: dict[Future[None], Run] = {}
+    with worker_processes(config.processes) as pool:
+        while waiting or under_way:
+            for run in [one for one in waiting if origin(config, one) in {None, *done}]:
+                waiting.remove(run)
+                under_way[pool.submit(train_arm, config, run)] = run
+            for ended in wait(under_way, return_when=FIRST_COMPLETED).done:
+                ended.result()
+                done.add(under_way.pop(ended))
                 yield
-        finally:
-            pool.shutdown(cancel_futures=True)

@@ -2,13 +2,12 @@
 
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
 from mgray.dicom.example import recoded
+from mgray.processes import worker_processes
 from mgray.progress import track
 from mgray.recipes.bench.config import BenchConfig
 from mgray.recipes.bench.process import seconds_of
@@ -69,7 +68,7 @@ def recode_archive(source: Path, target: Path, syntax: str, workers: int) -> Non
     names = sorted(path.name for path in (source / "images").glob("*.dcm"))
     missing = [name for name in names if not (target / "images" / name).is_file()]
     write = partial(_recode, source / "images", target / "images", syntax)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with worker_processes(workers) as pool:
         for _ in track(pool.map(write, missing), f"recode as {syntax}", len(missing), "files"):
             pass
     for name in TABLES:
