@@ -21,7 +21,8 @@ QUICK = (
 
 
 def config(out: Path = Path("out"), **changes: object) -> ExperimentConfig:
-    base = ExperimentConfig(recipe="fusion.tiny", out=out, seeds=2, arms=("mismatched", "second_a"))
+    arms = ("mismatched", "second_a")
+    base = ExperimentConfig(recipe="fusion.tiny", out=out, seeds=2, trace=0.3, arms=arms)
     return replace(base, changes)
 
 

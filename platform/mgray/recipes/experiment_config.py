@@ -26,7 +26,7 @@ MASSES: Final = {
 show in FFDM only: what the method could give."""
 PHANTOMS: Final[dict[str, dict[str, Any]]] = {
     "fusion.tiny": {
-        **MASSES, "exams": 400, "height": 288, "width": 240, "pixel_mm": 0.5,
+        **MASSES, "exams": 600, "height": 288, "width": 240, "pixel_mm": 0.5,
         "synthetic_scale": 1.0, "transfer_syntax": "explicit",
     },
     "fusion.phantom": {
@@ -49,7 +49,7 @@ class ExperimentConfig(Config):
     """Number of the first; the others follow."""
     arms: tuple[str, ...] = CONTROLS
     """Controls and ablations beside the full method; see below."""
-    trace: float = Field(default=0.3, ge=-1, le=1)
+    trace: float = Field(default=-0.5, ge=-1, le=1)
     """Part of the contrast of an FFDM-only finding that enters the tomosynthesis; below 0 it is a
     shadow, which looks unlike any finding that shows."""
     doses: tuple[float, ...] = ()
@@ -63,7 +63,7 @@ class ExperimentConfig(Config):
     split: Literal["test", "val"] = "test"
     """Split that is measured. val while anything is still being chosen; test once, at the end."""
     train: tuple[str, ...] = ()
-    """Changes to the recipe, e.g. train=[batches.boxed_share=0.1]."""
+    """Changes to the recipe, e.g. train=[batches.boxed_share=0.2]."""
     phantom: tuple[str, ...] = ()
     """Changes to the phantoms, e.g. phantom=[contrast=2.0]."""
     hit: HitConfig = HitConfig(min_radius_mm=7.0)
