@@ -140,6 +140,8 @@ def _stage(
         data = replace(data, {"boxed_share": 1.0})
     if student and config.distillation.sampler == "uniform":
         data = replace(data, {"sampler.mode": "uniform"})
+    if student and config.distillation.augment is not None:
+        data = data.model_copy(update={"augment": config.distillation.augment})
     mismatched = student and config.distillation.pairs == "mismatched"
     steps = config.train.steps.get(name, 0)
     folder = config.out / STAGES / name

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from pydantic import model_validator
 
 from mgray.config import Config, replace
-from mgray.data.config import DataConfig, PreprocessConfig
+from mgray.data.config import AugmentConfig, DataConfig, PreprocessConfig
 from mgray.models.config import (
     LABELS,
     DetectorConfig,
@@ -95,9 +95,9 @@ def base() -> FusionRun:
 def tiny() -> FusionRun:
     """The experiment's scale on a CPU: ``python -m jobs.experiment fusion.tiny out=DIR``.
 
-    Few patients have boxes, all pairs serve stage II. Images are moved and changed far more than
-    elsewhere, as A would else know its few boxes by heart, and stage III have nothing to learn
-    from. One process and one thread a run, so that several runs share a machine.
+    Few patients have boxes, all pairs serve stage II. The stages that learn boxes move and change
+    their images far more than elsewhere, as A would else know its few by heart, and stage III have
+    nothing to learn from. One process and one thread a run, so that several share a machine.
     """
     return replace(
         smoke(),
@@ -111,6 +111,7 @@ def tiny() -> FusionRun:
             "batches.augment.rotation": 20.0,
             "batches.augment.gain": 0.3,
             "batches.augment.bias": 0.3,
+            "distillation.augment": AugmentConfig(),
             "distillation.sampler": "uniform",
             "distillation.student_init": "from_c",
             "postprocess.candidates": 500,

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from mgray.config import Config
+from mgray.data.config import AugmentConfig
 from mgray.metrics.config import BootstrapConfig, HitConfig
 
 
@@ -125,6 +126,9 @@ class DistillationConfig(Config):
     """P1-A20: levels count equally, or by their number of positions."""
     student_init: Literal["pretrained", "from_a", "from_c"] = "pretrained"
     """P1-A21: B starts as A and C did (``detector.weights``; COCO in the paper), or from either."""
+    augment: AugmentConfig | None = None
+    """How far stage II moves and changes its images; null: as the other stages do. It learns from
+    every position of many pairs, and has less to fear from knowing them by heart."""
     sampler: Literal["same", "uniform"] = "same"
     """P1-A23: the detectors' balanced sampler, or uniform over all pairs."""
     pairs: Literal["true", "mismatched"] = "true"
