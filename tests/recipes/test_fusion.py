@@ -9,7 +9,7 @@ from torch import nn
 
 from mgray import schema
 from mgray.config import replace
-from mgray.data.config import DataConfig
+from mgray.data.config import AugmentConfig, DataConfig
 from mgray.data.pairs import Pair
 from mgray.data.storage import LocalFolder
 from mgray.data.table import ImageTable
@@ -45,6 +45,14 @@ def test_stage_two_takes_the_pairs_without_boxes_too() -> None:
     shares = {stage.name: stage.feed.data.boxed_share for stage in stages}
     assert shares.pop("student") == 1.0
     assert set(shares.values()) == {0.2}
+
+
+def test_stage_two_may_have_an_augmentation_of_its_own() -> None:
+    own = {"distillation.augment": AugmentConfig(rotation=1.0)}
+    stages = build_stages(replace(smoke(), {"batches.augment.rotation": 30.0, **own}))
+    turns = {stage.name: stage.feed.data.augment.rotation for stage in stages}
+    assert turns.pop("student") == 1.0
+    assert set(turns.values()) == {30.0}
 
 
 def test_mismatched_pairs_are_those_of_stage_two_alone() -> None:
