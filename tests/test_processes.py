@@ -24,6 +24,7 @@ def run(words):
         wait([pool.submit(stay, Path(word)) for word in words])
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     guard("", run)
 """
 FOREVER_S = 600

@@ -8,7 +8,7 @@ def test_help_names_every_arm_and_says_what_a_trace_is() -> None:
     done = run_job("experiment", "--help")
     assert done.returncode == 0
     assert all(f"  {name}" in done.stdout for name in ARMS)
-    assert "trace=0" in done.stdout
+    assert "trace=-0.5" in done.stdout
 
 
 @pytest.mark.parametrize(
