@@ -3,7 +3,7 @@
     python -m jobs.experiment fusion.tiny out=DIR seeds=3
     python -m jobs.experiment fusion.tiny out=DIR arms=[a21_from_c] doses=[0.0,1.0]
 
-Findings that show in FFDM only leave a faint trace in the synthetic 2D; few patients have boxes.
+Findings that show in FFDM only leave a shadow in the synthetic 2D (trace); few patients have boxes.
 Does the fused model find more than SM alone, and is it stage II that helps? Each arm trains only
 what it changes. The same command continues; with more seeds, arms or doses it adds them. Choose
 with split=val, measure split=test once.

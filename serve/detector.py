@@ -36,7 +36,7 @@ from serve.niceness import give_way
 if TYPE_CHECKING:
     from mgray.inference.predictor import Detection, Predictor
 
-MOST_LOADED: Final = 4
+MOST: Final = 4
 """Models in the memory of a replica; the one asked for longest ago makes room."""
 Spacing = tuple[float, float] | None
 
@@ -105,7 +105,7 @@ class Detector:
         )
         return Detected(answer, loaded.facts, loaded.thresholds, decoded.study)
 
-    @serve.multiplexed(max_num_models_per_replica=MOST_LOADED)  # type: ignore[untyped-decorator]
+    @serve.multiplexed(max_num_models_per_replica=MOST)  # type: ignore[untyped-decorator]  # Ray's
     async def _load(self, model: str) -> Loaded:
         return await asyncio.to_thread(self._read, model)
 

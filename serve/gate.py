@@ -31,9 +31,10 @@ IN_PROXY: Final = "serve.gate:proxy_middlewares"
 OPEN: Final = frozenset(
     {"/", "/livez", "/readyz", "/v2/health/live", "/v2/health/ready", "/-/healthz"}
 )
-REFUSED: Final = "mgray_gate_refused"
 OPEN_FOLDER: Final = "/page/"
 """The page's own files; like the routes above they tell nothing about anybody."""
+REFUSED: Final = "mgray_gate_refused"
+"""Ray's counter of refusals; Prometheus sees ``ray_mgray_gate_refused_total``."""
 
 
 class GateConfig(Config):

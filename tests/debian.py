@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-PATIENCE_S: Final = 300
+PATIENCE_S: Final = 120
 LOCK: Final = Path(tempfile.gettempdir()) / "mgray-tests-apt.lock"
+"""Root's; nobody else comes to it."""
 
 
 def find_or_install(find: Callable[[], str | None], *packages: str) -> str | None:
@@ -22,10 +23,10 @@ def find_or_install(find: Callable[[], str | None], *packages: str) -> str | Non
         find: Tells its path, if it and all that it needs are there.
         packages: That bring it.
     """
-    if find() is None:
+    if find() is None and os.geteuid() == 0 and shutil.which("apt-get"):
         with LOCK.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if find() is None and os.geteuid() == 0 and shutil.which("apt-get"):
+            if find() is None:
                 _install(packages)
     return find()
 

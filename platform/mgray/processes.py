@@ -34,9 +34,8 @@ def worker_processes(count: int) -> Iterator[ProcessPoolExecutor]:
             yield pool
         except BaseException:
             ours.close()
-            raise
-        finally:
             pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _end_with(starter: Connection) -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from mgray.recipes.listen import ListenConfig, listening
 from tests.debian import find_or_install
+from tests.nodes import free_port
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
@@ -25,12 +25,6 @@ STUDY = {
     "StudyDate": "20240131",
     "StudyTime": "101010",
 }
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def find_orthanc():

@@ -120,16 +120,21 @@ def plan(config: ExperimentConfig) -> list[Run]:
 
 def origin(config: ExperimentConfig, run: Run) -> Run | None:
     """Name the run that another takes stages from; the full run of the first dose needs none."""
-    full = Run(config.trace, run.seed, FULL)
+    full = full_run(config, run.seed)
     return None if run == full else full
+
+
+def full_run(config: ExperimentConfig, seed: int) -> Run:
+    """Name the full run of the first dose."""
+    return Run(config.trace, seed, FULL)
 
 
 def train_arm(config: ExperimentConfig, run: Run) -> None:
     """Train and predict what is missing of one run."""
     arm, folder = ARMS[run.arm], run.folder(config)
     own = build_run(config, run)
+    full = full_run(config, run.seed).folder(config)
     for stage in shared_stages(config, run):
-        full = Run(config.trace, run.seed, FULL).folder(config)
         link(full / MODELS / stage, folder / MODELS / stage)
     if arm.student == "second_a":
         second = folder / "second"
