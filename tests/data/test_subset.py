@@ -33,7 +33,20 @@ def test_healthy_pairs_stay() -> None:
 def test_a_patient_has_all_boxes_or_none() -> None:
     counts = Counter(p.patient_id for p in boxed(0.3))
     assert set(counts.values()) == {2}
-    assert len(counts) == pytest.approx(60, abs=25)
+
+
+@pytest.mark.parametrize(("share", "patients"), [(0.001, 1), (0.02, 4), (0.3, 60), (0.5, 100)])
+def test_how_many_patients_have_boxes_does_not_depend_on_the_seed(
+    share: float, patients: int
+) -> None:
+    for seed in range(5):
+        assert len({p.patient_id for p in boxed(share, seed)}) == patients
+
+
+def test_a_share_is_one_of_the_patients_with_a_finding() -> None:
+    mostly_healthy = [pair(n, malignant=n < 40) for n in range(800)]
+    kept = {p.patient_id for p in with_boxes(mostly_healthy, 0.3, 0) if p.malignant}
+    assert len(kept) == 3
 
 
 def test_a_larger_share_keeps_what_a_smaller_one_keeps() -> None:

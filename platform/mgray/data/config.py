@@ -97,9 +97,9 @@ class DataConfig(Config):
     the same place of the breast, as stages that read both do. The paper counts one annotation for
     each pair (PAPERS.md 1.1). Off: findings of the images read only."""
     boxed_share: float = Field(default=1.0, gt=0, le=1)
-    """Share of the training patients whose findings somebody drew. The stages that learn boxes
-    leave out the other patients' pairs with a finding; stage II, which needs no boxes, takes them.
-    Below 1 for experiments with few labels."""
+    """Share of the training patients with a finding whose findings somebody drew: whole patients,
+    at least one. The stages that learn boxes leave out the other patients' pairs with a finding;
+    stage II, which needs no boxes, takes them. Below 1 for experiments with few labels."""
     boxed_seed: int = Field(default=0, ge=0)
     """Which patients these are."""
     threads: int = Field(default=2, ge=1)

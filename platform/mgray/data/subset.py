@@ -18,15 +18,13 @@ def with_boxes(pairs: Sequence[Pair], share: float, seed: int) -> list[Pair]:
 
     Args:
         pairs: Of one split.
-        share: Of the patients, in expectation, whose findings are drawn.
+        share: Of the patients with a finding; those whose findings are drawn. At least one is.
         seed: Another seed chooses other patients.
     """
-    return [
-        pair
-        for pair in pairs
-        if not (pair.malignant or pair.benign)
-        or position_of(f"boxes of {pair.patient_id}", seed) < share
-    ]
+    found = {pair.patient_id for pair in pairs if _has_finding(pair)}
+    drawn = sorted(found, key=lambda patient: position_of(f"boxes of {patient}", seed))
+    known = frozenset(drawn[: max(1, round(share * len(drawn)))])
+    return [pair for pair in pairs if not _has_finding(pair) or pair.patient_id in known]
 
 
 def mismatched(pairs: Sequence[Pair], seed: int) -> list[Pair]:
@@ -40,3 +38,7 @@ def mismatched(pairs: Sequence[Pair], seed: int) -> list[Pair]:
         replace(pair, rows={**pair.rows, "ffdm": pairs[partner[number]].rows["ffdm"]})
         for number, pair in enumerate(pairs)
     ]
+
+
+def _has_finding(pair: Pair) -> bool:
+    return pair.malignant or pair.benign

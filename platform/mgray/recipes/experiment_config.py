@@ -26,7 +26,7 @@ MASSES: Final = {
 show in FFDM only: what the method could give."""
 PHANTOMS: Final[dict[str, dict[str, Any]]] = {
     "fusion.tiny": {
-        **MASSES, "exams": 600, "height": 288, "width": 240, "pixel_mm": 0.5,
+        **MASSES, "exams": 800, "height": 288, "width": 240, "pixel_mm": 0.5,
         "synthetic_scale": 1.0, "transfer_syntax": "explicit",
     },
     "fusion.phantom": {

@@ -105,7 +105,7 @@ def tiny() -> FusionRun:
             "batches.global_batch_size": 16,
             "batches.preprocess.fit": "stretch",
             "batches.preprocess.net_height": 128,
-            "batches.boxed_share": 0.05,
+            "batches.boxed_share": 0.02,
             "batches.augment.shift": 0.1,
             "batches.augment.scale": 0.2,
             "batches.augment.rotation": 20.0,
@@ -117,14 +117,12 @@ def tiny() -> FusionRun:
             "postprocess.candidates": 500,
             "optimizer.warmup_steps": 10,
             "train.steps": {
-                "sm": 500, "ffdm": 500, "student": 800, "fused": 150, "upper_bound": 150
+                "sm": 700, "ffdm": 700, "student": 800, "fused": 150, "upper_bound": 150
             },
             "train.channels_last": True,
             "train.workers": 0,
-            "train.keep": "best",
-            "train.judge": "fauc_1_plus",
             "train.hit.min_radius_mm": 7.0,
-            "train.validate_every": 100,
+            "train.validate_every": 250,
             "train.checkpoint_every": 1000,
         },
     )  # fmt: skip
