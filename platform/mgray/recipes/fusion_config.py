@@ -121,6 +121,7 @@ def tiny() -> FusionRun:
             },
             "train.channels_last": True,
             "train.workers": 0,
+            "train.judge": "fauc_1_plus",
             "train.hit.min_radius_mm": 7.0,
             "train.validate_every": 250,
             "train.checkpoint_every": 1000,
