@@ -1,10 +1,10 @@
 """Polarity: is air darker than the breast as the image is shown?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 
 from mgray.dicom.grey import display_values
 
@@ -19,8 +19,8 @@ LEAST_RANGE: Final = 0.05
 def shown_as_negative(small: Float[np.ndarray, "height width"], columns: Mapping[str, Any]) -> bool:
     """Tell whether air is on the bright side of the image after all LUTs.
 
-    Air lies in three corners or more, or the breast fills both of the chest wall, and then reaches
-    the middle too. Medians are held against Otsu's threshold between air and breast.
+    Air lies in three corners or more, or the breast fills both of the chest wall: then air is what
+    is flatter. Medians are held against Otsu's threshold between air and breast.
 
     Args:
         small: Stored values, shrunk.
@@ -41,8 +41,15 @@ def shown_as_negative(small: Float[np.ndarray, "height width"], columns: Mapping
     threshold, _ = cv2.threshold(scaled, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     rows, cols = (max(1, round(CORNER * side)) for side in scaled.shape)
     edges = [(slice(size), slice(-size, None)) for size in (rows, cols)]
-    bright = sum(np.median(scaled[y, x]) > threshold for y in edges[0] for x in edges[1])
-    if bright != 2:
-        return bool(bright > 2)
-    y, x = (scaled.shape[0] - rows) // 2, (scaled.shape[1] - cols) // 2
-    return bool(np.median(scaled[y : y + rows, x : x + cols]) <= threshold)
+    corners = [scaled[y, x] for y in edges[0] for x in edges[1]]
+    bright = [corner for corner in corners if np.median(corner) > threshold]
+    dark = [corner for corner in corners if np.median(corner) <= threshold]
+    if len(bright) != len(dark):
+        return len(bright) > len(dark)
+    return _unevenness(bright) < _unevenness(dark)
+
+
+def _unevenness(corners: Sequence[Integer[np.ndarray, "rows columns"]]) -> float:
+    """Return the mean interquartile range of the corners, each by itself."""
+    lower, upper = np.percentile([corner.ravel() for corner in corners], (25, 75), axis=1)
+    return float(np.mean(upper - lower))
