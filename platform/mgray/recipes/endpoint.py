@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +41,13 @@ class Served:
 
 
 @contextmanager
-def endpoint(model: Path, folder: Path, port: int = 8000, **args: Any) -> Iterator[Served]:
+def endpoint(
+    model: Path,
+    folder: Path,
+    port: int = 8000,
+    deployments: Sequence[Mapping[str, Any]] = (),
+    **args: Any,
+) -> Iterator[Served]:
     """Serve a model on loopback, with a token.
 
     Args:
@@ -49,6 +55,7 @@ def endpoint(model: Path, folder: Path, port: int = 8000, **args: Any) -> Iterat
         folder: Gets ``serve.yaml``, ``serve.log`` and, unless ``MGRAY_TOKEN_FILE`` names one that
             there is already, ``token``.
         port: Or the next free one.
+        deployments: What a config file would say of single deployments, each with its ``name``.
         args: More arguments of the application.
 
     Raises:
@@ -63,7 +70,7 @@ def endpoint(model: Path, folder: Path, port: int = 8000, **args: Any) -> Iterat
     told = {TOKEN_FILE: str(token_file)}
     options = {
         "http_options": {"host": "127.0.0.1", "port": port},
-        "applications": [_application({"model": str(model), **args}, told)],
+        "applications": [_application({"model": str(model), **args}, told, deployments)],
     }
     (folder / "serve.yaml").write_text(yaml.safe_dump(options))
     with (folder / "serve.log").open("wb") as sink:
@@ -137,7 +144,10 @@ def free_port(port: int) -> int:
     raise MgrayError(f"no free port in {port}-{port + 99}: give port=NUMBER")
 
 
-def _application(args: dict[str, Any], told: dict[str, str]) -> dict[str, Any]:
+def _application(
+    args: dict[str, Any], told: dict[str, str], deployments: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     names = {"name": "detect", "import_path": "serve.app:build", "route_prefix": "/"}
     joined = {"runtime_env": {"env_vars": told}} if os.environ.get(ADDRESS) else {}
-    return {**names, "args": args, **joined}
+    parts = {"deployments": [dict(one) for one in deployments]} if deployments else {}
+    return {**names, "args": args, **parts, **joined}

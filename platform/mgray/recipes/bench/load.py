@@ -17,6 +17,7 @@ import httpx
 import numpy as np
 
 from mgray.dicom.example import example_file
+from mgray.recipes.bench.cold import from_zero_note
 from mgray.recipes.bench.config import BenchConfig
 from mgray.recipes.bench.figures import Comparison, Measured, percentile
 from mgray.recipes.bench.memory import descendants, memory
@@ -54,6 +55,7 @@ def measure_load(config: BenchConfig, work: Path) -> Measured:
         for found in _unfriendly(config, served, bodies, max(comparisons[1].ours)):
             log.info("%s", found)
             notes.append(found)
+    notes.append(from_zero_note(model, bodies[0], config.out))
     return Measured(comparisons, notes=notes)
 
 
