@@ -1,7 +1,7 @@
 """The experiment with a known answer: phantoms, runs of several seeds and arms, one report.
 
     python -m jobs.experiment fusion.tiny out=DIR seeds=3
-    python -m jobs.experiment fusion.tiny out=DIR arms=[a21_from_c] doses=[0.0,1.0]
+    python -m jobs.experiment fusion.tiny out=DIR arms=[a21_from_c] doses=[0.0,0.5]
 
 Findings that show in FFDM only leave a shadow in the synthetic 2D (trace); few patients have boxes.
 Does the fused model find more than SM alone, and is it stage II that helps? Each arm trains only

@@ -125,6 +125,20 @@ def test_a_trace_moves_nothing_and_belongs_to_ffdm_only_findings() -> None:
     assert not any(f.trace for f in other if f.in_sm or not f.in_ffdm)
 
 
+def test_a_share_of_the_ffdm_only_findings_leaves_a_trace() -> None:
+    none, few, more, all_ = (
+        many(ExamConfig(visibility=Visibility(trace=0.3, trace_share=share)), 400)
+        for share in (0.0, 0.3, 0.6, 1.0)
+    )
+    counts = [sum(f.trace > 0 for f in found) for found in (none, few, more, all_)]
+    assert counts[0] == 0
+    assert counts[3] == sum(f.in_ffdm and not f.in_sm for f in all_)
+    assert counts[1] == pytest.approx(0.3 * counts[3], rel=0.3)
+    for less, larger in ((few, more), (more, all_)):
+        assert all(a == b for a, b in zip(less, larger, strict=True) if a.trace)
+        assert [replace(f, trace=0.0) for f in less] == [replace(f, trace=0.0) for f in larger]
+
+
 @pytest.mark.parametrize("kind", ["irregular_mass", "coarse_calcifications"])
 def test_a_dimmed_effect_keeps_a_share_of_its_contrast(kind: str) -> None:
     shape = SHAPES["CC"]

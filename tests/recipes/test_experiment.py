@@ -22,35 +22,35 @@ QUICK = (
 
 def config(out: Path = Path("out"), **changes: object) -> ExperimentConfig:
     arms = ("mismatched", "second_a")
-    base = ExperimentConfig(recipe="fusion.tiny", out=out, seeds=2, trace=0.3, arms=arms)
+    base = ExperimentConfig(recipe="fusion.tiny", out=out, seeds=2, arms=arms)
     return replace(base, changes)
 
 
 def test_full_runs_come_before_all_that_take_from_them() -> None:
-    asked = config(doses=(0.0, 1.0))
+    asked = config(doses=(0.0, 0.5))
     runs = plan(asked)
     first, rest = runs[:2], runs[2:]
-    assert first == [Run(0.3, seed, FULL) for seed in (1, 2)]
+    assert first == [Run(1.0, seed, FULL) for seed in (1, 2)]
     assert [origin(asked, run) for run in first] == [None, None]
-    assert all(origin(asked, run) == Run(0.3, run.seed, FULL) for run in rest)
-    assert {(run.trace, run.arm) for run in rest} == {
-        *((0.3, "mismatched"), (0.3, "second_a"), (0.0, FULL), (1.0, FULL))
+    assert all(origin(asked, run) == Run(1.0, run.seed, FULL) for run in rest)
+    assert {(run.dose, run.arm) for run in rest} == {
+        *((1.0, "mismatched"), (1.0, "second_a"), (0.0, FULL), (0.5, FULL))
     }
 
 
 def test_a_seed_also_chooses_the_patients_with_boxes() -> None:
-    resolved = build_run(config(), Run(0.3, 7, "mismatched"))
+    resolved = build_run(config(), Run(1.0, 7, "mismatched"))
     assert (resolved.seed, resolved.batches.boxed_seed) == (7, 7)
     assert resolved.distillation.pairs == "mismatched"
 
 
 def test_an_arm_takes_over_what_it_does_not_train() -> None:
-    assert shared_stages(config(), Run(0.3, 1, FULL)) == []
-    assert shared_stages(config(), Run(1.0, 1, FULL)) == ["untrained", "ffdm"]
-    assert shared_stages(config(), Run(0.3, 1, "mismatched")) == [
+    assert shared_stages(config(), Run(1.0, 1, FULL)) == []
+    assert shared_stages(config(), Run(0.5, 1, FULL)) == ["untrained", "ffdm"]
+    assert shared_stages(config(), Run(1.0, 1, "mismatched")) == [
         *("untrained", "sm", "ffdm", "upper_bound")
     ]
-    assert "student" not in shared_stages(config(), Run(0.3, 1, "second_a"))
+    assert "student" not in shared_stages(config(), Run(1.0, 1, "second_a"))
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,8 @@ def done(phantom_table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An experiment that has run twice, the second time with one more arm."""
     out = tmp_path_factory.mktemp("experiment")
 
-    def take(config: ExperimentConfig, trace: float) -> None:
-        folder = experiment.dose_folder(config, trace)
+    def take(config: ExperimentConfig, dose: float) -> None:
+        folder = experiment.dose_folder(config, dose)
         if not folder.exists():
             folder.mkdir()
             shutil.copytree(phantom_table, folder / "table")
@@ -79,7 +79,7 @@ def stamps(out: Path) -> dict[Path, int]:
 
 
 def seed(done: Path) -> Path:
-    return done / "trace-0.3" / "seed-1"
+    return done / "dose-1" / "seed-1"
 
 
 @pytest.mark.ray

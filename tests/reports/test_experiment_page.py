@@ -11,22 +11,23 @@ from mgray.reports.experiment_page import HEADER, doses_drawing, verdict, write_
 
 TITLES = {"full": "Fused (the method)", "second_a": "B is a second A"}
 CONFIG = {
-    "seeds": 2, "split": "test", "out": "/somewhere/secret", "hit": HitConfig().model_dump(),
+    "seeds": 2, "split": "test", "trace": -0.5, "out": "/somewhere/secret",
+    "hit": HitConfig().model_dump(),
     **nest({"bootstrap.replicates": 100}),
 }  # fmt: skip
 
 
-def row(arm: str, model: str, trace: float = 0.35, **facts: object) -> Row:
+def row(arm: str, model: str, dose: float = 1.0, **facts: object) -> Row:
     seen = {f"plus_{shows}": 0.5 for shows in ("both", "ffdm", "sm", "neither")}
     base = {"plus": 0.4, "plus_ci95": (0.3, 0.5), "plus_by_seed": [0.35, 0.45], "all": 0.2}
-    told = {"trace": trace, "arm": arm, "model": model, "seeds": ["1", "2"], "similarity": []}
+    told = {"dose": dose, "arm": arm, "model": model, "seeds": ["1", "2"], "similarity": []}
     return {**told, **base, "all_ci95": (0.1, 0.3), **seen, **facts}
 
 
-def fused(low: float, high: float, arm: str = "full", trace: float = 0.35) -> Row:
+def fused(low: float, high: float, arm: str = "full", dose: float = 1.0) -> Row:
     gap = {"gap": 0.5, "gap_ci95": None}
     gain = {"gain": (low + high) / 2, "gain_ci95": (low, high)}
-    return row(arm, "fused", trace, **gain, **gap, similarity=[0.5, 0.7])
+    return row(arm, "fused", dose, **gain, **gap, similarity=[0.5, 0.7])
 
 
 ROWS = [
@@ -67,6 +68,6 @@ def test_no_path_is_told(tmp_path: Path) -> None:
 
 def test_one_dose_makes_no_picture_and_two_do() -> None:
     assert doses_drawing(ROWS) is None
-    drawing = doses_drawing([*ROWS, fused(0.0, 0.1, trace=1.0)])
+    drawing = doses_drawing([*ROWS, fused(0.0, 0.1, dose=0.5)])
     assert drawing is not None
     assert drawing.svg.startswith("<svg")

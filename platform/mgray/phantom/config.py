@@ -34,11 +34,13 @@ class Visibility(Config):
     """part of an ffdm_only finding's contrast that enters the tomosynthesis acquisition all the
     same; below 0 it leaves a shadow, darker than the tissue, as reconstructions' undershoot does;
     the finding still counts as not showing in SM"""
+    trace_share: float = Field(default=1.0, ge=0, le=1)
+    """share of the ffdm_only findings that leave the trace; a larger share adds findings to it"""
 
     @property
     def shares(self) -> dict[str, float]:
         """What is drawn from."""
-        return self.model_dump(exclude={"trace"})
+        return self.model_dump(include={"both", "ffdm_only", "sm_only", "neither"})
 
 
 class LesionWeights(Config):

@@ -91,6 +91,8 @@ def sample_findings(
     weights = {kind: getattr(config.lesions, kind) for kind in kinds}
     kind: LesionType = _choose(rng, weights if sum(weights.values()) else dict.fromkeys(kinds, 1.0))
     in_ffdm, in_sm = SHOWN[_choose(rng, config.visibility.shares)]
+    drawn = float(stream(key, "trace", laterality).random())
+    traced = in_ffdm and not in_sm and drawn < config.visibility.trace_share
     return [
         Finding(
             finding_id=f"{laterality}1",
@@ -101,7 +103,7 @@ def sample_findings(
             key=(*key, int(rng.integers(1 << 30))),
             in_ffdm=in_ffdm,
             in_sm=in_sm,
-            trace=config.visibility.trace if in_ffdm and not in_sm else 0.0,
+            trace=config.visibility.trace if traced else 0.0,
         )
     ]
 

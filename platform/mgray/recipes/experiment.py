@@ -2,11 +2,11 @@
 
 Phantoms, a table, for each seed the full method and its arms, predictions, one report. Everything
 that is finished is kept and found again; an arm takes the stages that its changes do not touch from
-the full run, and other doses of ``trace`` take C, whose FFDM are the same ones::
+the full run, and other doses take C, whose FFDM are the same ones::
 
-    out/trace-0.35/archive, table, cases/…       phantoms; predictions of each model
-    out/trace-0.35/seed-1/full/models/sm …       a run as jobs.train writes it
-    out/trace-0.35/seed-1/mismatched/models/…    links to the full run's, and its own
+    out/dose-1/archive, table                phantoms and their image table
+    out/dose-1/seed-1/full/models/sm …       a run as jobs.train writes it
+    out/dose-1/seed-1/mismatched/models/…    links to the full run's, and its own
     out/results.csv, results.md, experiment.html
 """
 
@@ -40,6 +40,8 @@ from mgray.training.stages import MODELS, STAGES
 
 SECOND: Final = 1000
 """Added to the seed of the second A."""
+ALL: Final = 1.0
+"""Dose of the controls: every FFDM-only finding leaves its trace."""
 MEASURED: Final = ("sm", "ffdm", "fused", "upper_bound")
 log = logging.getLogger(__name__)
 
@@ -48,13 +50,13 @@ log = logging.getLogger(__name__)
 class Run:
     """One arm on one dose with one seed."""
 
-    trace: float
+    dose: float
     seed: int
     arm: str
 
     def folder(self, config: ExperimentConfig) -> Path:
         """Where it lives."""
-        return dose_folder(config, self.trace) / f"seed-{self.seed}" / self.arm
+        return dose_folder(config, self.dose) / f"seed-{self.seed}" / self.arm
 
 
 def run_experiment(config: ExperimentConfig) -> Path:
@@ -68,13 +70,13 @@ def run_experiment(config: ExperimentConfig) -> Path:
         MgrayError: A step failed; its own last line says why.
     """
     config = config.model_copy(update={"out": config.out.resolve()})
-    for trace in doses(config):
-        make_table(config, trace)
+    for dose in doses(config):
+        make_table(config, dose)
     runs = plan(config)
     with Bar("experiment", len(runs), "runs") as bar:
         for _ in _each(config, runs):
             bar.advance()
-    rows = [row for trace in doses(config) for row in measured(config, trace)]
+    rows = [row for dose in doses(config) for row in measured(config, dose)]
     titles = {name: arm.title for name, arm in ARMS.items()}
     page = write_report(config.out, rows, titles, config.model_dump(mode="json"))
     log.info("%s\nReport: %s", verdict(rows), page)
@@ -82,21 +84,22 @@ def run_experiment(config: ExperimentConfig) -> Path:
 
 
 def doses(config: ExperimentConfig) -> list[float]:
-    """List the values of trace, that of the controls first."""
-    return list(dict.fromkeys((config.trace, *config.doses)))
+    """List the shares of FFDM-only findings that leave a trace, that of the controls first."""
+    return list(dict.fromkeys((ALL, *config.doses)))
 
 
-def dose_folder(config: ExperimentConfig, trace: float) -> Path:
+def dose_folder(config: ExperimentConfig, dose: float) -> Path:
     """Where all of one dose lies."""
-    return config.out / f"trace-{trace:g}"
+    return config.out / f"dose-{dose:g}"
 
 
-def make_table(config: ExperimentConfig, trace: float) -> None:
+def make_table(config: ExperimentConfig, dose: float) -> None:
     """Make phantoms and their image table, by the jobs that do so."""
-    folder = dose_folder(config, trace)
-    settings = {**PHANTOMS[config.recipe], "visibility.trace": trace, "seed": config.archive_seed}
+    folder = dose_folder(config, dose)
+    settings = {**PHANTOMS[config.recipe], "visibility.trace": config.trace}
     settings |= {"exams": config.exams} if config.exams else {}
     settings |= parse_overrides(config.phantom)
+    settings |= {"visibility.trace_share": dose, "seed": config.archive_seed}
     record, told = folder / "made.json", json.dumps(settings, sort_keys=True)
     if record.is_file() and record.read_text() == told:
         return
@@ -115,18 +118,18 @@ def plan(config: ExperimentConfig) -> list[Run]:
     main, *others = doses(config)
     first = [Run(main, seed, FULL) for seed in seeds]
     arms = [Run(main, seed, arm) for seed in seeds for arm in config.arms]
-    return first + arms + [Run(trace, seed, FULL) for trace in others for seed in seeds]
+    return first + arms + [Run(dose, seed, FULL) for dose in others for seed in seeds]
 
 
 def origin(config: ExperimentConfig, run: Run) -> Run | None:
-    """Name the run that another takes stages from; the full run of the first dose needs none."""
+    """Name the run that another takes stages from; the full runs of the first dose need none."""
     full = full_run(config, run.seed)
     return None if run == full else full
 
 
 def full_run(config: ExperimentConfig, seed: int) -> Run:
     """Name the full run of the first dose."""
-    return Run(config.trace, seed, FULL)
+    return Run(ALL, seed, FULL)
 
 
 def train_arm(config: ExperimentConfig, run: Run) -> None:
@@ -147,7 +150,7 @@ def train_arm(config: ExperimentConfig, run: Run) -> None:
 
 def build_run(config: ExperimentConfig, run: Run) -> FusionRun:
     """Resolve the config of one run."""
-    table = dose_folder(config, run.trace) / "table"
+    table = dose_folder(config, run.dose) / "table"
     own = {"data": table, "out": run.folder(config), "seed": run.seed}
     asked = {"batches.boxed_seed": run.seed, **parse_overrides(config.train)}
     return replace(load_recipe(config.recipe, asked), {**own, **ARMS[run.arm].changes})
@@ -156,7 +159,7 @@ def build_run(config: ExperimentConfig, run: Run) -> FusionRun:
 def shared_stages(config: ExperimentConfig, run: Run) -> list[str]:
     """Stages that a run takes from the full run of the first dose."""
     if run.arm == FULL:
-        return [] if run.trace == config.trace else ["untrained", "ffdm"]
+        return [] if run.dose == ALL else ["untrained", "ffdm"]
     arm = ARMS[run.arm]
     kept = [stage for stage in TRAINED if stage not in arm.trains]
     if arm.student != "stage_two":
@@ -178,7 +181,7 @@ def predict_missing(config: ExperimentConfig, run: Run) -> None:
         folder, path = run.folder(config) / MODELS / model, predictions(config, run, model)
         if folder.is_symlink() or not folder.is_dir() or path.is_file():
             continue
-        data = dose_folder(config, run.trace) / "table"
+        data = dose_folder(config, run.dose) / "table"
         name = f"{run.seed}/{run.arm}/{model}"
         device = "cuda" if build_run(config, run).train.gpu else "cpu"
         predictor = PairPredictor({name: folder}, data, device)
@@ -193,26 +196,26 @@ def predictions(config: ExperimentConfig, run: Run, model: str) -> Path:
     return run.folder(config) / "predictions" / f"{config.split}-{model}.parquet"
 
 
-def measured(config: ExperimentConfig, trace: float) -> list[dict[str, object]]:
+def measured(config: ExperimentConfig, dose: float) -> list[dict[str, object]]:
     """Rows of the report on one dose."""
-    runs = [run for run in plan(config) if run.trace == trace]
-    cases = build_dose(config, trace, runs)
+    runs = [run for run in plan(config) if run.dose == dose]
+    cases = build_dose(config, dose, runs)
     similarity: dict[str, list[float]] = {}
     for run in runs:
         rows = read_rows(run.folder(config) / STAGES / "student" / "metrics.jsonl")
         reached = [row["val_similarity"] for row in rows if "val_similarity" in row]
         similarity.setdefault(run.arm, []).extend(reached[-1:])
     return [
-        {"trace": trace, **row, "similarity": similarity.get(str(row["arm"]), [])}
+        {"dose": dose, **row, "similarity": similarity.get(str(row["arm"]), [])}
         for row in measure(cases, config.bootstrap)
     ]
 
 
-def build_dose(config: ExperimentConfig, trace: float, runs: Sequence[Run]) -> Cases:
+def build_dose(config: ExperimentConfig, dose: float, runs: Sequence[Run]) -> Cases:
     """Join the predictions of all runs of one dose with the truth."""
     paths = [predictions(config, run, model) for run in runs for model in MEASURED]
     found = pa.concat_tables([pq.read_table(path) for path in paths if path.is_file()])
-    table = ImageTable.open(dose_folder(config, trace) / "table")
+    table = ImageTable.open(dose_folder(config, dose) / "table")
     return build_cases(table, found, config.split, config.hit)
 
 

@@ -2,7 +2,7 @@
 
 import difflib
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, PositiveInt, field_validator
 
@@ -35,6 +35,8 @@ PHANTOMS: Final[dict[str, dict[str, Any]]] = {
     },
 }  # fmt: skip
 
+Dose = Annotated[float, Field(ge=0, le=1)]
+
 
 class ExperimentConfig(Config):
     """Phantoms, runs of several seeds and arms, and what came of them."""
@@ -52,8 +54,9 @@ class ExperimentConfig(Config):
     trace: float = Field(default=-0.5, ge=-1, le=1)
     """Part of the contrast of an FFDM-only finding that enters the tomosynthesis; below 0 it is a
     shadow, which looks unlike any finding that shows."""
-    doses: tuple[float, ...] = ()
-    """More values of trace for the dose-response: the full method without controls on each."""
+    doses: tuple[Dose, ...] = ()
+    """Shares below 1 of the FFDM-only findings that leave a trace at all, for the dose-response:
+    the full method without controls on each, e.g. doses=[0.0,0.5]."""
     exams: PositiveInt | None = None
     """Virtual exams, four pairs each; the recipe's own number if not given."""
     archive_seed: int = 1

@@ -105,7 +105,7 @@ def tiny() -> FusionRun:
             "batches.global_batch_size": 16,
             "batches.preprocess.fit": "stretch",
             "batches.preprocess.net_height": 128,
-            "batches.boxed_share": 0.02,
+            "batches.boxed_share": 0.01,
             "batches.augment.shift": 0.1,
             "batches.augment.scale": 0.2,
             "batches.augment.rotation": 20.0,

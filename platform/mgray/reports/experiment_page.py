@@ -20,7 +20,7 @@ from mgray.reports.run import flat, settings, versions
 from mgray.reports.summary import strict
 
 HEADER: Final = (
-    "Trace", "Model", "FAUC-1+", "Fused \N{MINUS SIGN} SM", "Gap closed",
+    "Traced", "Model", "FAUC-1+", "Fused \N{MINUS SIGN} SM", "Gap closed",
     "Full \N{MINUS SIGN} arm", "Similarity", "FAUC-1", "+ both", "+ FFDM only", "+ SM only",
 )  # fmt: skip
 PAGE: Final = "experiment.html"
@@ -33,7 +33,7 @@ def write_report(
 
     Args:
         out: Folder.
-        rows: Of ``reports.experiment.measure``, with ``trace`` and ``similarity``, of each dose;
+        rows: Of ``reports.experiment.measure``, with ``dose`` and ``similarity``, of each dose;
             the first dose is that of the controls.
         titles: What each arm is.
         config: Of the experiment.
@@ -82,7 +82,7 @@ def cells(row: Row, titles: Mapping[str, str]) -> tuple[str, ...]:
     gap = row.get("gap_ci95")
     reached = row.get("similarity")
     return (
-        f"{row['trace']:g}",
+        share(row["dose"]),
         title(row, titles),
         f"{number(row['plus'])} {interval(row['plus_ci95'])}",
         both("gain"),
@@ -104,7 +104,7 @@ def markdown(lines: Sequence[Sequence[str]]) -> str:
 
 def arms_drawing(rows: Sequence[Row], titles: Mapping[str, str]) -> Drawing:
     """FAUC-1 on positive images of every model of the first dose, seeds as dots."""
-    first = [row for row in rows if row["trace"] == rows[0]["trace"]][::-1]
+    first = [row for row in rows if row["dose"] == rows[0]["dose"]][::-1]
     with mpl.rc_context(fname=STYLE):
         figure = Figure(figsize=(9.6, 0.9 + 0.36 * len(first)), layout="constrained")
         axes = figure.subplots()
@@ -121,25 +121,30 @@ def arms_drawing(rows: Sequence[Row], titles: Mapping[str, str]) -> Drawing:
 
 
 def doses_drawing(rows: Sequence[Row]) -> Drawing | None:
-    """Gain over SM against the trace; None for a single dose."""
-    points = sorted(
-        (row["trace"], row["gain"], row["gain_ci95"])
-        for row in rows
-        if (row["arm"], row["model"]) == (FULL, "fused")
-    )
-    if len(points) < 2:
+    """Gain over SM and gap closed against the dose; None for a single dose."""
+    full = [row for row in rows if (row["arm"], row["model"]) == (FULL, "fused")]
+    full.sort(key=lambda row: float(row["dose"]))
+    if len(full) < 2:
         return None
     with mpl.rc_context(fname=STYLE):
         figure = Figure(figsize=(9.6, 2.8), layout="constrained")
-        axes = figure.subplots()
-        axes.axhline(0, color="#8b93a0", linewidth=0.8)
-        axes.plot(*zip(*((x, y) for x, y, _ in points), strict=True), "o-", color=COLOURS["fused"])
-        for x, _, ci95 in points:
-            if ci95:
-                axes.plot((x, x), ci95, color=COLOURS["fused"], alpha=0.5)
-        axes.set_xlabel("trace of FFDM-only findings in SM")
-        axes.set_ylabel("Fused \N{MINUS SIGN} SM, FAUC-1+")
+        gain, gap = figure.subplots(1, 2)
+        _response(gain, full, "gain", "Fused \N{MINUS SIGN} SM, FAUC-1+")
+        _response(gap, full, "gap", "Gap closed")
         return Drawing(as_svg(figure), "Dose and response, with 95 % intervals.")
+
+
+def _response(axes: Axes, rows: Sequence[Row], name: str, label: str) -> None:
+    axes.axhline(0, color="#8b93a0", linewidth=0.8)
+    known = [row for row in rows if row[name] is not None]
+    points = [(100 * row["dose"], row[name]) for row in known]
+    axes.plot(*zip(*points, strict=True), "o-", color=COLOURS["fused"])
+    for row in known:
+        if row[f"{name}_ci95"]:
+            place = (100 * row["dose"],) * 2
+            axes.plot(place, row[f"{name}_ci95"], color=COLOURS["fused"], alpha=0.5)
+    axes.set_xlabel("FFDM-only findings that leave a trace in SM, %")
+    axes.set_ylabel(label)
 
 
 def _estimate(axes: Axes, place: int, row: Row) -> None:
@@ -173,5 +178,6 @@ def _html(
         drawings=[d for d in (arms_drawing(rows, titles), doses_drawing(rows)) if d],
         rule=rule_text(HitConfig(**config["hit"])),
         config=config,
+        trace=f"{config['trace']:g}".replace("-", "\N{MINUS SIGN}"),
         settings=list(flat(settings(config))),
     )
