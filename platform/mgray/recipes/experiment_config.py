@@ -50,7 +50,7 @@ class ExperimentConfig(Config):
     first_seed: int = Field(default=1, ge=0)
     """Number of the first; the others follow."""
     arms: tuple[str, ...] = CONTROLS
-    """Controls and ablations beside the full method; see below."""
+    """Controls and ablations beside the full method, as listed under Arms."""
     trace: float = Field(default=-0.5, ge=-1, le=1)
     """Part of the contrast of an FFDM-only finding that enters the tomosynthesis; below 0 it is a
     shadow, which looks unlike any finding that shows."""
