@@ -7,8 +7,9 @@ from jaxtyping import Bool
 
 from mgray.dicom.breast import breast_mask
 from mgray.dicom.codecs import encode_htj2k
+from mgray.dicom.columns import bright_copy, hash_pixels
 from mgray.dicom.pixels import read_stored
-from mgray.dicom.record import FileRecord, bright_copy, hash_pixels
+from mgray.dicom.record import FileRecord
 from mgray.errors import Rejected
 
 MARGIN = 0.05
