@@ -26,7 +26,8 @@ def test_eight_files_are_described(archive, rows):
 
 
 def test_files_are_those_of_the_patients_in_their_headers(archive, rows):
-    from mgray.dicom.header import parse, text
+    from mgray.dicom.attributes import text
+    from mgray.dicom.header import parse
     from mgray.dicom.limits import Limits
     from mgray.dicom.quiet import quiet
     from mgray.dicom.view import laterality, view

@@ -7,11 +7,7 @@ import numpy as np
 from blake3 import blake3
 from jaxtyping import Float, Integer
 
-from mgray.dicom.breast import pack_mask, small_copy
-from mgray.dicom.codecs import encode_htj2k
-from mgray.dicom.croppers import CropperName, find_breast
-from mgray.dicom.grey import is_falling, is_padding, stored_range
-from mgray.dicom.header import (
+from mgray.dicom.attributes import (
     functional_group,
     integer,
     number,
@@ -22,6 +18,10 @@ from mgray.dicom.header import (
     value,
     voi_lut,
 )
+from mgray.dicom.breast import pack_mask, small_copy
+from mgray.dicom.codecs import encode_htj2k
+from mgray.dicom.croppers import CropperName, find_breast
+from mgray.dicom.grey import is_falling, is_padding, stored_range
 from mgray.dicom.polarity import shown_as_negative
 from mgray.dicom.view import laterality, orientation, side_contradicted, view, view_modifiers
 from mgray.errors import Rejected

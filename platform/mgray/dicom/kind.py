@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from mgray.dicom.header import integer, text, texts
+from mgray.dicom.attributes import integer, text, texts
 from mgray.errors import Rejected
 
 if TYPE_CHECKING:

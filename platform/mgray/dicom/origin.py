@@ -4,7 +4,8 @@ from collections.abc import MutableSequence
 from pathlib import Path
 from typing import Final
 
-from mgray.dicom.header import parse, value
+from mgray.dicom.attributes import value
+from mgray.dicom.header import parse
 from mgray.dicom.limits import DEFAULT_LIMITS, Limits
 from mgray.dicom.quiet import quiet
 from mgray.dicom.record import HEADER_BYTES

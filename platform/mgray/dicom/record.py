@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from jaxtyping import Integer
 
+from mgray.dicom.attributes import integer, text
 from mgray.dicom.codecs import SYNTAXES, FrameSpec, decode_frame
 from mgray.dicom.columns import bright_copy, header_columns, pixel_columns, pixel_flags
 from mgray.dicom.croppers import CropperName
 from mgray.dicom.frames import Frames, PixelValue, find_frames, project
 from mgray.dicom.grey import check_grey
-from mgray.dicom.header import integer, parse, text
+from mgray.dicom.header import parse
 from mgray.dicom.kind import check_burned_in, check_modality, image_kind, marked_kind
 from mgray.dicom.limits import DEFAULT_LIMITS, Limits
 from mgray.dicom.quiet import quiet

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from mgray.dicom.header import text, texts, value
+from mgray.dicom.attributes import text, texts, value
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -15,10 +15,11 @@ from jaxtyping import Float, UInt8
 from pydantic import Field
 
 from mgray.config import Config
+from mgray.dicom.attributes import integer, text, uid_name
 from mgray.dicom.child import DecodeChild
 from mgray.dicom.codecs import SYNTAXES
 from mgray.dicom.grey import is_inverted, is_padding
-from mgray.dicom.header import integer, parse, text, uid_name
+from mgray.dicom.header import parse
 from mgray.dicom.kind import check_burned_in, check_modality, image_kind
 from mgray.dicom.limits import Limits
 from mgray.dicom.pixels import read_display, read_stored
@@ -31,7 +32,7 @@ from mgray.ingest.allowed import allowed
 from mgray.schema import IMAGE_KINDS
 
 if TYPE_CHECKING:
-    from mgray.dicom.header import Dataset
+    from mgray.dicom.attributes import Dataset
 
 HOPELESS: Final = ("unreadable", "empty", "too_large", "decoder_died", "timeout")
 """Refusals after which the header is not looked at in this process."""

@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from mgray.dicom.attributes import uid_name
 from mgray.dicom.child import DecodeChild
 from mgray.dicom.door import Hints
-from mgray.dicom.header import uid_name
 from mgray.dicom.record import FileRecord
 from mgray.ingest.ledger import Entry, FileState, Ledger
 from mgray.ingest.listing import Files
