@@ -45,8 +45,7 @@ def _assemble(args: Args) -> serve.Application:
     from serve.detector import DETECTOR
 
     shelf, limits = _open_shelf(args), Limits(max_file_bytes=args.max_body_bytes)
-    name = default_name(shelf, args.default_model)
-    warm = f"{name}/{shelf.current(name)}"
+    warm = default_name(shelf, args.default_model)
     settings = {
         "max_batch_size": args.max_batch_size,
         "batch_wait_timeout_s": args.batch_wait_timeout_s,

@@ -71,19 +71,23 @@ class Recipe:
 class Decoder:
     """Decode one file at a time, in a child process that may die.
 
+    Serve forgets a call whose client has gone, while its thread goes on: the next call may overlap
+    with it, and waits for its turn at the child.
+
     Args:
         shelf: The models.
-        model: ``NAME/VERSION`` that most requests will be for.
+        name: Model that most requests will be for.
         limits: What one file may cost.
     """
 
-    def __init__(self, shelf: Shelf, model: str, limits: Limits) -> None:
+    def __init__(self, shelf: Shelf, name: str, limits: Limits) -> None:
         give_way()
         self.shelf, self.limits = shelf, limits
         self.children: dict[str, DecodeChild] = {}
         self._recipe = lru_cache(MOST_MODELS)(self._read)
+        warm = self._child(self._recipe(f"{name}/{shelf.current(name)}"))
         with suppress(Rejected):
-            self._child(self._recipe(model)).read(b"no DICOM")  # starts the process
+            warm.read(b"no DICOM")  # starts the process
 
     def __call__(self, body: bytes, model: str, form: Form | None = None) -> Decoded | Refusal:
         """Decode one file for a model; keep what an answer in this form repeats of it.
@@ -127,9 +131,8 @@ class Decoder:
 
     def _child(self, recipe: Recipe) -> DecodeChild:
         cropper = recipe.preprocess.cropper
-        if cropper not in self.children:
-            self.children[cropper] = DecodeChild(self.limits, cropper=cropper)
-        return self.children[cropper]
+        # of two threads that both make one, one throws its own away unused: it has no process yet
+        return self.children.setdefault(cropper, DecodeChild(self.limits, cropper=cropper))
 
     def pixels(self, body: bytes, side: int) -> bytes | Refusal:
         """Decode one file for a screen."""

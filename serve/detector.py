@@ -71,11 +71,12 @@ class Detector:
         self.shelf, self.device, self.batch_size = shelf, device, batch_size
 
     async def reconfigure(self, settings: Mapping[str, Any]) -> None:
-        """Take batching settings without a restart; a new replica is ready with the model warm."""
+        """Take batching settings without a restart; ready with the current version warm."""
         batcher: Any = self._detect  # serve.batch adds the setters
         batcher.set_max_batch_size(settings["max_batch_size"])
         batcher.set_batch_wait_timeout_s(settings["batch_wait_timeout_s"])
-        await self._load(settings["warm"])
+        name = settings["warm"]
+        await self._load(f"{name}/{self.shelf.current(name)}")
 
     async def __call__(
         self, decoded: Decoded | Refusal, model: str, contributions: bool = False

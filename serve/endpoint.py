@@ -158,15 +158,15 @@ class Endpoint:
     ) -> tuple[list[Detected], list[Any]]:
         """Ask for all images at once; the first that fails ends the request.
 
-        A version that cannot be loaded is answered for by the one before it.
+        A current version that cannot be loaded is answered for by the one before it.
         """
         model = self.models.choose(wanted.model, wanted.version)
         try:
             found, decoded = await self._ask_each(bodies, model, form, wanted)
         except MgrayError:
-            model = self.models.fallback(model)
+            model = self.models.fallback(model, wanted.version)
             found, decoded = await self._ask_each(bodies, model, form, wanted)
-        self.models.answered(model)
+        self.models.answered(model, wanted.version)
         return accepted(found), decoded
 
     async def _ask_each(

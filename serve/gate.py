@@ -190,7 +190,8 @@ class Gate:
         while not body.is_whole:
             try:
                 async with asyncio.timeout_at(min(end, clock() + self.config.body_idle_s)):
-                    self.held_bytes += await body.take()
+                    taken = await body.take()
+                    self.held_bytes += taken  # not before: others change it meanwhile
             except TimeoutError:
                 raise Problem("slow_body") from None
             if body.size > limit:

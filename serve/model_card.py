@@ -28,7 +28,7 @@ async def model_card(
     try:
         return await _card(here, chosen)
     except MgrayError:
-        return await _card(here, here.models.fallback(chosen))
+        return await _card(here, here.models.fallback(chosen, version))
 
 
 async def _card(here: Any, model: str) -> ModelCard:

@@ -65,18 +65,19 @@ class Models:
             self._looked = self._clock()
         return self._found
 
-    def answered(self, model: str) -> None:
-        """Note that a model answered."""
-        self._good[model.partition("/")[0]] = model
+    def answered(self, model: str, version: str | None) -> None:
+        """Note that a model answered, if as the current version, not as one asked for."""
+        if version is None:
+            self._good[model.partition("/")[0]] = model
 
-    def fallback(self, model: str) -> str:
-        """Name the version that answered last, when the current one cannot be loaded.
+    def fallback(self, model: str, version: str | None) -> str:
+        """Name the current version that answered last, when today's cannot be loaded.
 
         Raises:
-            Problem: 503, none did.
+            Problem: 503, none did, or this very version was asked for.
         """
         good = self._good.get(model.partition("/")[0], model)
-        if good == model:
+        if version is not None or good == model:
             raise Problem("unavailable")
         log.error("model %s cannot be loaded: %s answers in its place", model, good)
         return good

@@ -78,7 +78,7 @@ def finish_table() -> Callable[[Path], Path]:
     """Finish shards that a test wrote by hand, as ingest does; returns the table's folder."""
     import pyarrow.parquet as pq
 
-    from mgray.ingest.files import sha256_of
+    from mgray.files import sha256_of
     from mgray.ingest.index import write_index
 
     def finish(folder: Path) -> Path:

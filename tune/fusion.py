@@ -9,9 +9,10 @@ import pandas as pd
 from mgray.cluster import start_ray
 from mgray.config import Config, replace, save_yaml
 from mgray.data.pairs import build_pairs
+from mgray.data.storage import absolute
 from mgray.data.table import ImageTable
 from mgray.errors import DataError
-from mgray.ingest.files import only_writer
+from mgray.files import only_writer
 from mgray.recipes.catalog import load_recipe
 from mgray.recipes.fusion import FusionRun, check_data
 from mgray.reports.search import SearchPage, write_page
@@ -55,14 +56,14 @@ def sweep(config: SweepConfig, changes: Mapping[str, Any]) -> pd.DataFrame:
 
     out = config.out.resolve()
     own = {
-        "data": str(config.data.resolve()),
+        "data": str(absolute(config.data)),
         "seed": config.seed,
         "train.judge": OBJECTIVE,
         "train.intervals.replicates": config.replicates,
     }
     base = load_recipe(config.recipe, {**changes, **own})
-    check_data(config.data, base.batches)
-    _check_positives(config.data)
+    check_data(base.data, base.batches)
+    _check_positives(base.data)
     settings = base.model_dump(mode="json", exclude={"out": True, "train": WHERE})
     claim(out, Search(settings=settings, sweep=config.model_dump(mode="json", exclude=FREE)))
     with only_writer(out):

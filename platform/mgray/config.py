@@ -17,6 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from mgray.errors import ConfigError, NotFoundError
+from mgray.files import write_text
 
 C = TypeVar("C", bound="Config")
 
@@ -140,8 +141,8 @@ def fingerprint(config: BaseModel) -> str:
 
 
 def save_yaml(config: BaseModel, path: Path) -> None:
-    """Write the resolved config; ``load_yaml`` reads it back to an equal one."""
-    path.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+    """Write the resolved config whole; ``load_yaml`` reads it back to an equal one."""
+    write_text(path, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
 
 
 def load_yaml(cls: type[C], path: Path) -> C:

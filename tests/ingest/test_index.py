@@ -4,8 +4,8 @@ import pytest
 
 from mgray.data.table import INDEX_FILE, page_crc32
 from mgray.errors import DataError
+from mgray.files import sha256_of
 from mgray.ingest import index
-from mgray.ingest.files import sha256_of
 from mgray.ingest.index import OF_BYTES, PIECES, holds_index, write_index
 from mgray.ingest.shards import open_shard
 from mgray.schema import IMAGE, INDEX, check_version

@@ -9,9 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from mgray.config import replace
+from mgray.data.table import read_content
 from mgray.errors import ConfigError, DataError, NotFoundError
 from mgray.models.folder import read_meta, update_meta
-from mgray.reports.predictions import collect_predictions, read_content, run_models
+from mgray.reports.predictions import collect_predictions, run_models
 from mgray.schema import PREDICTION
 
 

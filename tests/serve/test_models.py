@@ -69,16 +69,16 @@ def test_a_shelf_that_cannot_be_read_changes_nothing(shelf: Shelf) -> None:
 
 def test_the_version_that_answered_last_stands_in(shelf: Shelf) -> None:
     models = Models(shelf, "fused")
-    models.answered("fused/1")
-    assert models.fallback("fused/2") == "fused/1"
+    models.answered("fused/1", None)
+    assert models.fallback("fused/2", None) == "fused/1"
 
 
 @pytest.mark.parametrize("answered", ["fused/2", "sm/1"])
 def test_without_one_the_model_is_unavailable(shelf: Shelf, answered: str) -> None:
     models = Models(shelf, "fused")
-    models.answered(answered)
+    models.answered(answered, None)
     with pytest.raises(Problem) as refused:
-        models.fallback("fused/2")
+        models.fallback("fused/2", None)
     assert refused.value.status == 503
 
 

@@ -15,9 +15,10 @@ from mgray.config import replace
 from mgray.data.batches import Batch
 from mgray.errors import DataError
 from mgray.recipes.fusion import FusionRun, build_stages
+from mgray.training.checkpoint import BEST_FILE
 from mgray.training.feed import Feed, build_feed
 from mgray.training.journal import read_rows
-from mgray.training.loop import BEST_FILE, STOP_FILE, fit
+from mgray.training.loop import STOP_FILE, fit
 from mgray.training.port import LocalPort, Save, state_name
 from mgray.training.stages import Stage
 from mgray.training.task import Task

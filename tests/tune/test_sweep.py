@@ -147,7 +147,7 @@ def test_another_table_in_the_same_folder_is_another_search(searched, tmp_path):
 @pytest.mark.ray
 @pytest.mark.slow
 def test_two_sweeps_cannot_share_a_folder(searched):
-    from mgray.ingest.files import only_writer
+    from mgray.files import only_writer
     from tune.fusion import sweep
 
     config, _ = searched

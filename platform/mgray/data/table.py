@@ -107,6 +107,21 @@ class ImageTable:
         return pixels
 
 
+def read_content(data: Path) -> str:
+    """Read the hash of an image table's rows from its manifest, whatever shards they lie in.
+
+    Raises:
+        DataError: No manifest, or one without the hash.
+    """
+    try:
+        return str(json.loads(open_storage(data).read(MANIFEST))["content_sha256"])
+    except (OSError, ValueError, TypeError, KeyError):
+        raise DataError(
+            f"{MANIFEST} in {shown(data)!r} is missing or names no content_sha256: run the same "
+            "python -m jobs.ingest again"
+        ) from None
+
+
 def page_crc32(value: bytes) -> int:
     """Checksum of a Parquet data page that holds one value of bytes: its length, then itself.
 

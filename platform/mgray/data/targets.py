@@ -5,6 +5,7 @@ the images are registered by their breast boxes (PAPERS.md P1-A11). Where each i
 a class under keys that the other lacks, they may be the same ones: the first image's are taken.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -119,10 +120,14 @@ def shared_annotations(
 
 
 def read_findings(record: Mapping[str, Any]) -> list[Finding]:
-    """List an image's boxes that have a class."""
+    """List an image's boxes that have a class.
+
+    Several boxes of one finding, as marks of several readers are, are told apart by their order.
+    """
+    before = Counter[str]()
     return [
         Finding(
-            key=annotation["finding_id"] or f"{record['image_id']}/{number}",
+            key=_key(annotation["finding_id"], record["image_id"], number, before),
             box=np.array([annotation["coords"]], dtype=np.float64),
             label=LABEL_OF_PATHOLOGY[annotation["pathology"]],
             hidden=annotation["visible"] is False,
@@ -131,6 +136,14 @@ def read_findings(record: Mapping[str, Any]) -> list[Finding]:
         for number, annotation in enumerate(record["annotations"])
         if annotation["shape"] == "box" and annotation["pathology"] in LABEL_OF_PATHOLOGY
     ]
+
+
+def _key(finding_id: str | None, image_id: str, number: int, before: Counter[str]) -> str:
+    """Name a box by its finding, so that its partner's box is found; repeats by their number."""
+    if not finding_id:
+        return f"{image_id}/{number}"
+    before[finding_id] += 1
+    return finding_id if before[finding_id] == 1 else f"{finding_id}#{before[finding_id]}"
 
 
 def _gather(found: Mapping[str, list[Finding]]) -> list[dict[str, Finding]]:

@@ -46,8 +46,9 @@ ONE_THREAD: Final = {
 class DecodeChild:
     """``read_file`` in another process: ``with DecodeChild() as child: child.read(path)``.
 
-    Not for use by several threads at once. The process starts with the first file and is replaced
-    after a death.
+    Of several threads one is served after the other: a question whose asker has gone is answered
+    before the next one is asked. The process starts with the first file and is replaced after a
+    death.
 
     Args:
         limits: What one file may cost.
@@ -63,6 +64,7 @@ class DecodeChild:
     ) -> None:
         self.limits, self.volumes, self.cropper = limits, volumes, cropper
         self.starts = 0
+        self._turn = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -147,6 +149,10 @@ class DecodeChild:
         self.close()
 
     def _ask(self, request: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+        with self._turn:
+            return self._asked(request, body)
+
+    def _asked(self, request: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
         if self._process is not None and self._process.poll() is not None:
             self._reap()  # it died between two files; neither is to blame
         process = self._process or self._start()

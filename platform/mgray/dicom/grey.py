@@ -108,6 +108,16 @@ def stored_range(columns: Mapping[str, Any]) -> tuple[int, int]:
     return low, low + values - 1
 
 
+def pixel_range(columns: Mapping[str, Any]) -> tuple[int, int]:
+    """Lowest and highest value of the pixels: ``stored_range``, unless ingest saw others.
+
+    Those are beyond ``bits_stored`` and no more than ``bits_allocated`` holds.
+    """
+    if "values_over_bits_stored" not in columns["qc_flags"]:
+        return stored_range(columns)
+    return stored_range({**columns, "bits_stored": columns["bits_allocated"]})
+
+
 def is_inverted(columns: Mapping[str, Any]) -> bool:
     """Whether low values are bright: MONOCHROME1 and shape INVERSE say the same thing, once."""
     photometric, shape = columns["photometric_interpretation"], columns["presentation_lut_shape"]

@@ -81,7 +81,8 @@ def check_burned_in(dataset: "Dataset", kind: str, evidence: str) -> None:
     if evidence == "source" or kind == "film":
         return
     words = [part.upper() for part in texts(dataset, "ImageType") or []]
-    if (kind == "sc" and evidence == "sop_class") or "SECONDARY" in words[:2]:
+    capture = (text(dataset, "SOPClassUID") or "").startswith(SECONDARY)
+    if (capture and evidence != "series_description") or "SECONDARY" in words[:2]:
         raise Rejected("burned_in", "a secondary capture")
     if any("SCREEN" in word for word in words):
         raise Rejected("burned_in", "(0008,0008) Image Type names a screen save")

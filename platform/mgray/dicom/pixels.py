@@ -7,9 +7,16 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mgray.dicom.codecs import HTJ2K_RESOLUTIONS, decode_htj2k, encode_htj2k
-from mgray.dicom.grey import apply_grey, stored_range
+from mgray.dicom.grey import apply_grey, pixel_range
 
-STORED_COLUMNS: Final = ("pixel_reduce", "pixel_offset", "bits_stored", "pixel_representation")
+STORED_COLUMNS: Final = (
+    "pixel_reduce",
+    "pixel_offset",
+    "bits_allocated",
+    "bits_stored",
+    "pixel_representation",
+    "qc_flags",
+)
 """What ``read_stored`` reads of a row beside its pixels."""
 DISPLAY_COLUMNS: Final = (
     *STORED_COLUMNS,
@@ -31,10 +38,9 @@ def read_stored(columns: Mapping[str, Any], reduce: int = 0) -> Int[np.ndarray, 
     """Read stored values, signed integers of 16 bits where these hold them, else of 32.
 
     Args:
-        columns: A row of ``schema.IMAGE``; ``pixels``, ``pixel_reduce``, ``pixel_offset`` and the
-            bit columns are used.
+        columns: A row of ``schema.IMAGE``; ``pixels`` and ``STORED_COLUMNS`` are used.
         reduce: Wavelet levels to leave out, at least ``pixel_reduce``. Above 0 the result is
-            the low-pass band, clipped to the range of ``bits_stored``; its size is
+            the low-pass band, clipped to ``grey.pixel_range``; its size is
             ``ceil(n / 2**reduce)`` and ``reduced_affine`` maps coordinates to it.
     """
     kept = int(columns["pixel_reduce"])
@@ -45,7 +51,7 @@ def read_stored(columns: Mapping[str, Any], reduce: int = 0) -> Int[np.ndarray, 
     values = decode_htj2k(columns["pixels"], reduce - kept)
     if columns["pixel_offset"]:
         values = values - np.int32(columns["pixel_offset"])
-    return _within(values, *stored_range(columns)) if reduce else values
+    return _within(values, *pixel_range(columns)) if reduce else values
 
 
 def _within(

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Integer, UInt16
 
 from mgray.dicom.codecs import HTJ2K_RESOLUTIONS
-from mgray.dicom.grey import is_falling, is_inverted, is_padding, rescale, stored_range, voi
+from mgray.dicom.grey import is_falling, is_inverted, is_padding, pixel_range, rescale, voi
 from mgray.dicom.pixels import read_stored, reduced_affine
 
 TOP: Final = 65535
@@ -65,7 +65,7 @@ def preview(
         long_side: Pixels; an image that is still larger after all wavelet levels stays so.
 
     Returns:
-        Grey levels, 0 to ``TOP`` for the range of ``bits_stored``, and how to read them.
+        Grey levels, 0 to ``TOP`` for ``grey.pixel_range``, and how to read them.
     """
     reduce = _reduce_below(int(columns["rows"]), int(columns["columns"]), long_side)
     reduce = max(reduce, int(columns["pixel_reduce"]))
@@ -92,8 +92,8 @@ def _reduce_below(rows: int, columns: int, long_side: int) -> int:
 def _grey(
     stored: Integer[np.ndarray, "height width"], columns: Mapping[str, Any]
 ) -> UInt16[np.ndarray, "height width"]:
-    """Spread the range of ``bits_stored`` over all grey levels, dark to bright."""
-    low, high = stored_range(columns)
+    """Spread the range of the pixels over all grey levels, dark to bright."""
+    low, high = pixel_range(columns)
     values = np.arange(low, high + 1)
     levels = np.rint((values - low) * (TOP / (high - low))).astype(np.uint16)
     levels = TOP - levels if is_falling(columns) else levels
@@ -146,5 +146,5 @@ def _curve(columns: Mapping[str, Any]) -> list[float]:
 
 def _ends(columns: Mapping[str, Any]) -> Integer[np.ndarray, "2"]:
     """The stored values that are darkest and brightest."""
-    low, high = stored_range(columns)
+    low, high = pixel_range(columns)
     return np.array((high, low) if is_falling(columns) else (low, high))

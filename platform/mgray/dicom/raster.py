@@ -44,6 +44,8 @@ PGM: Final = re.compile(
     rb"P[2356]" + 2 * rb"(?:\s|#[^\r\n]*+)++\d++" + rb"(?:\s|#[^\r\n]*+)++(\d{1,5})"
 )
 """Header of a PGM or PPM: sides, and the highest value, between blanks and comments."""
+PNG: Final = re.compile(rb"\x89PNG\r\n\x1a\n.{16}\x10[^\0]", re.DOTALL)
+"""Beginning of one with 16 bits a channel and more than grey."""
 FLOAT_STEPS: Final = 65535
 """Real numbers are stored in so many even steps over their range; rescale says which."""
 
@@ -91,13 +93,16 @@ def decode_raster(
 def read_picture(data: bytes, limits: Limits) -> Integer[np.ndarray, "height width"]:
     """Decode a grey JPEG, PNG or PGM of 8 or 16 bits; colour that is grey is taken as grey.
 
-    Pillow stretches the values of a PGM to its whole range of 8 or 16 bits; they are brought back.
+    Of 16 bits in colours Pillow keeps 8, so such a PNG is refused. It stretches the values of a PGM
+    to its whole range of 8 or 16 bits; they are brought back.
 
     Raises:
         Rejected: Not such a file, or too large.
     """
     from PIL import Image
 
+    if PNG.match(data):
+        raise Rejected("unsupported_kind", "a PNG of 16 bits in colours, of which 8 could be read")
     try:
         with quiet(), Image.open(io.BytesIO(data), formats=PICTURES) as picture:
             if picture.width * picture.height > limits.max_pixels:

@@ -199,7 +199,10 @@ def _frame_spec(dataset: "Dataset", limits: Limits) -> FrameSpec:
         raise Rejected("header_mismatch", f"{stored} bits stored in {allocated} allocated")
     if integer(dataset, "HighBit", stored - 1) != stored - 1:
         raise Rejected("header_mismatch", "(0028,0102) High Bit is not Bits Stored - 1")
-    return FrameSpec(rows, columns, allocated, stored, integer(dataset, "PixelRepresentation") == 1)
+    sign = integer(dataset, "PixelRepresentation", 0)
+    if sign not in (0, 1):
+        raise Rejected("corrupt_header", "(0028,0103) Pixel Representation is neither 0 nor 1")
+    return FrameSpec(rows, columns, allocated, stored, sign == 1)
 
 
 def _frames(

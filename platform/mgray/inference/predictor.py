@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from mgray.config import build
 from mgray.data.transforms import PreprocessConfig
+from mgray.errors import DataError
 from mgray.inference.postprocess import Kept, PostprocessConfig, select_boxes, to_dicom
 from mgray.inference.prepare import Prepared, prepare_case
 from mgray.models.efficientdet import anchors_of
@@ -131,6 +132,8 @@ class Predictor:
 
     def _select(self, outputs: Outputs, cases: int) -> list[Kept]:
         logits, deltas = outputs.flat()
+        if not (logits.isfinite().all() and deltas.isfinite().all()):
+            raise DataError("the model answers with what is no number: train or export it again")
         return [
             select_boxes(logits[i], deltas[i], self.anchors, self.postprocess) for i in range(cases)
         ]

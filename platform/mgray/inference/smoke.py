@@ -40,7 +40,7 @@ def smoke_test(predictor: Predictor) -> list[Detection]:
     Raises:
         DataError: Weights that are not finite, an answer that is none, or one that changes.
     """
-    if not all(torch.isfinite(weight).all() for weight in predictor.model.parameters()):
+    if not all(torch.isfinite(weight).all() for weight in predictor.model.state_dict().values()):
         raise DataError("the model has weights that are no numbers: train or export it again")
     columns = read_record(reference_image()).columns
     case = {str(kind): columns for kind in predictor.meta.inputs}

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mgray.data.table import INDEX_COLUMNS, INDEX_FILE, damaged
-from mgray.ingest.files import sha256_of, whole
+from mgray.files import sha256_of, whole
 from mgray.progress import Bar
 from mgray.schema import INDEX, PLACE
 

@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from mgray.ingest.files import TEMPORARY, sha256_of, write_text
+from mgray.files import TEMPORARY, sha256_of, write_text
 from mgray.ingest.pseudonym import Pseudonyms
 from mgray.sources.ballot import Ballot
 
@@ -189,6 +189,14 @@ def state_of(archive: Path, path: str, labels: Mapping[str, Any]) -> FileState:
     return FileState(path, MISSING, 0, labels)
 
 
+def mask_states(archive: Path, labels: Mapping[str, Any]) -> dict[str, Any]:
+    """Look at the files that stand for boxes: one that is mended is a label that has changed."""
+    annotations = labels.get("annotations") or ()
+    paths = [path for one in annotations for path in one.get("mask_files") or ()]
+    states = [state_of(archive, path, {}) for path in paths]
+    return {"mask_states": [[one.size, one.mtime_ns] for one in states]} if states else {}
+
+
 def hash_labels(labels: Mapping[str, Any], ids: Pseudonyms) -> str:
     """Make a keyed hash that changes with any label; raw ids are among them."""
     return ids.labels(json.dumps(labels, sort_keys=True))
@@ -213,10 +221,16 @@ def still_true(
     return all(
         (file := find(entry.file_id)) is not None
         and _same_bytes(entry, file, archive)
-        and entry.label_hash
-        == hash_labels({**file.labels, **labels_of.get(entry.image_id or "", {})}, ids)
+        and entry.label_hash == hash_labels(_told(file, labels_of, entry, archive), ids)
         for entry in ledger.entries
     )
+
+
+def _told(
+    file: FileState, labels_of: Mapping[str, Mapping[str, Any]], entry: Entry, archive: Path
+) -> dict[str, Any]:
+    by_uid = labels_of.get(entry.image_id or "", {})
+    return {**file.labels, **by_uid, **mask_states(archive, file.labels)}
 
 
 def split_into_chunks(

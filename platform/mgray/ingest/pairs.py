@@ -15,7 +15,7 @@ from jaxtyping import Bool
 
 from mgray.data.alignment import measure
 from mgray.dicom.breast import unpack_mask
-from mgray.ingest.files import whole
+from mgray.files import whole
 from mgray.ingest.ledger import Entry
 from mgray.ingest.row import PAIRED
 from mgray.schema import PAIR

@@ -8,7 +8,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mgray.ingest.files import whole
+from mgray.files import whole
 from mgray.ingest.pseudonym import Pseudonyms
 from mgray.schema import PATHS
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from mgray.ingest.files import whole
+from mgray.files import whole
 
 KEY_VARIABLE = "MGRAY_PSEUDONYM_KEY"
 KEY_FILE = "pseudonym.key"

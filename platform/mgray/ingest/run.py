@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from mgray.errors import DataError, MgrayError, NotFoundError, TooManyRejectedError
+from mgray.files import only_writer
 from mgray.ingest.config import IngestConfig
-from mgray.ingest.files import only_writer
 from mgray.ingest.listing import Files
 from mgray.ingest.manifest import Manifest
 from mgray.ingest.plan import key_for_reading, plan, report

@@ -31,7 +31,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mgray.data.table import INDEX_COLUMNS
-from mgray.ingest.files import whole
+from mgray.files import whole
 from mgray.ingest.index import write_piece
 from mgray.ingest.ledger import Entry
 from mgray.ingest.vote import settled_frame

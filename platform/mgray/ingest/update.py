@@ -10,9 +10,9 @@ from typing import Final, Protocol, runtime_checkable
 from mgray.config import fingerprint
 from mgray.data.alignment import FILE as PAIRS
 from mgray.errors import DataError
+from mgray.files import sha256_within, write_text
 from mgray.ingest import manifest as manifests
 from mgray.ingest.attempts import forget
-from mgray.ingest.files import sha256_within, write_text
 from mgray.ingest.index import holds_index, write_index
 from mgray.ingest.ledger import (
     Chunk,

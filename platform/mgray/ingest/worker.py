@@ -15,8 +15,8 @@ from mgray.dicom.pixels import keep_resolution
 from mgray.dicom.record import FileRecord, Volumes
 from mgray.dicom.view import faces_left
 from mgray.errors import Rejected
+from mgray.files import sha256_of, sha256_within
 from mgray.ingest.attempts import MOST_DEATHS, SUFFIX, Attempts
-from mgray.ingest.files import sha256_of, sha256_within
 from mgray.ingest.ledger import (
     MISSING,
     Chunk,
@@ -25,6 +25,7 @@ from mgray.ingest.ledger import (
     Ledger,
     hash_labels,
     load_ledger,
+    mask_states,
     save_ledger,
     shard_path,
 )
@@ -113,7 +114,9 @@ class ChunkWorker:
             keep: Given the row, if the file is one.
             alive: Whether the file may be tried; it killed its workers before if not.
         """
-        seen: dict[str, Any] = {"label_hash": hash_labels(file.labels, self.job.rows.ids)}
+        masks = mask_states(self.job.archive, file.labels)
+        told = {**file.labels, **masks}
+        seen: dict[str, Any] = {"label_hash": hash_labels(told, self.job.rows.ids)}
         path = self.job.archive / file.path
         try:
             if file.size == MISSING:
@@ -129,7 +132,7 @@ class ChunkWorker:
             labels = {**file.labels, **self.job.by_uid.get(record.identity.sop_instance_uid, {})}
             seen["image_id"] = self.job.rows.ids.image(record.identity.sop_instance_uid)
             # before the row is made: other labels may save a refused file
-            seen["label_hash"] = hash_labels(labels, self.job.rows.ids)
+            seen["label_hash"] = hash_labels({**labels, **masks}, self.job.rows.ids)
             seen |= self._row(file.path, record, labels, keep)
         except Rejected as error:
             seen |= {"reason": error.reason, "detail": error.detail}

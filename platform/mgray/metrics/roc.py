@@ -44,9 +44,10 @@ class DeLong:
 
     def interval(self, model: int = 0, level: float = 0.95) -> tuple[float, float] | None:
         """Normal interval of one area, cut at 0 and 1; None where there is no variance."""
-        spread = ndtri((1 + level) / 2) * np.sqrt(self.covariance[model, model])
-        if not np.isfinite(spread):
+        variance = self.covariance[model, model]
+        if not variance > 0:
             return None
+        spread = ndtri((1 + level) / 2) * np.sqrt(variance)
         low, high = np.clip(self.areas[model] + spread * np.array([-1, 1]), 0, 1)
         return float(low), float(high)
 

@@ -39,7 +39,11 @@ class Shelf:
         if self.is_single:
             return {self.root.name: [ONLY]}
         found = {
-            folder.name: sorted(one.parent.name for one in folder.glob(f"*/{CONFIG}"))
+            folder.name: sorted(
+                one.parent.name
+                for one in folder.glob(f"*/{CONFIG}")
+                if re.fullmatch(NAME, one.parent.name)  # not one that is still being copied
+            )
             for folder in sorted(self.root.iterdir())
             if folder.is_dir() and re.fullmatch(NAME, folder.name)
         }

@@ -44,6 +44,8 @@ COCO: Final = {  # the end of each name is the start of the file's SHA-256
     "tf_efficientdet_lite4": "tf_efficientdet_lite4-391ddabc.pth",
 }
 NO_NETWORK: Final = "connect once, give weights=PATH of a checkpoint, or weights=none"
+OURS: Final = "trunk."
+"""Begins keys of ours, and none of effdet's, whose box predictions are in another order."""
 CLASS_PREDICTION: Final = "class_head.final.pointwise."
 
 _RENAMES: Final = [
@@ -82,7 +84,9 @@ def load_weights(model: nn.Module, config: DetectorConfig) -> None:
         backbone.load_state_dict(imagenet_state(config.architecture.backbone, backbone))
         return
     coco = config.weights == "coco"
-    state = map_effdet(_coco_state(config.name) if coco else read_state(Path(config.weights)))
+    state = _coco_state(config.name) if coco else read_state(Path(config.weights))
+    if not any(key.startswith(OURS) for key in state):
+        state = map_effdet(state)
     _load_detector(model, state, config.name, any_classes=coco)
 
 

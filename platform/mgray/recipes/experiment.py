@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from mgray.config import parse_overrides, replace
 from mgray.data.table import ImageTable
@@ -35,6 +34,7 @@ from mgray.recipes.job import run_job
 from mgray.reports.cases import Cases, build_cases
 from mgray.reports.experiment import measure
 from mgray.reports.experiment_page import verdict, write_report
+from mgray.reports.predictions import read_predictions, write_predictions
 from mgray.training.journal import read_rows
 from mgray.training.stages import MODELS, STAGES
 
@@ -186,9 +186,7 @@ def predict_missing(config: ExperimentConfig, run: Run) -> None:
         device = "cuda" if build_run(config, run).train.gpu else "cpu"
         predictor = PairPredictor({name: folder}, data, device)
         found = [predictor(task) for task in build_tasks([name], data, [config.split])]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(collect(found), path.with_suffix(".part"))
-        path.with_suffix(".part").replace(path)
+        write_predictions(collect(found), path)
 
 
 def predictions(config: ExperimentConfig, run: Run, model: str) -> Path:
@@ -214,7 +212,7 @@ def measured(config: ExperimentConfig, dose: float) -> list[dict[str, object]]:
 def build_dose(config: ExperimentConfig, dose: float, runs: Sequence[Run]) -> Cases:
     """Join the predictions of all runs of one dose with the truth."""
     paths = [predictions(config, run, model) for run in runs for model in MEASURED]
-    found = pa.concat_tables([pq.read_table(path) for path in paths if path.is_file()])
+    found = pa.concat_tables([read_predictions(path) for path in paths if path.is_file()])
     table = ImageTable.open(dose_folder(config, dose) / "table")
     return build_cases(table, found, config.split, config.hit)
 

@@ -25,8 +25,9 @@ from mgray.data.domain import measure_domain
 from mgray.data.pairs import build_pairs
 from mgray.data.storage import absolute
 from mgray.data.subset import with_boxes
-from mgray.data.table import ImageTable
-from mgray.data.transforms import GEOMETRY_COLUMNS, check_record
+from mgray.data.table import ImageTable, read_content
+from mgray.data.telling import telling_rows
+from mgray.data.transforms import check_record
 from mgray.errors import DataError
 from mgray.licence import tags_of
 from mgray.models.config import LABELS
@@ -37,6 +38,7 @@ from mgray.models.meta import ModelMeta
 from mgray.models.saved import load_model, save_model
 from mgray.recipes.fusion_config import TRAINED, FusionRun, base, smoke
 from mgray.training.feed import FeedConfig
+from mgray.training.journal import steps_done
 from mgray.training.loop import LoopConfig
 from mgray.training.run import run_stages
 from mgray.training.stages import MODELS, STAGES, Stage
@@ -70,12 +72,13 @@ def run_fusion(config: FusionRun, use_ray: bool = True, stages: Collection[str] 
 
     Raises:
         NotFoundError: No image table at ``data``.
-        ConfigError: ``out`` holds a run of another config.
+        ConfigError: ``out`` holds a run of another config, or on other data.
     """
     config = config.model_copy(update={"data": absolute(config.data), "out": config.out.resolve()})
     check_data(config.data, config.batches)
     wanted = [stage for stage in build_stages(config) if stage.name in {"untrained", *stages}]
-    run_stages(wanted, config, config.out, use_ray=use_ray and config.train.workers > 0)
+    content, on_ray = read_content(config.data), use_ray and config.train.workers > 0
+    run_stages(wanted, config, config.out, content, use_ray=on_ray)
     return config.out / MODELS
 
 
@@ -92,8 +95,8 @@ def check_data(data: Path, batches: DataConfig) -> None:
             malignant box to learn from.
     """
     table, partner_findings = ImageTable.open(data), batches.partner_findings
-    for row in table.index.select(list(GEOMETRY_COLUMNS)).slice(0, 1).to_pylist():
-        check_record(row, batches.preprocess)  # the settings of an ingest hold for all its images
+    for row in telling_rows(table.index, batches.preprocess).to_pylist():
+        check_record(row, batches.preprocess)
     pairs = build_pairs(table)
     log.info("data: %d images, %d pairs of FFDM and SM", len(table), len(pairs))
     lopsided = sum(len(pair.drawn) == 1 for pair in pairs)
@@ -196,6 +199,7 @@ def _export(
 ) -> None:
     inputs: tuple[Kind, ...] = ("sm",) if isinstance(task, DistillationTask) else kinds
     licences = _licences(config.data, config.detector.weights)
+    journal = config.out / STAGES / name / "metrics.jsonl"
     meta = ModelMeta(
         kind=kind,
         inputs=inputs,
@@ -209,7 +213,7 @@ def _export(
         data_licences=licences,
         stage=name,
         seed=config.seed,
-        notes={"run": fingerprint(config), "steps": str(config.train.steps.get(name, 0))},
+        notes={"run": fingerprint(config), "steps": str(steps_done(journal))},
     )
     save_model(folder, task.product(), meta)
 

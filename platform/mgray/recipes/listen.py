@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Literal
+from weakref import WeakKeyDictionary
 
 import httpx
 from pydantic import Field
@@ -26,6 +27,8 @@ from mgray.recipes.stow import NotStoredError, archive_settings, store
 from mgray.recipes.token import token_header
 
 log = logging.getLogger(__name__)
+LARGEST_PDU: Final = 2**20
+"""Bytes; images come in PDUs of 16 kB, and what opens an association is smaller too."""
 SUCCESS: Final = 0x0000
 OUT_OF_RESOURCES: Final = 0xA700
 """Come again later."""
@@ -144,7 +147,11 @@ def _start(config: ListenConfig, handle: Callable[[bytes], int]) -> Any:
         bound.reset(event.assoc)
         return handle(event.encoded_dataset())
 
-    handlers: list[Any] = [(evt.EVT_C_STORE, received), (evt.EVT_DATA_RECV, bound.count)]
+    handlers: list[Any] = [
+        (evt.EVT_CONN_OPEN, refuse_large_pdus),
+        (evt.EVT_C_STORE, received),
+        (evt.EVT_DATA_RECV, bound.count),
+    ]
     try:
         return entity.start_server((config.host, config.port), False, evt_handlers=handlers)
     except OSError as error:
@@ -153,22 +160,45 @@ def _start(config: ListenConfig, handle: Callable[[bytes], int]) -> Any:
         ) from None
 
 
+def refuse_large_pdus(event: Any) -> None:
+    """End a connection that announces a PDU larger than any we agree to, before a byte of it.
+
+    pynetdicom reads a whole PDU, of up to 4 GiB by its header, before it tells of a byte.
+    """
+    socket = event.assoc.dul.socket
+    read = socket.recv
+
+    def receive(count: int) -> bytearray:
+        if count > LARGEST_PDU:
+            log.warning("cut off: a PDU of more than %d bytes", LARGEST_PDU)
+            raise OSError("the PDU is too large")
+        found: bytearray = read(count)
+        return found
+
+    socket.recv = receive
+
+
 class _Bound:
-    """Bytes that came since an association's last image; too many end it."""
+    """Bytes that came since an association's last image; too many end it.
+
+    Each association has a thread of its own.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
-        self.taken: dict[Any, int] = {}
+        self.taken = WeakKeyDictionary[Any, int]()
+        self._turn = threading.Lock()
 
     def count(self, event: Any) -> None:
-        self.taken = {one: n for one, n in self.taken.items() if one.is_alive()}
-        self.taken[event.assoc] = self.taken.get(event.assoc, 0) + len(event.data)
-        if self.taken[event.assoc] > self.max_bytes + 2**20:  # and what surrounds the image
+        with self._turn:
+            taken = self.taken[event.assoc] = self.taken.get(event.assoc, 0) + len(event.data)
+        if taken > self.max_bytes + 2**20:  # and what surrounds the image
             log.warning("aborted: an image is over %d bytes", self.max_bytes)
             event.assoc.abort()
 
     def reset(self, association: Any) -> None:
-        self.taken.pop(association, None)
+        with self._turn:
+            self.taken.pop(association, None)
 
 
 def _check_closed(config: ListenConfig) -> None:

@@ -61,7 +61,7 @@ def run_serve_update(config: ServeUpdateConfig) -> None:
     added = shelf.add(config.name, config.version, config.source) if config.source else None
     try:
         _test(shelf.find(config.name, config.version), config)
-    except MgrayError:
+    except BaseException:  # Ctrl-C too: a version that nobody tested must not stay
         if added is not None:
             shutil.rmtree(added)
         raise
@@ -76,8 +76,8 @@ def _test(folder: Path, config: ServeUpdateConfig) -> None:
     boxes = smoke_test(Predictor.load(folder))
     log.info("the model answers the reference image with %d boxes", len(boxes))
     if config.url is not None:
-        compare_answer(_ask(config.url, config), folder)
-        log.info("the endpoint gives the same answer")
+        same = compare_answer(_ask(config.url, config), folder)
+        log.info("the endpoint gives the same answer %s", same)
 
 
 def _ask(url: str, config: ServeUpdateConfig) -> dict[str, Any]:

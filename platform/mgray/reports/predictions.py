@@ -11,9 +11,9 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mgray.data.storage import open_storage, shown
-from mgray.data.table import ImageTable
-from mgray.errors import ConfigError, DataError, NotFoundError
+from mgray.data.table import ImageTable, read_content
+from mgray.errors import ConfigError, NotFoundError
+from mgray.files import whole
 from mgray.licence import UNKNOWN, tags_of
 from mgray.models.folder import model_sha256, read_meta
 from mgray.reports.config import EvaluateConfig
@@ -23,7 +23,6 @@ MODELS: Final = ("untrained", "sm", "ffdm", "fused", "upper_bound")
 FILE: Final = "predictions.parquet"
 LICENCES: Final = "licence_tags"
 """Key of the schema's metadata: tags with commas between them."""
-MANIFEST: Final = "manifest.json"
 Predict = Callable[[Mapping[str, Path], Path, Sequence[str]], Iterator[tuple[str, pa.Table]]]
 log = logging.getLogger(__name__)
 
@@ -56,15 +55,33 @@ def collect_predictions(config: EvaluateConfig, predict: Predict | None = None) 
     """
     splits: list[str] = sorted({"val", config.split})
     parts = _parts(config, splits)
-    todo = {name: config.run / "models" / name for name in parts if not parts[name].is_file()}
+    todo = {name: config.run / "models" / name for name in parts if not _is_whole(parts[name])}
     for name in (name for name in parts if name not in todo):
         log.info("%s: predictions are done", name)
     if todo:
         for name, rows in (predict or _on_ray(config))(todo, config.data, splits):
-            _write(rows.cast(PREDICTION), parts[name])
-    table = pa.concat_tables(pq.read_table(path, schema=PREDICTION) for path in parts.values())
-    _write(table.replace_schema_metadata({LICENCES: ",".join(licences(config))}), config.out / FILE)
+            write_predictions(rows.cast(PREDICTION), parts[name])
+    table = pa.concat_tables(map(read_predictions, parts.values()))
+    write_predictions(
+        table.replace_schema_metadata({LICENCES: ",".join(licences(config))}), config.out / FILE
+    )
     return table
+
+
+def write_predictions(table: pa.Table, path: Path) -> None:
+    """Write predictions whole, with checksums."""
+    with whole(path) as draft:
+        pq.write_table(table, draft, write_page_checksum=True)
+
+
+def read_predictions(path: Path) -> pa.Table:
+    """Read predictions and check their bytes.
+
+    Raises:
+        OSError: No such file, or a damaged one.
+        ArrowException: A damaged one.
+    """
+    return pq.read_table(path, schema=PREDICTION, page_checksum_verification=True)
 
 
 def licences(config: EvaluateConfig) -> tuple[str, ...]:
@@ -92,28 +109,17 @@ def _on_ray(config: EvaluateConfig) -> Predict:
     return partial(predict_models, workers=config.workers, gpu=config.gpu)
 
 
-def read_content(data: Path) -> str:
-    """Read the hash of an image table's rows from its manifest, whatever shards they lie in.
-
-    Raises:
-        DataError: No manifest, or one without the hash.
-    """
-    try:
-        return str(json.loads(open_storage(data).read(MANIFEST))["content_sha256"])
-    except (OSError, ValueError, TypeError, KeyError):
-        raise DataError(
-            f"{MANIFEST} in {shown(data)!r} is missing or names no content_sha256: run the same "
-            "python -m jobs.ingest again"
-        ) from None
-
-
 def _fingerprint(folder: Path, rest: Sequence[Any]) -> str:
     meta = read_meta(folder).model_dump(mode="json", exclude={"thresholds", "notes", "measured"})
     facts = json.dumps([model_sha256(folder), meta, *rest], sort_keys=True)
     return hashlib.sha256(facts.encode()).hexdigest()[:12]
 
 
-def _write(table: pa.Table, path: Path) -> None:
-    unfinished = path.with_name(f".{path.name}")
-    pq.write_table(table, unfinished, write_page_checksum=True)
-    unfinished.replace(path)
+def _is_whole(path: Path) -> bool:
+    try:
+        read_predictions(path)
+    except (OSError, pa.ArrowException):
+        if path.is_file():
+            log.warning("predictions of a model are damaged: made again")
+        return False
+    return True

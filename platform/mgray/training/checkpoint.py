@@ -10,10 +10,13 @@ from typing import Any, Final
 import torch
 
 from mgray.errors import SchemaError
+from mgray.files import whole
 from mgray.training.step import Learner
+from mgray.training.task import Task
 
 STATE_VERSION: Final = 2
 STATE_FILE: Final = "state.pt"
+BEST_FILE: Final = "best.pt"
 
 
 def save_state(folder: Path, step: int, learner: Learner) -> None:
@@ -66,3 +69,14 @@ def restore_state(folder: Path | None, learner: Learner) -> int:
     if learner.average:
         learner.average.load_state_dict(state["average"])
     return int(state["step"])
+
+
+def save_best(task: Task, folder: Path) -> None:
+    """Write the trained weights of the best validation so far, whole or not at all."""
+    with whole(folder / BEST_FILE) as draft:
+        torch.save(task.live_state(), draft)
+
+
+def load_best(task: Task, folder: Path) -> None:
+    """Load what ``save_best`` wrote, on whatever device it was."""
+    task.load_live_state(torch.load(folder / BEST_FILE, map_location="cpu", weights_only=True))

@@ -11,7 +11,7 @@ from typing import Final
 import torch
 
 from mgray.models.config import PostprocessConfig
-from mgray.training.checkpoint import restore_state, save_state
+from mgray.training.checkpoint import load_best, restore_state, save_best, save_state
 from mgray.training.collective import as_worker_0_says, average_statistics
 from mgray.training.config import OptimizerConfig, TrainConfig
 from mgray.training.feed import Feed
@@ -22,7 +22,6 @@ from mgray.training.step import Learner, build_learner, train_step
 from mgray.training.task import Task
 from mgray.training.validation import build_validation
 
-BEST_FILE: Final = "best.pt"
 STOP_FILE: Final = "stop"
 """A file of this name in its folder asks a stage to end at the next row of metrics, with its model
 saved: a search ends a trial so. Nothing is killed, so nothing is left behind (ray#54305)."""
@@ -67,7 +66,7 @@ def fit(task: Task, feed: Feed, port: Port, config: LoopConfig) -> None:
                 meter.validated(step, means)
                 score = validate.score(means)
                 if score is not None and standing.judge(score, optimizer) and port.rank == 0:
-                    torch.save(task.live_state(), config.folder / BEST_FILE)
+                    save_best(task, config.folder)
         last = last or (train.patience is not None and standing.stale >= train.patience)
         last = last or (step % train.log_every == 0 and _asked_to_stop(config))
         if saves or (last and step > start):
@@ -99,7 +98,7 @@ def _keep(learner: Learner, feed: Feed, port: Port, config: LoopConfig) -> None:
     task, train = learner.task, config.train
     if train.keep == "best" and learner.standing.best > -math.inf:
         if port.rank == 0:
-            task.load_live_state(torch.load(config.folder / BEST_FILE, weights_only=True))
+            load_best(task, config.folder)
     elif learner.average and learner.average.begun:
         learner.average.apply(islice(feed.batches(0), train.average.statistics_steps))
     task.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # stub lacks it

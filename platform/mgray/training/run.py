@@ -16,6 +16,7 @@ import torch
 
 from mgray.config import Config, fingerprint, save_yaml
 from mgray.errors import ConfigError
+from mgray.files import write_text
 from mgray.training.journal import follow, steps_done
 from mgray.training.port import LocalPort
 from mgray.training.stages import Stage, train_stage
@@ -38,20 +39,23 @@ MAY_CHANGE: Final = {
 }
 
 
-def run_stages(stages: Sequence[Stage], config: Config, out: Path, *, use_ray: bool) -> None:
+def run_stages(
+    stages: Sequence[Stage], config: Config, out: Path, content: str, *, use_ray: bool
+) -> None:
     """Train each stage that has no model folder yet.
 
     Args:
         stages: In the order in which they feed each other.
         config: The run's full config; saved.
         out: Run folder.
+        content: Hash of the rows of the image table, which may move but not change under a run.
         use_ray: On Ray Train workers; else in this process.
 
     Raises:
-        ConfigError: ``out`` holds a run of another config.
+        ConfigError: ``out`` holds a run of another config, or on other data.
     """
     claim(out, config)
-    record = read_record(out) or new_record(config)
+    record = claim_data(out, config, content)
     for number, stage in enumerate(stages, start=1):
         title = f"stage {number}/{len(stages)} {stage.name}"
         if stage.model.is_dir():
@@ -59,7 +63,7 @@ def run_stages(stages: Sequence[Stage], config: Config, out: Path, *, use_ray: b
             continue
         start = time.monotonic()
         with follow(stage.loop.folder / "metrics.jsonl", title, stage.loop.steps):
-            run_stage(stage, use_ray=use_ray and stage.loop.steps > 0)
+            run_stage(stage, use_ray=use_ray and (stage.loop.steps > 0 or stage.loop.train.gpu))
         record["stages"][stage.name] = {
             "steps": steps_done(stage.loop.folder / "metrics.jsonl"),
             "seconds": round(time.monotonic() - start, 1),
@@ -100,6 +104,22 @@ def claim(out: Path, config: Config) -> None:
     save_yaml(config, path)
 
 
+def claim_data(out: Path, config: Config, content: str) -> dict[str, Any]:
+    """Note what a run learns from, or check that it is what it began with; return its record.
+
+    Raises:
+        ConfigError: It began with other rows.
+    """
+    record = read_record(out) or new_record(config)
+    if record.setdefault("data", content) != content:
+        raise ConfigError(
+            f"{str(out)!r} holds a run on an image table with other rows: give another out=DIR, "
+            "or the table as it was"
+        )
+    write_record(out, record)
+    return record
+
+
 def new_record(config: Config) -> dict[str, Any]:
     """Describe the run: code, versions, machine."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
@@ -122,9 +142,7 @@ def read_record(out: Path) -> dict[str, Any] | None:
 
 def write_record(out: Path, record: Mapping[str, Any]) -> None:
     """Write ``run.json`` whole or not at all."""
-    unfinished = out / f".{RUN_FILE}"
-    unfinished.write_text(json.dumps(record, indent=2) + "\n")
-    unfinished.replace(out / RUN_FILE)
+    write_text(out / RUN_FILE, json.dumps(record, indent=2) + "\n")
 
 
 def git_commit() -> str | None:

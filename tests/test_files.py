@@ -6,12 +6,12 @@ import sys
 import pytest
 
 from mgray.errors import DataError
-from mgray.ingest.files import only_writer, sha256_of, whole, write_text
+from mgray.files import only_writer, sha256_of, whole, write_text
 
 HOLDER = """
 import pathlib, sys, time
 sys.path.insert(0, "platform")
-from mgray.ingest.files import only_writer
+from mgray.files import only_writer
 with only_writer(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -1,0 +1,38 @@
+"""Which few rows of an image table tell whether a network can take all of it."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mgray.data.config import PreprocessConfig
+from mgray.data.transforms import GEOMETRY_COLUMNS
+
+
+def telling_rows(index: pa.Table, config: PreprocessConfig) -> pa.Table:
+    """Pick the rows that ``check_record`` refuses first; other settings of an ingest hold for all.
+
+    One of each kind of image, and of each stored size those with the smallest breasts, of which
+    the network needs the largest size.
+
+    Args:
+        index: Of an image table.
+        config: Of the network's input.
+
+    Returns:
+        ``GEOMETRY_COLUMNS`` of these rows.
+    """
+    kinds, sizes = index["image_kind"].to_numpy(), index["pixel_reduce"].to_numpy()
+    height = _extent(index, 1) / config.net_height
+    width = _extent(index, 0) / config.net_width
+    chosen = {int(np.flatnonzero(kinds == kind)[0]) for kind in set(kinds)}
+    for size in set(sizes.tolist()) - {0}:
+        rows = np.flatnonzero(sizes == size)
+        for extent in (height, width, np.maximum(height, width)):
+            chosen.add(int(rows[np.argmin(extent[rows])]))
+    return index.select(list(GEOMETRY_COLUMNS)).take(sorted(chosen))
+
+
+def _extent(index: pa.Table, edge: int) -> np.ndarray:
+    """Height or width of the breasts, infinite where none was found."""
+    low, high = (pc.list_element(index["breast_box"], edge + at) for at in (0, 2))
+    return np.asarray(pc.fill_null(pc.subtract(high, low), np.inf).to_numpy(), np.float64)
