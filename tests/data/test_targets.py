@@ -170,3 +170,14 @@ def test_annotations_are_shared_in_the_images_own_frame(make_row: Any, make_find
     assert carried["coords"] == pytest.approx(BOX, abs=0.5)
     assert (carried["finding_id"], carried["pathology"]) == ("2", "malignant")
     assert carried["visible"] is None
+
+
+def test_boxes_of_one_finding_in_one_image_are_all_targets(
+    make_row: Any, make_finding: Any
+) -> None:
+    """Several readers mark one lesion; each box has its partner in the other image."""
+    two = [make_finding(BOX, finding_id="1"), make_finding((1, 1, 9, 9), finding_id="1")]
+    assert len(sample_of(make_row, sm=two).labels) == 2
+    sample = sample_of(make_row, sm=two, ffdm=[two[0]])
+    assert sample.boxes["sm"].tolist() == [[10, 20, 20, 40], [1, 1, 9, 9]]
+    assert len(shared_annotations(make_row(annotations=two), make_row(annotations=two))) == 2

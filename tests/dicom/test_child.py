@@ -177,3 +177,18 @@ def test_death_while_it_starts_is_nobody_s_fault():
 def test_child_that_never_starts_is_an_error():
     with dies_at_start(DecodeChild(), 9) as child, pytest.raises(MgrayError, match="status -9"):
         child.read(b"")
+
+
+def test_a_reader_that_is_given_up_hands_its_answer_to_nobody():
+    """A thread whose asker has gone goes on; the next one waits for its turn."""
+    slow = example_file(np.random.default_rng(0).integers(0, 4096, (1200, 900)), "j2k")
+    found = []
+    with DecodeChild() as child:
+        child.read(GOOD)
+        for _ in range(8):
+            given_up = threading.Thread(target=child.read, args=(slow,))
+            given_up.start()
+            found.append(child.read(GOOD).columns["rows"])
+            given_up.join()
+        assert child.starts == 1
+    assert found == [64] * 8

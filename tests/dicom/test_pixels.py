@@ -94,3 +94,13 @@ def test_a_size_that_is_not_kept_cannot_be_read():
 def test_an_image_that_is_small_enough_keeps_its_bytes():
     full = columns()
     assert keep_resolution(full, 96) == full
+
+
+@pytest.mark.parametrize("reduce", [0, 1, 2])
+def test_values_beyond_the_bits_stored_are_kept_at_every_size(reduce):
+    """A header of 12 bits over 16: its window shows what is there."""
+    row = columns(WAVES * 10, bits_stored=16, WindowCenter=15000, WindowWidth=20000)
+    row |= {"bits_stored": 12, "qc_flags": ["values_over_bits_stored"]}
+    shown = read_display(row, reduce)
+    assert shown.std() > 0.1
+    assert shown.mean() == pytest.approx(read_display(row).mean(), abs=0.02)

@@ -1,5 +1,6 @@
 import io
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -179,3 +180,10 @@ def test_transparency_is_no_colour():
     for bands in ([grey, seen], [grey, grey, grey, seen]):
         picture = Image.fromarray(np.stack(bands, -1))
         assert read_picture(written(picture), Limits()).tolist() == [[3, 4]]
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_sixteen_bits_in_colours_are_refused_since_only_eight_could_be_read(channels):
+    coded = cv2.imencode(".png", np.repeat(SIXTEEN[..., None], channels, 2))[1].tobytes()
+    with pytest.raises(Rejected, match="a PNG of 16 bits in colours"):
+        read_picture(coded, Limits())

@@ -25,6 +25,12 @@ def reason(data, limits=None, **more):
     return caught.value.reason
 
 
+def written(dataset):
+    file = io.BytesIO()
+    dcmwrite(file, dataset)
+    return file.getvalue()
+
+
 def private_element(number, value=b""):
     return struct.pack("<HH2sH", 9, 0x1000 + number % 0xEFFF, b"LO", len(value)) + value
 
@@ -308,3 +314,17 @@ def test_transfer_syntax_is_named_only_if_the_standard_knows_it():
 
 def test_window_width_is_not_in_the_detail():
     assert "0.1234" not in detail(example_file(BREAST, WindowCenter=5, WindowWidth=0.1234))
+
+
+def test_frames_of_a_screen_are_no_tomosynthesis():
+    """As a projection they would be a row, with whatever text the screen showed."""
+    dataset = dcmread(io.BytesIO(example_file(BREAST)))
+    dataset.NumberOfFrames, dataset.PixelData = 2, 2 * dataset.PixelData
+    dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7.3"
+    assert reason(written(dataset), volumes="mip") == "burned_in"
+
+
+def test_a_sign_that_is_none():
+    dataset = dcmread(io.BytesIO(example_file(BREAST)))
+    dataset.PixelRepresentation = 2
+    assert reason(written(dataset)) == "corrupt_header"

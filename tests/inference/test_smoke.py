@@ -65,3 +65,17 @@ def test_an_answer_that_changes_is_refused(
     monkeypatch.setattr(predictor, "predict", lambda cases: next(answers))
     with pytest.raises(DataError, match="differently when asked again"):
         smoke_test(predictor)
+
+
+def test_a_model_with_statistics_that_are_no_numbers_is_refused(predictor: Predictor) -> None:
+    """They are no parameters; every answer of such a model would be without boxes."""
+    name = next(name for name, _ in predictor.model.named_buffers() if name.endswith("_var"))
+    buffer = predictor.model.get_buffer(name)
+    before = float(buffer[0])
+    buffer[0] = np.nan
+    with pytest.raises(DataError, match="weights that are no numbers"):
+        smoke_test(predictor)
+    columns = read_record(reference_image()).columns
+    with pytest.raises(DataError, match="answers with what is no number"):
+        predictor.predict([{"sm": columns}])
+    buffer[0] = before

@@ -13,6 +13,7 @@ from mgray.ingest.ledger import (
     hash_labels,
     load_ledger,
     load_ledgers,
+    mask_states,
     save_ledger,
     shard_path,
     split_into_chunks,
@@ -123,3 +124,15 @@ def test_new_labels_by_path_or_by_object_make_a_shard_stale(tmp_path, ids):
 def test_hash_of_labels_needs_the_key(ids):
     labels = {"patient_id": "12345"}
     assert hash_labels(labels, ids) != hash_labels(labels, replace(ids, key=b"other"))
+
+
+def test_a_mask_that_is_mended_makes_a_shard_stale(tmp_path, ids):
+    labels = {"annotations": [{"mask_files": ["mask.png"]}, {"coords": [0, 0, 1, 1]}]}
+    (tmp_path / "mask.png").write_bytes(b"half")
+    told = hash_labels({**labels, **mask_states(tmp_path, labels)}, ids)
+    ledger = replace(LEDGER, entries=(Entry("a", 1, 1, "s", told),))
+    file = {"a": FileState("a", 1, 1, labels)}
+    assert still_true(ledger, file.get, {}, tmp_path, ids)
+    (tmp_path / "mask.png").write_bytes(b"halfwhole")
+    assert not still_true(ledger, file.get, {}, tmp_path, ids)
+    assert mask_states(tmp_path, {"annotations": None, "view": "CC"}) == {}

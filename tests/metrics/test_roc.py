@@ -115,3 +115,11 @@ def test_a_weight_counts_like_a_repeated_case(cases: tuple[np.ndarray, np.ndarra
 def test_the_area_is_the_u_statistic() -> None:
     expected = mannwhitneyu(GOOD[LABELS], GOOD[~LABELS]).statistic / 35
     assert auc(LABELS, GOOD) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_perfect_ranking_of_few_cases_has_no_interval(turn: int) -> None:
+    truth, scores = np.array([1, 1, 0, 0, 0], bool), turn * np.array([0.9, 0.8, 0.1, 0.2, 0.3])
+    found = delong(truth, [scores])
+    assert found.areas[0] == (turn > 0)
+    assert found.interval() is None

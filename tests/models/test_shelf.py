@@ -101,3 +101,10 @@ def test_what_is_no_model_is_not_listed(shelf: Shelf) -> None:
     (shelf.root / "empty").mkdir()
     (shelf.root / "notes.txt").write_text("")
     assert list(shelf.versions()) == ["fused"]
+
+
+def test_a_version_that_is_still_being_copied_is_none(shelf: Shelf) -> None:
+    half = shelf.root / "fused" / ".3.partial"
+    half.mkdir()
+    (half / "config.json").write_text("{}")
+    assert shelf.versions() == {"fused": ["1", "2"]}

@@ -200,3 +200,12 @@ def test_coco_weights_keep_the_drawn_prediction_of_other_classes(
 
 def test_coco_weights_are_known_for_names_of_the_table() -> None:
     assert set(COCO) <= set(ARCHITECTURES)
+
+
+def test_weights_of_ours_are_taken_as_they_are(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = build_detector(DetectorConfig(name=LITE, weights="none"))
+    path = tmp_path / "model.safetensors"
+    save_file(model.state_dict(), path)
+    loaded = build_detector(DetectorConfig(name=LITE, weights=str(path))).state_dict()
+    assert all(torch.equal(value, loaded[key]) for key, value in model.state_dict().items())

@@ -3,6 +3,8 @@
 import io
 import logging
 import re
+import socket
+import struct
 
 import httpx
 import numpy as np
@@ -148,3 +150,11 @@ def test_nothing_of_the_patient_is_logged(world, caplog):
     told = [record.getMessage() for record in caplog.records]
     assert "refused: 422 unknown" in told
     assert not [line for line in told if re.search("MARKER", line)]
+
+
+def test_a_pdu_of_gigabytes_is_cut_off_at_its_header(world, caplog):
+    with listen.listening(config()) as port, socket.create_connection(("127.0.0.1", port)) as peer:
+        peer.settimeout(20)
+        peer.sendall(struct.pack(">BBL", 1, 0, 2**32 - 1) + bytes(64))
+        assert peer.recv(1) == b""
+    assert "cut off: a PDU of more than 1048576 bytes" in caplog.text

@@ -158,3 +158,20 @@ def test_predictions_of_another_schema_are_refused(world: object) -> None:
 
     with pytest.raises(ValueError, match="field names"):
         collect_predictions(world.config, predict_less)
+
+
+def test_damaged_predictions_are_made_again(
+    world: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = replace(world.config, {"models": ["sm"]})
+    made = collect_predictions(config, world.predict)
+    (part,) = (config.out / "predictions").glob("sm-*.parquet")
+    column = pq.ParquetFile(part).metadata.row_group(0).column(0)
+    data = bytearray(part.read_bytes())
+    data[column.data_page_offset + column.total_compressed_size - 1] ^= 1
+    part.write_bytes(data)
+    assert collect_predictions(config, world.predict).equals(made)
+    part.write_bytes(b"")
+    assert collect_predictions(config, world.predict).equals(made)
+    assert world.calls == ["sm"] * 3
+    assert caplog.text.count("predictions of a model are damaged: made again") == 2

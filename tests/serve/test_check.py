@@ -4,8 +4,11 @@ import logging
 
 import pytest
 
-from mgray.errors import ConfigError
-from mgray.recipes.serve_check import ServeCheckConfig, run_serve_check
+from mgray.errors import ConfigError, DataError
+from mgray.inference.predictor import Predictor
+from mgray.inference.smoke import smoke_test
+from mgray.models.folder import model_sha256
+from mgray.recipes.serve_check import ServeCheckConfig, compare_answer, run_serve_check
 
 pytestmark = pytest.mark.ray
 
@@ -45,3 +48,26 @@ def test_without_a_token_it_says_how_to_give_one(monkeypatch):
     monkeypatch.delenv("MGRAY_TOKEN")
     with pytest.raises(ConfigError, match="no token: give token_file=FILE"):
         run_serve_check(ServeCheckConfig(url="http://127.0.0.1:9"))
+
+
+def test_an_answer_may_differ_by_rounding_and_no_more(model_folder):
+    boxes = smoke_test(Predictor.load(model_folder))
+
+    def compared(pixels, score):
+        moved = [
+            {
+                "box": [edge + pixels for edge in one.box],
+                "score": one.score + score,
+                "label": one.label,
+            }
+            for one in boxes
+        ]
+        model = {"sha256": model_sha256(model_folder)}
+        return compare_answer({"model": model, "images": [{"detections": moved}]}, model_folder)
+
+    assert boxes
+    assert compared(0.0, 0.0) == "bit for bit"
+    assert compared(0.01, 1e-6) == "but for rounding, as by another kind of processor"
+    for pixels, score in ((1.0, 0.0), (0.0, 0.001)):
+        with pytest.raises(DataError, match="is not the model's own"):
+            compared(pixels, score)

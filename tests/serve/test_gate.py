@@ -39,6 +39,20 @@ class Answer:
         return str(json.loads(body)["code"])
 
 
+def scope_of(headers: Iterable[tuple[str, str]]) -> Scope:
+    """A post with these headers."""
+    return {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/detect",
+        "raw_path": b"/v1/detect",
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers],
+        "client": ("192.0.2.7", 1234),
+        "server": ("192.0.2.1", 8000),
+    }
+
+
 def ask(
     headers: Iterable[tuple[str, str]] = (AUTHORISED,),
     chunks: Iterable[bytes] = (b"body",),
@@ -71,20 +85,9 @@ def ask(
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"fine"})
 
-    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
-    asked = {
-        "type": "http",
-        "method": "POST",
-        "path": "/v1/detect",
-        "raw_path": b"/v1/detect",
-        "query_string": b"",
-        "headers": raw,
-        "client": ("192.0.2.7", 1234),
-        "server": ("192.0.2.1", 8000),
-    }
     environ = {**SETTINGS, **(settings or {})}
     gate = Gate(app or inner, outermost=True, environ=environ, count=answer.counted.append)
-    asyncio.run(gate({**asked, **scope}, receive, send))
+    asyncio.run(gate({**scope_of(headers), **scope}, receive, send))
     assert gate.held_bytes == 0
     return answer
 
@@ -323,3 +326,33 @@ def test_an_endpoint_without_token_is_refused() -> None:
 def test_a_proxy_without_the_gate_is_told(told: bool, caplog: pytest.LogCaptureFixture) -> None:
     check_environment(SETTINGS | ({PROXY_CALLBACK: IN_PROXY} if told else {}))
     assert ("holds bodies without bound" in caplog.text) != told
+
+
+def test_bytes_of_a_body_that_comes_while_another_waits_are_not_forgotten() -> None:
+    waiting, go_on = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def late() -> Message:
+        waiting.set()
+        await go_on.wait()
+        return {"type": "http.request", "body": b"x", "more_body": False}
+
+    async def early() -> Message:
+        return {"type": "http.request", "body": b"y" * 1000, "more_body": False}
+
+    async def nobody(message: Message) -> None:
+        pass
+
+    async def both() -> int:
+        gate = Gate(app, outermost=True, environ=SETTINGS)
+        slow = asyncio.create_task(gate(scope_of([AUTHORISED]), late, nobody))
+        await waiting.wait()
+        await gate(scope_of([AUTHORISED]), early, nobody)
+        go_on.set()
+        await slow
+        return gate.held_bytes
+
+    assert asyncio.run(both()) == 0

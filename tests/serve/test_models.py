@@ -90,3 +90,13 @@ def test_of_several_models_one_must_be_the_default(shelf: Shelf) -> None:
 
 def test_an_only_model_is_the_default(shelf: Shelf) -> None:
     assert default_name(Shelf(shelf.root / "sm" / "1"), None) == "1"
+
+
+def test_a_version_that_was_asked_for_has_no_stand_in_and_is_none(shelf: Shelf) -> None:
+    models = Models(shelf, "fused")
+    models.answered("fused/0", "0")
+    with pytest.raises(Problem):
+        models.fallback("fused/2", None)
+    models.answered("fused/1", None)
+    with pytest.raises(Problem):
+        models.fallback("fused/2", "2")

@@ -155,3 +155,15 @@ def test_an_endpoint_that_does_not_answer_refuses(models, other_model):
     with pytest.raises(MgrayError, match="does not answer"):
         run_serve_update(ServeUpdateConfig(**told, url="http://127.0.0.1:9"))
     assert not Path(models / "fused" / "9").exists()
+
+
+def test_a_version_whose_test_is_interrupted_is_taken_away(
+    update, other_model, models, monkeypatch
+):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mgray.inference.smoke.smoke_test", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        update("half", other_model)
+    assert "half" not in Shelf(models).versions()["fused"]

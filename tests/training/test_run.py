@@ -8,8 +8,10 @@ import pytest
 
 from mgray.config import load_yaml, replace
 from mgray.errors import ConfigError
-from mgray.recipes.fusion import TRAINED, FusionRun, run_fusion
-from mgray.training.run import claim, git_commit
+from mgray.models.folder import read_meta
+from mgray.recipes.fusion import TRAINED, FusionRun, build_stages, run_fusion
+from mgray.training import run
+from mgray.training.run import claim, claim_data, git_commit, run_stages
 
 
 def test_finished_stages_are_not_trained_again(
@@ -27,6 +29,7 @@ def test_the_run_is_written_down(finished: Path) -> None:
     assert list(record["stages"]) == ["untrained", *TRAINED]
     assert record["stages"]["sm"]["steps"] == 2
     assert record["seed"] == 0
+    assert len(record["data"]) == 64
     assert len(record["commit"]) == len(git_commit() or "") == 40
     assert record["versions"]["torch"].startswith("2.")
 
@@ -53,3 +56,30 @@ def test_learning_curves_are_written_for_every_stage(finished: Path) -> None:
         assert {"step", "loss", "val_loss", "learning_rate"} <= set(head.split(","))
     student = (finished / "stages" / "student" / "metrics.csv").read_text()
     assert "val_similarity" in student.split("\n")[0]
+
+
+def test_a_run_keeps_to_the_rows_that_it_began_with(tiny: FusionRun, tmp_path: Path) -> None:
+    assert claim_data(tmp_path, tiny, "a")["data"] == "a"
+    assert claim_data(tmp_path, tiny, "a")["data"] == "a"
+    with pytest.raises(ConfigError, match="an image table with other rows: give another out=DIR"):
+        claim_data(tmp_path, tiny, "b")
+
+
+@pytest.mark.parametrize(("gpu", "on_ray"), [(False, False), (True, True)])
+def test_a_stage_without_steps_needs_no_worker_but_for_its_gpu(
+    tiny: FusionRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: bool, on_ray: bool
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(run, "run_stage", lambda stage, use_ray: asked.append(use_ray))
+    config = replace(tiny, {"out": tmp_path, "train.gpu": gpu})
+    run_stages(build_stages(config)[:1], config, tmp_path, "rows", use_ray=True)
+    assert asked == [on_ray]
+
+
+def test_a_model_tells_the_steps_that_were_trained(tiny: FusionRun, tmp_path: Path) -> None:
+    (tmp_path / "stages" / "sm").mkdir(parents=True)
+    (tmp_path / "stages" / "sm" / "stop").touch()
+    run_fusion(replace(tiny, {"out": tmp_path, "train.log_every": 1}), stages=("sm",))
+    steps = json.loads((tmp_path / "run.json").read_text())["stages"]["sm"]["steps"]
+    assert steps < tiny.train.steps["sm"]
+    assert read_meta(tmp_path / "models" / "sm").notes["steps"] == str(steps)

@@ -29,10 +29,10 @@ def telling_rows(index: pa.Table, config: PreprocessConfig) -> pa.Table:
         rows = np.flatnonzero(sizes == size)
         for extent in (height, width, np.maximum(height, width)):
             chosen.add(int(rows[np.argmin(extent[rows])]))
-    return index.select(list(GEOMETRY_COLUMNS)).take(sorted(chosen))
+    return index.select(list(GEOMETRY_COLUMNS)).take(pa.array(sorted(chosen), pa.int64()))
 
 
 def _extent(index: pa.Table, edge: int) -> np.ndarray:
     """Height or width of the breasts, infinite where none was found."""
     low, high = (pc.list_element(index["breast_box"], edge + at) for at in (0, 2))
-    return np.asarray(pc.fill_null(pc.subtract(high, low), np.inf).to_numpy(), np.float64)
+    return np.asarray(pc.fill_null(pc.subtract(high, low).cast(pa.float64()), np.inf))
