@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mgray.dicom.child import DecodeChild
+from mgray.dicom.child import DecodeChild, _exchange
 from mgray.dicom.example import example_file
 from mgray.dicom.limits import Limits
 from mgray.dicom.record import read_record
@@ -179,16 +179,27 @@ def test_child_that_never_starts_is_an_error():
         child.read(b"")
 
 
-def test_a_reader_that_is_given_up_hands_its_answer_to_nobody():
-    """A thread whose asker has gone goes on; the next one waits for its turn."""
-    slow = example_file(np.random.default_rng(0).integers(0, 4096, (1200, 900)), "j2k")
-    found = []
+def test_a_question_waits_until_the_one_before_is_answered(monkeypatch):
+    """Else a thread whose asker has gone, and which goes on, could take the next one's answer."""
+    real, inside, most = _exchange, [], []
+
+    def exchange(*asked):
+        inside.append(asked)
+        most.append(len(inside))
+        time.sleep(0.05)
+        answer = real(*asked)
+        inside.pop()
+        return answer
+
+    monkeypatch.setattr("mgray.dicom.child._exchange", exchange)
+    other = example_file(IMAGE[:40], "j2k")
     with DecodeChild() as child:
-        child.read(GOOD)
-        for _ in range(8):
-            given_up = threading.Thread(target=child.read, args=(slow,))
-            given_up.start()
-            found.append(child.read(GOOD).columns["rows"])
-            given_up.join()
+        given_up = [threading.Thread(target=child.read, args=(other,)) for _ in range(3)]
+        for thread in given_up:
+            thread.start()
+        assert child.read(GOOD).columns["rows"] == len(IMAGE)
+        for thread in given_up:
+            thread.join()
         assert child.starts == 1
-    assert found == [64] * 8
+    assert max(most) == 1
+    assert len(most) == 5  # with the greeting

@@ -328,31 +328,34 @@ def test_a_proxy_without_the_gate_is_told(told: bool, caplog: pytest.LogCaptureF
     assert ("holds bodies without bound" in caplog.text) != told
 
 
-def test_bytes_of_a_body_that_comes_while_another_waits_are_not_forgotten() -> None:
-    waiting, go_on = asyncio.Event(), asyncio.Event()
+def test_bytes_of_a_body_that_is_done_while_another_is_waited_for_are_forgotten() -> None:
+    held, waiting, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        held.set()
+        await waiting.wait()
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    async def late() -> Message:
-        waiting.set()
-        await go_on.wait()
-        return {"type": "http.request", "body": b"x", "more_body": False}
-
     async def early() -> Message:
         return {"type": "http.request", "body": b"y" * 1000, "more_body": False}
+
+    async def late() -> Message:
+        waiting.set()
+        await done.wait()
+        return {"type": "http.request", "body": b"x", "more_body": False}
 
     async def nobody(message: Message) -> None:
         pass
 
     async def both() -> int:
         gate = Gate(app, outermost=True, environ=SETTINGS)
-        slow = asyncio.create_task(gate(scope_of([AUTHORISED]), late, nobody))
-        await waiting.wait()
-        await gate(scope_of([AUTHORISED]), early, nobody)
-        go_on.set()
-        await slow
+        first = asyncio.create_task(gate(scope_of([AUTHORISED]), early, nobody))
+        await held.wait()
+        second = asyncio.create_task(gate(scope_of([AUTHORISED]), late, nobody))
+        await first
+        done.set()
+        await second
         return gate.held_bytes
 
     assert asyncio.run(both()) == 0

@@ -164,6 +164,19 @@ def test_no_placement_group_is_stranded(searched):
     assert [group for group in groups if group["state"] != "REMOVED"] == []
 
 
+def test_a_table_in_a_bucket_keeps_its_address(monkeypatch, tmp_path):
+    from tune import fusion
+
+    def looked_at(data, _):
+        raise DataError(str(data))
+
+    monkeypatch.setattr(fusion, "check_data", looked_at)
+    told = {"space": "two_point", "data": "s3://bucket/table", "out": tmp_path / "s"}
+    with pytest.raises(DataError, match="s3:/{1,2}bucket/table$") as caught:
+        fusion.sweep(SweepConfig(recipe="fusion.smoke", **told), CHANGES)
+    assert str(caught.value).startswith("s3:")
+
+
 def test_help_lists_every_key():
     said = run_python("-m", "tune.sweep", "--help").stdout
     assert all(f"  {key}=" in said for key in leaf_keys(SweepConfig))
