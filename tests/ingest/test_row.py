@@ -266,8 +266,9 @@ def test_volume_that_is_turned_is_said_to_be_and_not_of_a_wrong_side(maker):
 
 
 def test_air_on_the_bright_side_is_counted(maker):
-    row, notes = maker.row("a.dcm", record(qc_flags=["polarity_suspect"]), {})
-    assert (row["qc_flags"], notes) == (["polarity_suspect"], {"polarity_suspect": 1})
+    for flag in ("polarity_suspect", "values_over_bits_stored"):
+        row, notes = maker.row("a.dcm", record(qc_flags=[flag]), {})
+        assert (row["qc_flags"], notes) == ([flag], {flag: 1})
 
 
 def test_mask_stands_for_a_box_and_an_unread_one_drops_its_finding(maker):

@@ -23,6 +23,8 @@ TEXTS: Final = {
     "else their side, says: kept and flagged",
     "polarity_suspect": "images whose air is on the bright side after all LUTs, as if "
     "shown as negatives: kept and flagged",
+    "values_over_bits_stored": "images with values beyond their BitsStored: kept as they are and "
+    "flagged",
     "view_contradicted": "images whose table and header name different views: table wins",
     "image_kind_contradicted": "images whose table and header name different kinds: table wins",
     "misaligned_pair": "pairs whose breasts' masks overlap by a Dice below "

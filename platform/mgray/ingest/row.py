@@ -40,7 +40,7 @@ NOTED: Final = frozenset({
 })  # fmt: skip
 """Flags of annotations that the manifest counts."""
 SIDE_FLAG: Final = "laterality_tag_vs_pixels"
-SUSPECT: Final = (SIDE_FLAG, "polarity_suspect")
+SUSPECT: Final = (SIDE_FLAG, "polarity_suspect", "values_over_bits_stored")
 """Flags of images that the manifest counts."""
 OTHER_SIDE: Final = {"L": "R", "R": "L"}
 
