@@ -19,12 +19,13 @@ SLEEPY: Final[dict[str, Any]] = {
         "initial_replicas": 1,
         "max_replicas": 1,
         "target_ongoing_requests": 4,
+        "look_back_period_s": 4,
         "upscale_delay_s": 0,
         "downscale_delay_s": 2,
     },
 }
 """A detector that goes when nobody asks, as docs/serving.md has it for a dear GPU."""
-ASLEEP_WITHIN_S: Final = 120.0
+ASLEEP_WITHIN_S: Final = 300.0
 
 
 def from_zero_note(model: Path, body: bytes, folder: Path) -> str:
