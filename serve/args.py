@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from mgray.config import Config
+from serve.gate import gate_config
 
 
 class Args(Config):
@@ -20,8 +21,11 @@ class Args(Config):
     """Waiting images that a detector takes at once."""
     batch_wait_timeout_s: float = Field(default=0.005, ge=0)
     """How long a detector waits for more images."""
-    max_body_bytes: int = Field(default=50 * 2**20, ge=1)
-    """Bytes of a request's body."""
+    max_body_bytes: int = Field(
+        default_factory=lambda: gate_config().max_body_bytes, ge=1, validate_default=True
+    )
+    """Bytes of a request's body, unpacked; those of the gate, ``MGRAY_MAX_BODY_BYTES``, if not
+    given."""
     max_images_held: int = Field(default=16, ge=1)
     """Images read and not yet answered; while there are as many, the answer is 503 at once."""
     max_images: int = Field(default=16, ge=1)

@@ -106,7 +106,7 @@ class Detector:
         )
         return Detected(answer, loaded.facts, loaded.thresholds, decoded.study)
 
-    @serve.multiplexed(max_num_models_per_replica=MOST)  # type: ignore[untyped-decorator]  # Ray's
+    @serve.multiplexed(max_num_models_per_replica=MOST)  # type: ignore[untyped-decorator]  # untyped in Ray
     async def _load(self, model: str) -> Loaded:
         return await asyncio.to_thread(self._read, model)
 

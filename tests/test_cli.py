@@ -25,7 +25,8 @@ from mgray.cli import guard
 def run(words):
     try:
         print("started", flush=True)
-        time.sleep(60)
+        for _ in range(600):  # a signal just before a sleep is only heard after it
+            time.sleep(0.1)
     finally:
         print("stopped", flush=True)
 

@@ -16,6 +16,10 @@ def test_help_names_every_arm_and_says_what_a_trace_is() -> None:
     [
         ((), "recipe is missing"),
         (("fusion.tiny", "arms=[mismached]"), "unknown arm 'mismached': did you mean 'mismatched'"),
+        (
+            ("fusion.tiny", "phantom=[visibility.trace_share=0.5]"),
+            "visibility.trace_share is the dose: give doses=[...] instead",
+        ),
         (("fusion.smoke",), "recipe='fusion.smoke': Input should be 'fusion.tiny' or"),
     ],
 )

@@ -9,7 +9,15 @@ import pytest
 from mgray.config import replace
 from mgray.recipes import experiment
 from mgray.recipes.arms import ARMS, FULL
-from mgray.recipes.experiment import Run, build_run, origin, plan, run_experiment, shared_stages
+from mgray.recipes.experiment import (
+    Run,
+    build_run,
+    make_table,
+    origin,
+    plan,
+    run_experiment,
+    shared_stages,
+)
 from mgray.recipes.experiment_config import ExperimentConfig
 from mgray.recipes.fusion_config import TRAINED
 
@@ -53,9 +61,23 @@ def test_an_arm_takes_over_what_it_does_not_train() -> None:
     assert "student" not in shared_stages(config(), Run(1.0, 1, "second_a"))
 
 
+def test_a_table_is_made_as_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(experiment, "run_job", asked.append)
+    (tmp_path / "dose-0.5").mkdir()
+    told = config(tmp_path, exams=7, archive_seed=3, phantom=("seed=4", "contrast=2.0"))
+    for _ in range(2):
+        make_table(told, 0.5)
+    phantom, ingest = asked
+    expected = {"exams=7", "seed=4", "contrast=2.0", "visibility.trace_share=0.5"}
+    assert expected <= set(phantom)
+    assert len({word.partition("=")[0] for word in phantom}) == len(phantom)
+    assert "split_seed=3" in ingest
+
+
 @pytest.fixture(scope="module")
 def done(phantom_table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An experiment that has run twice, the second time with one more arm."""
+    """An experiment that has run twice, then with one more arm and a damaged file."""
     out = tmp_path_factory.mktemp("experiment")
 
     def take(config: ExperimentConfig, dose: float) -> None:
@@ -69,6 +91,7 @@ def done(phantom_table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         small = config(out, seeds=1, processes=1, train=QUICK, **{"bootstrap.replicates": 50})
         run_experiment(small)
         before = stamps(out)
+        (seed(out) / FULL / "predictions" / "test-sm.parquet").write_bytes(b"damaged")
         run_experiment(replace(small, {"arms": ("mismatched", "second_a", "untrained_b")}))
     assert {path: stamp for path, stamp in stamps(out).items() if path in before} == before
     return out

@@ -83,3 +83,11 @@ def test_padding_is_black_in_either_polarity() -> None:
 def test_smaller_size_is_refused() -> None:
     with pytest.raises(DataError, match="smaller images only"):
         sixteen_bits({**record(), "pixel_reduce": 1})
+
+
+def test_values_beyond_the_stored_bits_keep_their_order() -> None:
+    told = record(BitsStored=10, HighBit=9)
+    assert "values_over_bits_stored" in told["qc_flags"]
+    pixels = sixteen_bits(told)
+    assert pixels[48, 10] == 4095 - 10
+    assert pixels[48, 0] > pixels[48, 10]

@@ -19,7 +19,7 @@ def test_a_sound_endpoint_passes_every_check(endpoint, model_folder, caplog):
     lines = [record.message for record in caplog.records if record.name.endswith("serve_check")]
     assert len(lines) == 7
     assert all(line.startswith("ok ") for line in lines)
-    assert "as the model folder's own answer" in caplog.text
+    assert "as the model folder's own answer, bit for bit" in caplog.text
 
 
 def test_a_wrong_token_fails(endpoint, tmp_path, caplog):

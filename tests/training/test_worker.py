@@ -171,3 +171,20 @@ def test_what_a_worker_says_reaches_the_user_as_one_line(
     with pytest.raises(MgrayError, match=r"^no image table in [^\n]*$"):
         train_on_ray(change(stage, feed=feed, loop=loop))
     assert signal.getsignal(signal.SIGINT) is handler, "Ctrl-C belongs to whoever called"
+
+
+def test_a_stage_without_steps_ends_on_a_worker_as_it_does_here(
+    ray_cluster: None, tiny: FusionRun, tmp_path: Path
+) -> None:
+    """A run on GPUs does so with ``untrained``."""
+    states = []
+    for name, train in (("ray", train_on_ray), ("here", in_this_process)):
+        stage = build_stages(replace(tiny, {"out": tmp_path / name}))[0]
+        assert (stage.name, stage.loop.steps) == ("untrained", 0)
+        train(stage)
+        states.append(load_model(stage.model)[0].state_dict())
+    assert all(torch.equal(states[1][key], value) for key, value in states[0].items())
+
+
+def in_this_process(stage: Stage) -> None:
+    train_stage(stage, LocalPort(stage.loop.folder))

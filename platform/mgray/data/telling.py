@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from jaxtyping import Float64
 
 from mgray.data.config import PreprocessConfig
 from mgray.data.transforms import GEOMETRY_COLUMNS
@@ -32,7 +33,7 @@ def telling_rows(index: pa.Table, config: PreprocessConfig) -> pa.Table:
     return index.select(list(GEOMETRY_COLUMNS)).take(pa.array(sorted(chosen), pa.int64()))
 
 
-def _extent(index: pa.Table, edge: int) -> np.ndarray:
+def _extent(index: pa.Table, edge: int) -> Float64[np.ndarray, " row"]:
     """Height or width of the breasts, infinite where none was found."""
     low, high = (pc.list_element(index["breast_box"], edge + at) for at in (0, 2))
     return np.asarray(pc.fill_null(pc.subtract(high, low).cast(pa.float64()), np.inf))

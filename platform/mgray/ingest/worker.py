@@ -99,8 +99,8 @@ class ChunkWorker:
                 )
         finally:
             attempts.clear()
-        told = (chunk.key, job.stamp, fingerprint(job.limits))
-        ledger = Ledger(*told, **_written(path), entries=entries)
+        limits = fingerprint(job.limits)
+        ledger = Ledger(chunk.key, job.stamp, limits, **_written(path), entries=entries)
         save_ledger(job.out, ledger)
         return ledger
 

@@ -34,7 +34,7 @@ from mgray.recipes.job import run_job
 from mgray.reports.cases import Cases, build_cases
 from mgray.reports.experiment import measure
 from mgray.reports.experiment_page import verdict, write_report
-from mgray.reports.predictions import read_predictions, write_predictions
+from mgray.reports.predictions import load_predictions, write_predictions
 from mgray.training.journal import read_rows
 from mgray.training.stages import MODELS, STAGES
 
@@ -96,10 +96,10 @@ def dose_folder(config: ExperimentConfig, dose: float) -> Path:
 def make_table(config: ExperimentConfig, dose: float) -> None:
     """Make phantoms and their image table, by the jobs that do so."""
     folder = dose_folder(config, dose)
-    settings = {**PHANTOMS[config.recipe], "visibility.trace": config.trace}
+    asked = {"visibility.trace": config.trace, "visibility.trace_share": dose}
+    settings = {**PHANTOMS[config.recipe], **asked, "seed": config.archive_seed}
     settings |= {"exams": config.exams} if config.exams else {}
     settings |= parse_overrides(config.phantom)
-    settings |= {"visibility.trace_share": dose, "seed": config.archive_seed}
     record, told = folder / "made.json", json.dumps(settings, sort_keys=True)
     if record.is_file() and record.read_text() == told:
         return
@@ -179,7 +179,7 @@ def predict_missing(config: ExperimentConfig, run: Run) -> None:
     """Predict the measured split with each model that the run has trained itself."""
     for model in MEASURED:
         folder, path = run.folder(config) / MODELS / model, predictions(config, run, model)
-        if folder.is_symlink() or not folder.is_dir() or path.is_file():
+        if folder.is_symlink() or not folder.is_dir() or load_predictions(path) is not None:
             continue
         data = dose_folder(config, run.dose) / "table"
         name = f"{run.seed}/{run.arm}/{model}"
@@ -211,8 +211,10 @@ def measured(config: ExperimentConfig, dose: float) -> list[dict[str, object]]:
 
 def build_dose(config: ExperimentConfig, dose: float, runs: Sequence[Run]) -> Cases:
     """Join the predictions of all runs of one dose with the truth."""
-    paths = [predictions(config, run, model) for run in runs for model in MEASURED]
-    found = pa.concat_tables([read_predictions(path) for path in paths if path.is_file()])
+    parts = [
+        load_predictions(predictions(config, run, model)) for run in runs for model in MEASURED
+    ]
+    found = pa.concat_tables([part for part in parts if part is not None])
     table = ImageTable.open(dose_folder(config, dose) / "table")
     return build_cases(table, found, config.split, config.hit)
 

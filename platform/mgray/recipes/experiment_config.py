@@ -72,6 +72,13 @@ class ExperimentConfig(Config):
     hit: HitConfig = HitConfig(min_radius_mm=7.0)
     bootstrap: BootstrapConfig = BootstrapConfig()
 
+    @field_validator("phantom")
+    @classmethod
+    def _no_dose(cls, changes: tuple[str, ...]) -> tuple[str, ...]:
+        if any(change.startswith("visibility.trace_share=") for change in changes):
+            raise ValueError("visibility.trace_share is the dose: give doses=[...] instead")
+        return changes
+
     @field_validator("arms")
     @classmethod
     def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt16
 
 from mgray.data.table import ImageTable
-from mgray.dicom.grey import is_inverted, is_padding, stored_range
+from mgray.dicom.grey import is_falling, is_padding, pixel_range
 from mgray.dicom.pixels import read_stored
 from mgray.errors import ConfigError, DataError
 from mgray.licence import UNKNOWN, check_sharing, tags_of
@@ -111,11 +111,11 @@ def sixteen_bits(record: Mapping[str, Any]) -> UInt16[np.ndarray, "height width"
     """
     if record["pixel_reduce"]:
         raise DataError("the table holds smaller images only: ingest again without resolution=")
-    low, high = stored_range(record)
+    low, high = pixel_range(record)
     stored = read_stored(record)
     share = np.clip((stored.astype(np.float64) - low) / (high - low), 0.0, 1.0)
-    falling = is_inverted(record) != ((record["rescale_slope"] or 1.0) < 0)
-    share = np.where(is_padding(stored, record), 0.0, 1.0 - share if falling else share)
+    share = 1.0 - share if is_falling(record) else share
+    share = np.where(is_padding(stored, record), 0.0, share)
     turned = record["pixels_face"] not in ("unknown", STORED_FACES[record["laterality"]])
     share = share[:, ::-1] if turned else share
     return np.rint(share * 65535).astype(np.uint16)

@@ -55,13 +55,16 @@ def collect_predictions(config: EvaluateConfig, predict: Predict | None = None) 
     """
     splits: list[str] = sorted({"val", config.split})
     parts = _parts(config, splits)
-    todo = {name: config.run / "models" / name for name in parts if not _is_whole(parts[name])}
-    for name in (name for name in parts if name not in todo):
+    loaded = {name: load_predictions(part) for name, part in parts.items()}
+    done = {name: table for name, table in loaded.items() if table is not None}
+    for name in done:
         log.info("%s: predictions are done", name)
+    todo = {name: config.run / "models" / name for name in parts if name not in done}
     if todo:
         for name, rows in (predict or _on_ray(config))(todo, config.data, splits):
-            write_predictions(rows.cast(PREDICTION), parts[name])
-    table = pa.concat_tables(map(read_predictions, parts.values()))
+            done[name] = rows.cast(PREDICTION)
+            write_predictions(done[name], parts[name])
+    table = pa.concat_tables([done[name] for name in parts])
     write_predictions(
         table.replace_schema_metadata({LICENCES: ",".join(licences(config))}), config.out / FILE
     )
@@ -74,14 +77,15 @@ def write_predictions(table: pa.Table, path: Path) -> None:
         pq.write_table(table, draft, write_page_checksum=True)
 
 
-def read_predictions(path: Path) -> pa.Table:
-    """Read predictions and check their bytes.
-
-    Raises:
-        OSError: No such file, or a damaged one.
-        ArrowException: A damaged one.
-    """
-    return pq.read_table(path, schema=PREDICTION, page_checksum_verification=True)
+def load_predictions(path: Path) -> pa.Table | None:
+    """Read predictions and check their bytes; ``None`` if there are none, or damaged ones."""
+    if not path.is_file():
+        return None
+    try:
+        return pq.read_table(path, schema=PREDICTION, page_checksum_verification=True)
+    except (OSError, pa.ArrowException):
+        log.warning("predictions of a model are damaged: made again")
+        return None
 
 
 def licences(config: EvaluateConfig) -> tuple[str, ...]:
@@ -113,13 +117,3 @@ def _fingerprint(folder: Path, rest: Sequence[Any]) -> str:
     meta = read_meta(folder).model_dump(mode="json", exclude={"thresholds", "notes", "measured"})
     facts = json.dumps([model_sha256(folder), meta, *rest], sort_keys=True)
     return hashlib.sha256(facts.encode()).hexdigest()[:12]
-
-
-def _is_whole(path: Path) -> bool:
-    try:
-        read_predictions(path)
-    except (OSError, pa.ArrowException):
-        if path.is_file():
-            log.warning("predictions of a model are damaged: made again")
-        return False
-    return True

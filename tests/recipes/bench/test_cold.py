@@ -23,10 +23,10 @@ def test_an_endpoint_whose_last_detector_went_answers_the_next_image(tmp_path: P
 
 
 def test_a_detector_that_stays_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cold, "DETECTOR", sys.executable)
     monkeypatch.setattr(cold, "ASLEEP_WITHIN_S", 0.3)
-    asked = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"]
-    with subprocess.Popen(asked, stdout=subprocess.PIPE) as child:
+    named = "ray::ServeReplica:detect:Detector"
+    asked = [named, "-c", "import time; print(flush=True); time.sleep(60)"]
+    with subprocess.Popen(asked, executable=sys.executable, stdout=subprocess.PIPE) as child:
         assert child.stdout
         child.stdout.readline()
         with pytest.raises(MgrayError, match="still there"):

@@ -64,8 +64,9 @@ def test_the_answer_can_be_saved(show, body, detect):
 
 def test_the_report_can_be_saved(show, body):
     page = show(body)
-    with page.expect_download() as saved:
+    with page.expect_download(timeout=60_000) as saved:
         page.get_by_role("button", name="DICOM SR").click()
+        expect(page.locator("#status")).to_contain_text("was saved", timeout=60_000)
     report = pydicom.dcmread(saved.value.path())
     assert report.SOPClassUID == ComprehensiveSRStorage
     told = pydicom.dcmread(io.BytesIO(body))

@@ -7,11 +7,9 @@ from typing import Any, Final
 import httpx
 
 from mgray.errors import MgrayError
-from mgray.recipes.bench.memory import titled
-from mgray.recipes.bench.recovery import GIVE_UP_S
+from mgray.recipes.bench.recovery import GIVE_UP_S, replicas
 from mgray.recipes.endpoint import Served, endpoint
 
-DETECTOR: Final = "ray::ServeReplica:detect:Detector"
 SLEEPY: Final[dict[str, Any]] = {
     "name": "Detector",
     "autoscaling_config": {
@@ -47,7 +45,7 @@ def wait_until_asleep() -> None:
         MgrayError: There still is one.
     """
     deadline = time.monotonic() + ASLEEP_WITHIN_S
-    while titled(DETECTOR):
+    while replicas("Detector"):
         if time.monotonic() > deadline:
             raise MgrayError(f"a detector without work is still there after {ASLEEP_WITHIN_S:g} s")
         time.sleep(0.2)

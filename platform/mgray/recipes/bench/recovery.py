@@ -16,10 +16,15 @@ GIVE_UP_S: Final = 90.0
 """An answer that takes longer is a hang; the endpoint's own deadline is 60 s."""
 
 
+def replicas(part: str) -> list[int]:
+    """List the processes of a part."""
+    return titled(f"ray::ServeReplica:detect:{part}")
+
+
 def recovery_note(served: Served, body: bytes, part: str) -> str:
     """Kill every replica of a part, and ask until there is an answer."""
     headers = {"Content-Type": "application/dicom", **served.headers()}
-    for pid in titled(f"ray::ServeReplica:detect:{part}"):
+    for pid in replicas(part):
         os.kill(pid, signal.SIGKILL)
     start, others = time.monotonic(), Counter[int]()
     while time.monotonic() - start < GIVE_UP_S:
