@@ -45,7 +45,7 @@ def test_what_fails_in_the_background_is_raised_when_asked_for():
         raise DataError("no")
 
     with pytest.raises(DataError, match="no"):
-        in_background(fail).result(timeout=5)
+        in_background(fail).result(timeout=60)
 
 
 def endless(config: FusionRun, stages: tuple[str, ...]) -> None:

@@ -41,7 +41,7 @@ def test_a_folder_can_be_dropped(new_page, exam, tmp_path):
         devtools.send("Input.dispatchDragEvent", where)
         while page.evaluate("() => window.over") < seen:  # who drops too early loses the files
             page.wait_for_timeout(20)
-    expect(page.locator(".pane")).to_have_count(len(exam), timeout=60_000)
+    expect(page.locator(".pane")).to_have_count(len(exam))
     expect(page.locator(".panel")).to_be_visible(timeout=60_000)
 
 
@@ -64,9 +64,9 @@ def test_the_answer_can_be_saved(show, body, detect):
 
 def test_the_report_can_be_saved(show, body):
     page = show(body)
-    with page.expect_download(timeout=60_000) as saved:
+    with page.expect_download() as saved:
         page.get_by_role("button", name="DICOM SR").click()
-        expect(page.locator("#status")).to_contain_text("was saved", timeout=60_000)
+        expect(page.locator("#status")).to_contain_text("was saved")
     report = pydicom.dcmread(saved.value.path())
     assert report.SOPClassUID == ComprehensiveSRStorage
     told = pydicom.dcmread(io.BytesIO(body))
