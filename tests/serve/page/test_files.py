@@ -36,11 +36,12 @@ def test_a_folder_can_be_dropped(new_page, exam, tmp_path):
     devtools = page.context.new_cdp_session(page)
     held = {"items": [], "files": [str(tmp_path / "exam")], "dragOperationsMask": 1}
     page.evaluate("() => { window.over = 0; addEventListener('dragover', () => { over += 1; }); }")
-    for kind, seen in (("dragEnter", 0), ("dragOver", 1), ("dragOver", 2), ("drop", 2)):
-        where = {"type": kind, "x": 600, "y": 400, "data": held}
-        devtools.send("Input.dispatchDragEvent", where)
-        while page.evaluate("() => window.over") < seen:  # who drops too early loses the files
-            page.wait_for_timeout(20)
+    where = {"x": 600, "y": 400, "data": held}
+    devtools.send("Input.dispatchDragEvent", {"type": "dragEnter", **where})
+    while page.evaluate("() => window.over") < 2:  # who drops too early loses the files
+        devtools.send("Input.dispatchDragEvent", {"type": "dragOver", **where})
+        page.wait_for_timeout(50)
+    devtools.send("Input.dispatchDragEvent", {"type": "drop", **where})
     expect(page.locator(".pane")).to_have_count(len(exam))
     expect(page.locator(".panel")).to_be_visible(timeout=60_000)
 
