@@ -20,6 +20,7 @@ def test_help_names_every_arm_and_says_what_a_trace_is() -> None:
             ("fusion.tiny", "phantom=[visibility.trace_share=0.5]"),
             "visibility.trace_share is the dose: give doses=[...] instead",
         ),
+        (("fusion.tiny", "bootstrap.method=bca"), "intervals over seeds are percentile only"),
         (("fusion.smoke",), "recipe='fusion.smoke': Input should be 'fusion.tiny' or"),
     ],
 )

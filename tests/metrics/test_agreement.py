@@ -32,3 +32,8 @@ def test_wilcoxon_calls_a_shift_significant_that_changes_no_auc() -> None:
     scores = truth + rng.normal(size=40)
     assert wilcoxon(scores, scores + 0.01) < 1e-6
     assert auc(truth, scores) == auc(truth, scores + 0.01)
+
+
+def test_wilcoxon_is_exact_however_many_pairs_are_equal() -> None:
+    first = np.r_[np.zeros(20), 0.1, 0.25, 0.3, 0.45, 0.5]
+    assert wilcoxon(first, np.zeros(25)) == pytest.approx(2 / 2**5)

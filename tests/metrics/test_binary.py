@@ -48,3 +48,10 @@ def test_wilsons_interval_is_scipys(found: int, count: int) -> None:
 
 def test_no_case_has_no_interval() -> None:
     assert wilson(0, 0) is None
+
+
+def test_of_equal_youden_indices_the_highest_threshold_is_taken() -> None:
+    """22 of 30 found with 2 of 30 false, and 24 with 4: equal, but not in floats."""
+    truth = np.repeat([True, False, True, False, True, False], [22, 2, 2, 2, 6, 26])
+    scores = np.repeat([0.9, 0.9, 0.8, 0.8, 0.1, 0.1], [22, 2, 2, 2, 6, 26])
+    assert youden_threshold(truth, scores) == 0.9

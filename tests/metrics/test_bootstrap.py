@@ -171,3 +171,12 @@ def test_a_difference_is_paired_and_has_the_interval_of_its_own_replicates(metho
 def test_a_model_minus_itself_is_nothing() -> None:
     (one,) = resample(first_and_second()[:1], PATIENTS, SHORT)
     assert (one - one).interval() == (0, 0)
+
+
+def test_one_patient_alone_in_a_stratum_gives_no_interval() -> None:
+    alone = group_patients(list("aabc"), np.array([1, 1, 0, 0], bool))
+    healthy = group_patients(list("aabb"), np.zeros(4, bool))
+    assert (alone.vary, healthy.vary, PATIENTS.vary) == (False, True, True)
+    [found] = resample([lambda weights: weights[:, 0]], alone, SHORT)
+    assert (found.point, found.interval()) == (1.0, None)
+    assert percentile_band(lambda weights: weights, alone, SHORT) is None

@@ -106,3 +106,28 @@ def test_two_rows_of_the_findings_model_are_of_different_test_sets() -> None:
     positives = [[one.positives for one in audit(rows).counts] for rows in (main, ablation)]
     assert [(min(each), max(each)) for each in positives] == [(1104, 1111), (1117, 1125)]
     assert audit(main + ablation, most=1812).stated is False
+
+
+def test_an_impossible_row_does_not_hide_its_namesake() -> None:
+    """Two backbones of one model have the first column, and so the name, in common."""
+    rates = ("sensitivity", "specificity", "precision", "accuracy")
+    rows = [
+        PrintedRow(name, dict(zip(rates, map(parse_printed, told), strict=True)))
+        for name, told in (
+            ("ours", (".957", ".714", ".770", ".836")),
+            ("ours", (".900", ".800", ".400", ".850")),
+            ("base", (".850", ".810", ".817", ".830")),
+        )
+    ]
+    found = audit(rows, 300)
+    assert found.impossible == ("ours",)
+    assert found.counts == ()
+
+
+def test_a_large_test_set_that_is_stated_is_looked_at_alone() -> None:
+    rates = {"sensitivity": parse_printed(".87"), "specificity": parse_printed(".88")}
+    found = audit([PrintedRow("m", rates, 1200, 22800)])
+    assert (found.stated, found.counts) == (True, (Counts(1200, 22800),))
+    found = audit([PrintedRow("m", rates, cases=24000)])
+    assert found.stated
+    assert all(sum(pair) == 24000 for pair in found.counts)

@@ -155,6 +155,24 @@ def test_a_broken_served_file_is_one_line(world: object, tmp_path: Path) -> None
         evaluate(replace(world.config, {"served": tmp_path / "served.json"}), world.predict)
 
 
+@pytest.mark.parametrize(
+    "served",
+    [
+        {"images": [], "thresholds": {}},
+        [{"images": [], "thresholds": {}}],
+        [{"what": "x", "seconds": 1.0, "answer": {"images": [], "thresholds": {}}}],
+        [{"what": "x", "seconds": 1.0, "answer": {"error": "no", "thresholds": {}}}],
+    ],
+)
+def test_a_served_file_of_another_shape_is_one_line(
+    world: object, tmp_path: Path, served: object
+) -> None:
+    (tmp_path / "served.json").write_text(json.dumps(served))
+    with pytest.raises(DataError, match=r"expected a list of \{what, seconds, answer\}"):
+        evaluate(replace(world.config, {"served": tmp_path / "served.json"}), world.predict)
+    assert world.calls == [], "before anything is predicted"
+
+
 def test_models_with_new_thresholds_keep_their_checksums(evaluated: object) -> None:
     with pytest.raises(SchemaError, match="does not fit"):  # checksums pass; the toy weights do not
         load_model(evaluated.config.run / "models" / "sm")
@@ -167,8 +185,11 @@ def test_thresholds_on_positive_images_alone_are_not_written_as_those_of_all(
     before = read_meta(folder)
     changes = {"models": ["fused"], "gallery": 0, "hit.min_radius_px": 1000}
     other = {"froc.operating_images": "positive"}
-    evaluate(replace(world.config, {**changes, **other}), world.predict)
+    page = evaluate(replace(world.config, {**changes, **other}), world.predict)
     after = read_meta(folder)
+    points = {one.what for one in after.measured if one.what.startswith("sensitivity")}
+    assert points == {"sensitivity at fppi_1 of positive images"}
+    assert "<h2>At 1 false positive per image</h2>" in page.read_text()
     assert (after.thresholds, after.notes) == (before.thresholds, before.notes)
 
 

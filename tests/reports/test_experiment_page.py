@@ -71,3 +71,15 @@ def test_one_dose_makes_no_picture_and_two_do() -> None:
     drawing = doses_drawing([*ROWS, fused(0.0, 0.1, dose=0.5)])
     assert drawing is not None
     assert drawing.svg.startswith("<svg")
+
+
+def test_a_run_that_found_nothing_to_find_says_so() -> None:
+    told = verdict([row("full", "fused", gain=float("nan"), gain_ci95=None)])
+    assert told == "Fused and SM cannot be compared: no image has a lesion."
+
+
+def test_doses_without_a_gap_have_an_empty_picture_of_it() -> None:
+    rows = [{**fused(0.0, 0.1, dose=dose), "gap": None} for dose in (0.0, 1.0)]
+    drawing = doses_drawing(rows)
+    assert drawing
+    assert "o-" not in drawing.svg

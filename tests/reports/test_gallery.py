@@ -1,5 +1,9 @@
 import base64
 import io
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,3 +117,16 @@ def test_fused_scores_stand_below_their_box() -> None:
     marks = ImageMarks(NONE, np.array([[1.0, 10, 11, 22]]), np.array([1.0]))
     svg = side_svg(read_black(), NONE, {"fused": marks})
     assert 'y="25.0" font-size="3">1.00</text>' in svg
+
+
+def test_a_finding_that_is_drawn_on_one_image_is_shown_on_both(
+    world: object, changed_table: Callable[..., Path]
+) -> None:
+    def lose(row: dict[str, Any]) -> None:
+        if row["image_kind"] != "ffdm":
+            row["annotations"] = []
+
+    config = world.config.model_copy(update={"data": changed_table(lose)})
+    *_, positives = build(replace(world, config=config), seed=0)
+    for picture in positives.pictures:
+        assert [side.count('class="truth"') for side in picture.sides] == [1, 1]

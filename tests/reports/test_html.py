@@ -74,11 +74,37 @@ def page(evaluated: object) -> Page:
 
 
 def test_a_page_without_optional_parts_says_so(page: Page) -> None:
-    text = render(page)
+    facts = {**page.facts, "alignment": {"pairs": 0, "failed": 0}}
+    text = render(replace(page, facts=facts))
     assert "The run folder holds no metrics." in text
     assert "No endpoint has been asked yet." in text
     assert "Are the pairs aligned?" not in text
     assert "<h2>Pictures</h2>" not in text
+
+
+def test_pairs_without_a_breast_are_told(page: Page) -> None:
+    facts = {**page.facts, "alignment": {"pairs": 0, "failed": 3}}
+    text = render(replace(page, facts=facts))
+    assert "No breast was found in any of 3 pairs." in text
+
+
+def test_each_model_says_of_how_many_lesions_its_share_is(page: Page) -> None:
+    sizes = {
+        model: {**own["subgroups"], "lesion_size": {"10-20 mm": {
+            "lesions": count, "found": 1, "sensitivity": 1 / count, "sensitivity_ci95": None}}}
+        for (model, own), count in zip(page.facts["models"].items(), range(3, 9), strict=False)
+    }  # fmt: skip
+    models = {
+        model: {**own, "subgroups": sizes[model]} for model, own in page.facts["models"].items()
+    }
+    text = render(replace(page, facts={**page.facts, "models": models}))
+    assert "0.33<small>of 3 </small>" in text
+    assert "0.25<small>of 4 </small>" in text
+
+
+def test_without_resamples_no_interval_is_spoken_of(page: Page) -> None:
+    told = {**page.facts["config"], "bootstrap": {"replicates": 0}}
+    assert "patient resamples" not in render(replace(page, facts={**page.facts, "config": told}))
 
 
 def test_an_empty_bucket_says_none(page: Page) -> None:

@@ -99,3 +99,10 @@ def test_every_share_of_the_decisions_is_checked(evaluated: Any) -> None:
     models["sm"]["specificity"] = 0.9
     with pytest.raises(DataError, match="of sm, negative images is no share of 4 cases"):
         check_shares(printed_decisions(models), digits=2)
+
+
+def test_a_table_in_another_encoding_is_one_line(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_bytes("Modèle,sensitivity\nà,0.5\n".encode("cp1252"))
+    with pytest.raises(DataError, match=r"is not UTF-8: save it as CSV UTF-8$"):
+        audit_file(AuditConfig(table=table))

@@ -59,6 +59,13 @@ def test_what_a_trial_said_is_text_not_markup(page):
     assert "&lt;at&gt;" in render(page)
 
 
+def test_a_trial_s_error_names_no_folder(page):
+    said = "no image table in '/home/ward/anna_smith/table': run python -m jobs.ingest"
+    page.rows[-1]["error"] = said
+    assert "anna_smith" not in render(page)
+    assert "no image table in" in render(page)
+
+
 def test_the_page_has_all_three_figures(page):
     assert render(page).count("<figcaption>") == 3
 

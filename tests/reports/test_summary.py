@@ -1,4 +1,7 @@
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,7 +132,7 @@ def test_strict_values_survive_strict_json() -> None:
         ((0.01, 0.2), "beats SM: +0.100"),
         ((-0.2, -0.01), "is worse than SM"),
         ((-0.01, 0.2), "cannot be told apart from SM"),
-        (None, "no interval was computed"),
+        (None, "without an interval"),
     ],
 )
 def test_the_verdict_follows_the_interval(interval: object, words: str) -> None:
@@ -210,3 +213,37 @@ def test_the_area_under_the_roc_curve_is_that_of_the_highest_marks(
     assert 0 < facts["auc_delong_p"]["fused_minus_sm"] <= 1
     assert "auc" in {one["form"] for one in facts["differences"]}
     assert "gap_closed_auc" not in facts
+
+
+def test_a_split_without_a_lesion_has_no_comparison(world: object) -> None:
+    difference = {"name": "fused_minus_sm", "form": "fauc_1", "value": float("nan"), "ci95": None}
+    assert "no image has a lesion" in verdict(strict({"differences": [difference]}))
+
+
+def test_one_positive_patient_is_no_interval_and_no_victory(
+    world: object, changed_table: Callable[..., Path]
+) -> None:
+    def one_patient(row: dict[str, Any]) -> None:
+        if row["annotations"]:
+            row["patient_id"] = f"{row['split']} positive"
+
+    config = replace(world.config, {"data": changed_table(one_patient)})
+    found = collect_predictions(config, world.predict)
+    cases = build_cases(ImageTable.open(config.data), found, "test", config.hit)
+    facts = summarise_split(cases, config)
+    assert facts["models"]["sm"]["fauc_1_ci95"] is None
+    assert "without an interval" in verdict(facts)
+
+
+def test_findings_that_are_drawn_on_one_image_are_counted(
+    world: object, changed_table: Callable[..., Path]
+) -> None:
+    def lose(row: dict[str, Any]) -> None:
+        if row["image_kind"] != "ffdm":
+            row["annotations"] = []
+
+    config = replace(world.config, {"data": changed_table(lose)})
+    found = collect_predictions(config, world.predict)
+    table = ImageTable.open(config.data)
+    val, test = (build_cases(table, found, split, config.hit) for split in ("val", "test"))
+    assert complementarity(test, thresholds(val, config))["annotated_in_one_image_only"] == 6

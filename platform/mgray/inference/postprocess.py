@@ -51,7 +51,7 @@ def select_boxes(
     """
     classes = logits.shape[1]
     flat = logits.flatten()
-    chosen = torch.topk(flat, min(config.candidates, flat.numel())).indices.sort().values
+    chosen = _highest(flat, min(config.candidates, flat.numel()))
     ranked = chosen[torch.argsort(flat[chosen], descending=True, stable=True)]
     anchor, label = ranked // classes, ranked % classes
     boxes = decode_boxes(deltas[anchor].unsqueeze(0), anchors[anchor])[0]
@@ -73,6 +73,13 @@ def to_dicom(kept: Kept, geometry: Geometry, rows: int, columns: int) -> Float[n
     boxes = geometry.boxes_to_dicom(kept.boxes.cpu().numpy().astype(np.float64))
     clipped: Float[np.ndarray, "box 4"] = np.clip(boxes, 0, (columns, rows, columns, rows))
     return clipped
+
+
+def _highest(values: Float[Tensor, " value"], count: int) -> Int[Tensor, " _"]:
+    """Positions of the highest values, rising; of equal ones the first, which topk leaves open."""
+    least = torch.topk(values, count).values[-1:]
+    above, equal = (values > least).nonzero(), (values == least).nonzero()
+    return torch.cat([above, equal[: count - len(above)]]).squeeze(1).sort().values
 
 
 def _suppress(

@@ -45,6 +45,7 @@ def wilcoxon(first: Scores, second: Scores) -> float:
     References:
         Wilcoxon, Biometrics Bulletin 1 (1945) 80; equal pairs are left out.
     """
-    if (first == second).all():
+    differ = first != second
+    if not differ.any():
         return 1.0
-    return float(scipy_wilcoxon(first, second).pvalue)
+    return float(scipy_wilcoxon(first[differ], second[differ]).pvalue)

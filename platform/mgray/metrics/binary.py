@@ -63,8 +63,12 @@ def youden_threshold(truth: Truth, scores: Scores) -> float:
     References:
         Youden, Cancer 3 (1950) 32.
     """
-    curve = roc_curve(truth, scores)
-    return float(curve.thresholds[np.argmax(curve.sensitivity - curve.false_positive_rate)])
+    curve, positive = roc_curve(truth, scores), truth.sum()
+    negative = len(truth) - positive
+    found = np.rint(curve.sensitivity * positive)
+    false = np.rint(curve.false_positive_rate * negative)
+    # in whole cases: shares that are equal may differ by rounding
+    return float(curve.thresholds[np.argmax(found * negative - false * positive)])
 
 
 def wilson(found: int, count: int, level: float = 0.95) -> tuple[float, float] | None:

@@ -1,8 +1,10 @@
 """Confidence intervals from resampled patients.
 
 A replicate draws as many positive and as many negative patients as there are, with replacement
-(stratified), and takes all images of a patient drawn. Every statistic sees the same draws, so
-differences between models are paired. Draws depend on the seed and the replicate's number only.
+(stratified), and takes all images of a patient drawn. One patient alone in a stratum tells nothing
+of how patients differ: there are then no replicates, and no interval. Every statistic sees the same
+draws, so differences between models are paired. Draws depend on the seed and the replicate's number
+only.
 """
 
 import os
@@ -33,6 +35,11 @@ class Patients:
 
     of_image: Int[np.ndarray, " image"]
     positive: Bool[np.ndarray, " patient"]
+
+    @property
+    def vary(self) -> bool:
+        """Whether resamples know of a spread: who is alone in a stratum is drawn every time."""
+        return 1 not in np.bincount(self.positive.astype(int))
 
 
 def group_patients(ids: Sequence[str], positive: Bool[np.ndarray, " image"]) -> Patients:
@@ -89,6 +96,8 @@ def replicate(
     threads: int | None = None,
 ) -> Float[np.ndarray, "statistic replicate"]:
     """Every statistic on every resample; the values do not depend on the number of threads.
+
+    No replicates where the patients do not vary.
 
     Args:
         statistics: Functions of image weights.
@@ -176,6 +185,8 @@ def _each(
     threads: int | None = None,
 ) -> list[np.ndarray]:
     """Do the work on each chunk of resamples, several at once: NumPy and SciPy free the lock."""
+    if not patients.vary:
+        return []
     with ThreadPoolExecutor(threads or _cores()) as pool:
         starts = range(0, config.replicates, CHUNK)
         return list(pool.map(lambda start: work(_resample(patients, config, start)), starts))

@@ -1,6 +1,6 @@
 """Configs of the metrics; light, so that an entry point may import it before it does any work."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -8,6 +8,8 @@ from mgray.config import Config
 
 Profile = Literal["dbtex", "mammo_detr", "tsynth", "nndet", "p3"]
 Interpolation = Literal["trapezoid", "exact_step", "dbtex_interp"]
+MOST_CASES: Final = 5000
+"""Of a printed table whose test set is not known: pairs of numbers are looked at one by one."""
 
 
 class HitConfig(Config):
@@ -63,5 +65,5 @@ class BootstrapConfig(Config):
     The gap closed and the bands of curves are percentile either way.
     """
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     """Of the resamples; equal for all models, so that differences are paired."""

@@ -98,12 +98,26 @@ def joint_counts(rows: Sequence[PrintedRow], most: int) -> tuple[Counts, ...]:
         _alone([row.rates.get(name) for row in rows], most)
         for name in ("sensitivity", "specificity")
     )
-    first, second = np.meshgrid(positives, negatives, indexing="ij")
-    keep = first + second <= most
-    pairs = first[keep], second[keep]
+    pairs = _pairs(rows, positives, negatives, most)
     for row in sorted(rows, key=lambda row: "sensitivity" not in row.rates):
         pairs = _fit(row, pairs)
     return tuple(Counts(int(p), int(n)) for p, n in zip(*pairs, strict=True))
+
+
+def _pairs(rows: Sequence[PrintedRow], positives: Numbers, negatives: Numbers, most: int) -> Bounds:
+    """All pairs of the numbers that the rows state nothing against."""
+    for row in rows:
+        if row.positives is not None:
+            positives = positives[positives == row.positives]
+        if row.negatives is not None:
+            negatives = negatives[negatives == row.negatives]
+    totals = [row.cases for row in rows if row.cases is not None]
+    if totals:
+        keep = np.isin(totals[0] - positives, negatives)
+        return positives[keep], totals[0] - positives[keep]
+    first, second = np.meshgrid(positives, negatives, indexing="ij")
+    keep = first + second <= most
+    return first[keep], second[keep]
 
 
 def _alone(rates: Sequence[Printed | None], most: int) -> Numbers:

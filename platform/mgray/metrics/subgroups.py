@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from mgray.metrics.binary import wilson
+from mgray.metrics.config import Interpolation
 from mgray.metrics.froc import fauc, froc
 from mgray.metrics.operating import operate
 from mgray.metrics.outcomes import Outcomes, select
@@ -66,6 +67,7 @@ def by_images(
     outcomes: Outcomes,
     scores: Float[np.ndarray, " image"],
     threshold: float,
+    how: Interpolation = "trapezoid",
 ) -> dict[str, ImageGroup]:
     """A row for each group of images, e.g. each density; None is ``unknown``.
 
@@ -74,9 +76,10 @@ def by_images(
         outcomes: Of one model.
         scores: Of each image: the highest of its marks.
         threshold: Of the rates.
+        how: Of the area, between operating points.
     """
     return {
-        name: _image_group(select(outcomes, own), scores[own], threshold)
+        name: _image_group(select(outcomes, own), scores[own], threshold, how)
         for name, own in _masks(groups).items()
     }
 
@@ -111,7 +114,10 @@ def _masks(groups: Sequence[str | None]) -> dict[str, Bool[np.ndarray, " _"]]:
 
 
 def _image_group(
-    outcomes: Outcomes, scores: Float[np.ndarray, " image"], threshold: float
+    outcomes: Outcomes,
+    scores: Float[np.ndarray, " image"],
+    threshold: float,
+    how: Interpolation,
 ) -> ImageGroup:
     point, positive = operate(outcomes, threshold), outcomes.positive
     found = int((outcomes.lesion_scores >= threshold).sum())
@@ -126,7 +132,7 @@ def _image_group(
         sensitivity=point.sensitivity,
         sensitivity_ci95=wilson(found, lesions),
         fppi=point.fppi,
-        fauc_1=fauc(froc(outcomes)).raw if lesions else None,
+        fauc_1=fauc(froc(outcomes, how), 1.0, how).raw if lesions else None,
         auc=float(areas.areas[0]) if mixed else None,
         auc_ci95=areas.interval(),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final
 
+from mgray.metrics.config import MOST_CASES
 from mgray.metrics.fractions import Counts, PrintedRow, joint_counts, values_of
 
 MOST: Final = 1000  # cases; three digits say little about more
@@ -51,20 +52,21 @@ def audit(rows: Sequence[PrintedRow], most: int = MOST) -> Verdict:
 
     Args:
         rows: Of one test set.
-        most: Cases looked at, unless a row states more.
+        most: Cases looked at, unless a row states more; beyond ``MOST_CASES`` those stated only.
     """
-    most = max([most, *map(_stated, rows)])
+    stated_most = max([most, *map(_stated, rows)])
     free = [replace(row, positives=None, negatives=None, cases=None) for row in rows]
     told = any(map(_stated, rows))
-    if told and joint_counts(rows, most):
-        return Verdict(joint_counts(rows, most), stated=True)
-    stated = False if told else None
-    impossible = tuple(row.name for row in free if not joint_counts([row], most))
-    possible = [row for row in free if row.name not in impossible]
+    if told and (found := joint_counts(rows, stated_most)):
+        return Verdict(found, stated=True)
+    stated, most = False if told else None, max(most, min(stated_most, MOST_CASES))
+    fits = [bool(joint_counts([row], most)) for row in free]
+    impossible = tuple(row.name for row, fit in zip(free, fits, strict=True) if not fit)
+    possible = [row for row, fit in zip(free, fits, strict=True) if fit]
     counts = joint_counts(possible, most) if possible else ()
     if counts and not impossible:
         return Verdict(counts, stated)
-    suspects = [row for row in free if row.name in impossible] or [
+    suspects = [row for row, fit in zip(free, fits, strict=True) if not fit] or [
         row for row in free if joint_counts(_without(free, row), most)
     ]
     repairs = [

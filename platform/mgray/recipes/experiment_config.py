@@ -79,6 +79,13 @@ class ExperimentConfig(Config):
             raise ValueError("visibility.trace_share is the dose: give doses=[...] instead")
         return changes
 
+    @field_validator("bootstrap")
+    @classmethod
+    def _percentile(cls, config: BootstrapConfig) -> BootstrapConfig:
+        if config.method != "percentile":
+            raise ValueError(f"method={config.method}: intervals over seeds are percentile only")
+        return config
+
     @field_validator("arms")
     @classmethod
     def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:

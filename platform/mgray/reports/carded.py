@@ -18,12 +18,14 @@ def save_measured(config: EvaluateConfig, models: Mapping[str, Mapping[str, Any]
     """
     for name, facts in models.items():
         folder = config.run / "models" / name
-        meta, measured = read_meta(folder), tuple(_figures(facts, config.split))
+        meta, measured = read_meta(folder), tuple(_figures(facts, config))
         if meta.measured != measured:
             update_meta(folder, meta.model_copy(update={"measured": measured}))
 
 
-def _figures(facts: Mapping[str, Any], split: str) -> Iterator[Measured]:
+def _figures(facts: Mapping[str, Any], config: EvaluateConfig) -> Iterator[Measured]:
+    split, point = config.split, config.froc
+    images = "" if point.operating_images == "all" else f" of {point.operating_images} images"
     for form in FORMS:
         if facts[form] is not None:
             yield Measured(what=form, where=split, value=facts[form], ci95=facts[f"{form}_ci95"])
@@ -31,7 +33,7 @@ def _figures(facts: Mapping[str, Any], split: str) -> Iterator[Measured]:
         for group, row in groups.items():
             if row["sensitivity"] is not None:
                 yield Measured(
-                    what="sensitivity at fppi_1",
+                    what=f"sensitivity at fppi_{point.operating_fppi:g}{images}",
                     where=f"{split}, {axis.replace('_', ' ')} {group}",
                     value=row["sensitivity"],
                     ci95=row["sensitivity_ci95"],

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from mgray.config import Config
-from mgray.metrics.config import BootstrapConfig, FrocConfig, HitConfig
+from mgray.metrics.config import MOST_CASES, BootstrapConfig, FrocConfig, HitConfig
 
 
 class EvaluateConfig(Config):
@@ -43,11 +43,12 @@ class EvaluateConfig(Config):
     gpu: bool = False
     """One GPU for each predictor; else one CPU core."""
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     """Of the pairs shown, and of the folds of pF1."""
 
     served: Path | None = None
-    """JSON with what a running endpoint answered, to be shown in the report."""
+    """JSON with what a running endpoint answered, to be shown in the report: a list of {what,
+    seconds, answer}, each answer as POST /v1/detect gives it."""
 
 
 class AuditConfig(Config):
@@ -60,5 +61,5 @@ class AuditConfig(Config):
     by: str | None = None
     """Column whose values tell test sets apart, e.g. target; null: all rows share one."""
 
-    most: int = Field(default=1000, ge=2, le=5000)
+    most: int = Field(default=1000, ge=2, le=MOST_CASES)
     """Cases looked at. With three digits, the more cases the more numbers fit."""

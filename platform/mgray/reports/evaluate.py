@@ -72,7 +72,7 @@ def evaluate(config: EvaluateConfig, predict: Predict | None = None) -> Path:
     check_shares(printed_decisions(facts["classification"]["models"]), digits=2)
     page = Page(
         facts=facts,
-        froc=froc_drawing(main, config.bootstrap),
+        froc=froc_drawing(main, config.bootstrap, config.froc.interpolation),
         reliability=reliability_drawing(facts["classification"]),
         curves=curves_drawing(config.run),
         audit=audit_drawing(audit),
@@ -91,11 +91,11 @@ def build_facts(
     """Everything in ``report.json`` that the predictions decide."""
     summaries = {split: summarise_split(cases, config) for split, cases in splits.items()}
     main, cases = summaries[config.split], splits[config.split]
-    at_limit = operating_facts(cases, limits)
+    at_limit = operating_facts(cases, limits, config.froc.interpolation)
     facts = {
         "report_version": REPORT_VERSION,
         "split": config.split,
-        "verdict": verdict(main),
+        "verdict": verdict(strict(main)),
         "rule": rule_text(config.hit),
         "models": {
             name: {**values, **at_limit[name], "boxes_on": cases.kinds[name]}
@@ -182,6 +182,16 @@ def _read_served(path: Path | None) -> Any:
             f"served: no file {str(path)!r}: leave the key out or ask an endpoint first"
         )
     try:
-        return strict(json.loads(path.read_text()))
+        served = strict(json.loads(path.read_text()))
     except ValueError:
         raise DataError(f"served: {str(path)!r} is not JSON") from None
+    try:
+        for one in served:
+            _ = [found["score"] for found in one["answer"]["images"][0]["detections"]]
+            _ = one["what"], one["seconds"], one["answer"]["thresholds"]
+    except (TypeError, LookupError):
+        raise DataError(
+            f"served: {str(path)!r}: expected a list of {{what, seconds, answer}}, each answer as "
+            "POST /v1/detect gives it"
+        ) from None
+    return served

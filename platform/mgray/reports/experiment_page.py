@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -17,7 +18,7 @@ from mgray.reports.experiment import FULL, Row
 from mgray.reports.figures import COLOURS, NAMES, STYLE, Drawing, as_svg
 from mgray.reports.html import DASH, interval, number, share, signed, template
 from mgray.reports.run import flat, settings, versions
-from mgray.reports.summary import strict
+from mgray.reports.summary import NO_INTERVAL, strict
 
 HEADER: Final = (
     "Traced", "Model", "FAUC-1+", "Fused \N{MINUS SIGN} SM", "Gap closed",
@@ -54,8 +55,10 @@ def write_report(
 def verdict(rows: Sequence[Row]) -> str:
     """One honest sentence on fused against SM, at the first dose."""
     full = next(r for r in rows if (r["arm"], r["model"]) == (FULL, "fused"))
+    if not np.isfinite(full["gain"]):
+        return "Fused and SM cannot be compared: no image has a lesion."
     if full["gain_ci95"] is None:
-        return f"Fused minus SM is {full['gain']:+.3f} FAUC-1+; no interval was computed."
+        return f"Fused minus SM is {full['gain']:+.3f} FAUC-1+; {NO_INTERVAL}."
     low, high = full["gain_ci95"]
     told = f"{full['gain']:+.3f} FAUC-1+, 95 % interval {low:+.3f} to {high:+.3f}"
     if low > 0:
@@ -137,8 +140,8 @@ def doses_drawing(rows: Sequence[Row]) -> Drawing | None:
 def _response(axes: Axes, rows: Sequence[Row], name: str, label: str) -> None:
     axes.axhline(0, color="#8b93a0", linewidth=0.8)
     known = [row for row in rows if row[name] is not None]
-    points = [(100 * row["dose"], row[name]) for row in known]
-    axes.plot(*zip(*points, strict=True), "o-", color=COLOURS["fused"])
+    doses, values = ([100 * row["dose"] for row in known], [row[name] for row in known])
+    axes.plot(doses, values, "o-", color=COLOURS["fused"])
     for row in known:
         if row[f"{name}_ci95"]:
             place = (100 * row["dose"],) * 2

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from mgray.metrics.bootstrap import group_patients, percentile_band
-from mgray.metrics.config import BootstrapConfig
+from mgray.metrics.config import BootstrapConfig, Interpolation
 from mgray.metrics.froc import curve_statistic, froc
 from mgray.metrics.outcomes import Outcomes, select
 from mgray.reports.audit import Audit
@@ -64,10 +64,20 @@ class Drawing:
     caption: str
 
 
-def froc_drawing(cases: Cases, config: BootstrapConfig) -> Drawing:
-    """Sensitivity against false positives per image: all images, and positive images only."""
+def froc_drawing(
+    cases: Cases, config: BootstrapConfig, how: Interpolation = "trapezoid"
+) -> Drawing:
+    """Sensitivity against false positives per image: all images, and positive images only.
+
+    Args:
+        cases: A split.
+        config: Of the bands.
+        how: Of FAUC-1; the lines are straight between operating points in any case.
+    """
     ids = np.array([pair.patient_id for pair in cases.pairs])
     few = config.model_copy(update={"replicates": min(config.replicates, BAND_REPLICATES)})
+    told = f"Bands (SM, fused): pointwise 95 % of {few.replicates:,} patient resamples. "
+    bands = told if few.replicates and cases.patients.vary else ""
     with mpl.rc_context(fname=STYLE):
         figure = Figure(figsize=(9.6, 4.0), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
@@ -81,9 +91,8 @@ def froc_drawing(cases: Cases, config: BootstrapConfig) -> Drawing:
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
         return Drawing(
             as_svg(figure),
-            "FROC. Lines: exact curves. Bands (SM, fused): pointwise 95 % of"
-            f" {few.replicates:,} patient resamples. FAUC-1 is the area over the shaded part"
-            " of the axis.",
+            f"FROC. Lines: exact curves. {bands}FAUC-1 is the area over the shaded part of the axis"
+            f"{'' if how == 'trapezoid' else f', by the rule {how}'}.",
         )
 
 

@@ -103,7 +103,8 @@ def _picture(table: ImageTable, cases: Cases, limits: Mapping[str, float], numbe
     pair = cases.pairs[number]
     sides = []
     for kind, record in zip(SHOWN, table.records([pair.rows[k] for k in SHOWN]), strict=True):
-        truth = np.array([a["coords"] for a in lesions(record)], float).reshape(-1, 4)
+        row = cases.rows[kind][number]
+        truth = np.array([a["coords"] for a in lesions(row)], float).reshape(-1, 4)
         drawn = {
             model: _above(cases.images[model][number], limits[model])
             for model in SHOWN[kind]

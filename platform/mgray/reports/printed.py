@@ -1,6 +1,7 @@
 """Audit printed rates: a table's CSV, and our own numbers before they are printed."""
 
 import csv
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -55,11 +56,14 @@ def read_sets(path: Path, by: str | None) -> dict[str, list[PrintedRow]]:
     """The rows of each test set of a CSV file."""
     if not path.is_file():
         raise NotFoundError(f"table: no file {str(path)!r}: give the CSV of a printed table")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [
-            {_column(key): cell.strip() for key, cell in row.items() if key and cell}
-            for row in csv.DictReader(file)
-        ]
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise DataError(f"table: {str(path)!r} is not UTF-8: save it as CSV UTF-8") from None
+    rows = [
+        {_column(key): cell.strip() for key, cell in row.items() if key and cell}
+        for row in csv.DictReader(io.StringIO(text, newline=""))
+    ]
     if by is not None and not any(by.lower() in row for row in rows):
         raise ConfigError(f"by={by!r}: the table has no such column: name one or leave it out")
     sets: dict[str, list[PrintedRow]] = {}

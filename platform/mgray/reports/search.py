@@ -1,5 +1,6 @@
 """The page of a search: what was best, how sure that is, what it cost, every trial."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from mgray.reports.search_figures import (
 )
 
 SHOWN: Final = 40
+_QUOTED_PATH: Final = re.compile(r"""(['"])[^'"]*[/\\][^'"]*\1""")
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ def verdict(page: SearchPage) -> str:
 
 def _row(page: SearchPage, row: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        **{name: row[name] for name in ("trial", "end", "steps", "error")},
+        **{name: row[name] for name in ("trial", "end", "steps")},
+        "error": row["error"] and _QUOTED_PATH.sub("'…'", row["error"]),
         "settings": [f"{row[key]:.3g}" for key in page.keys],
         "value": row[page.objective],
         "interval": _interval(page, row),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
+from mgray.metrics.config import Interpolation
 from mgray.metrics.subgroups import AGES, SIZES_MM, UNKNOWN, band, by_images, by_lesions
 from mgray.reports.cases import Cases, image_scores, lesions
 
@@ -26,13 +27,16 @@ Row = Mapping[str, Any]
 Table = dict[str, dict[str, dict[str, Any]]]
 
 
-def subgroup_tables(cases: Cases, model: str, threshold: float) -> Table:
+def subgroup_tables(
+    cases: Cases, model: str, threshold: float, how: Interpolation = "trapezoid"
+) -> Table:
     """Rows of each axis on which anything is known.
 
     Args:
         cases: A split.
         model: Whose marks.
         threshold: Its operating threshold, the same in all groups.
+        how: Of FAUC-1, between operating points.
     """
     rows, outcomes = cases.rows[cases.kinds[model]], cases.outcomes[model]
     scores = image_scores(cases, model)
@@ -44,7 +48,7 @@ def subgroup_tables(cases: Cases, model: str, threshold: float) -> Table:
         "lesion_size": [band(_size_mm(lesion, row), SIZES_MM, "mm") for lesion, row in drawn],
     }
     made: dict[str, Mapping[str, Any]] = {
-        axis: by_images(names, outcomes, scores, threshold) for axis, names in groups.items()
+        axis: by_images(names, outcomes, scores, threshold, how) for axis, names in groups.items()
     }
     made |= {axis: by_lesions(names, outcomes, threshold) for axis, names in own.items()}
     return {

@@ -14,6 +14,7 @@ from mgray.metrics.complementarity import (
     outcome_table,
     sensitivity_by,
 )
+from mgray.metrics.config import Interpolation
 from mgray.metrics.froc import fauc, froc
 from mgray.metrics.operating import operate, operating_threshold
 from mgray.metrics.outcomes import Outcomes, by_image, false_marks, images_hit, select
@@ -32,6 +33,7 @@ DIFFERENCES: Final = (
     ("ffdm", "sm"),
     ("sm", "untrained"),
 )
+NO_INTERVAL: Final = "without an interval: no resamples, or one patient alone in its stratum"
 Facts = dict[str, Any]
 Held = Mapping[str, Mapping[str, Resampled]]
 
@@ -76,8 +78,10 @@ def summarise_split(cases: Cases, config: EvaluateConfig) -> Facts:
     }
 
 
-def operating_facts(cases: Cases, limits: Mapping[str, float]) -> dict[str, Facts]:
-    """What each model does at its operating threshold."""
+def operating_facts(
+    cases: Cases, limits: Mapping[str, float], how: Interpolation = "trapezoid"
+) -> dict[str, Facts]:
+    """What each model does at its operating threshold; ``how`` is of the subgroups' areas."""
     facts = {}
     for model, outcomes in cases.outcomes.items():
         point = operate(outcomes, limits[model])
@@ -90,7 +94,7 @@ def operating_facts(cases: Cases, limits: Mapping[str, float]) -> dict[str, Fact
             "fppi_healthy": point.fppi_healthy,
             "fppi_positive": point.fppi_positive,
             "sensitivity_by_visibility": sensitivity_by(visibility(cases, model), found),
-            "subgroups": subgroup_tables(cases, model, limits[model]),
+            "subgroups": subgroup_tables(cases, model, limits[model], how),
         }
     return facts
 
@@ -101,14 +105,14 @@ def complementarity(cases: Cases, limits: Mapping[str, float]) -> Facts | None:
         return None
     hit = {m: images_hit(o, limits[m]) for m, o in cases.outcomes.items()}
     false = {m: false_marks(o, limits[m]) for m, o in cases.outcomes.items()}
-    both = cases.outcomes["sm"].positive & cases.outcomes["ffdm"].positive
+    positive = cases.positive
     facts: Facts = {
-        "positive_pairs": int(both.sum()),
-        "annotated_in_one_image_only": int(cases.positive.sum() - both.sum()),
-        "buckets": {k: len(v) for k, v in buckets(hit, false, both).items()},
+        "positive_pairs": int(positive.sum()),
+        "annotated_in_one_image_only": sum(len(pair.drawn) == 1 for pair in cases.pairs),
+        "buckets": {k: len(v) for k, v in buckets(hit, false, positive).items()},
     }
     if "fused" in hit:
-        table = outcome_table(hit["sm"][both], hit["ffdm"][both], hit["fused"][both])
+        table = outcome_table(*(hit[model][positive] for model in ("sm", "ffdm", "fused")))
         facts |= {"outcomes": table, "outcome_sums": outcome_sums(table)}
     return facts
 
@@ -119,19 +123,20 @@ def bucket_members(cases: Cases, limits: Mapping[str, float]) -> dict[str, np.nd
         return {}
     hit = {m: images_hit(cases.outcomes[m], limits[m]) for m in ("sm", "ffdm")}
     false = {m: false_marks(cases.outcomes[m], limits[m]) for m in ("sm", "ffdm")}
-    both = cases.outcomes["sm"].positive & cases.outcomes["ffdm"].positive
-    return dict(buckets(hit, false, both))
+    return dict(buckets(hit, false, cases.positive))
 
 
 def verdict(facts: Facts) -> str:
     """One honest sentence on whether the fused model beats SM."""
     wanted = ("fused_minus_sm", FORMS[0])
     found = [d for d in facts["differences"] if (d["name"], d["form"]) == wanted]
-    if not found or found[0]["value"] is None:
+    if not found:
         return "The fused model and SM were not compared."
     value, interval = found[0]["value"], found[0]["ci95"]
+    if value is None:
+        return "The fused model and SM cannot be compared: no image has a lesion."
     if interval is None:
-        return f"Fused minus SM is {value:+.3f} FAUC-1; no interval was computed."
+        return f"Fused minus SM is {value:+.3f} FAUC-1; {NO_INTERVAL}."
     numbers = f"{value:+.3f} FAUC-1, 95 % interval {interval[0]:+.3f} to {interval[1]:+.3f}"
     if interval[0] > 0:
         return f"The fused model beats SM: {numbers}."
