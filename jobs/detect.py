@@ -20,7 +20,7 @@ def run(words: list[str]) -> int:
     from mgray.recipes.detect import run_detect
 
     files = list(takewhile(lambda word: "=" not in word and not word.startswith("--"), words))
-    given = [f"files={json.dumps(files)}"] if files else []
+    given = [f"files={json.dumps(files, ensure_ascii=False)}"] if files else []
     return run_detect(parse(DetectConfig, [*given, *words[len(files) :]]))
 
 

@@ -2,9 +2,9 @@
 
     python -m jobs.evaluate run=DIR data=DIR out=DIR [split=test hit.min_radius_mm=7.0]
 
-Predictions and finished parts are reused. The operating thresholds (one false positive per image
-on val) are also written into the run's model folders, with the hit rule they were read with; other
-operating points are not. On a cluster: workers=8 gpu=true.
+Predictions and finished parts are reused. The thresholds at a quarter, a half, one and two false
+positives per image on val are also written into the run's model folders, with the hit rule they
+were read with. On a cluster: workers=8 gpu=true.
 
 Keys:
 """

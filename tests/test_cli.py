@@ -116,3 +116,31 @@ def test_a_word_with_two_dashes_switches_a_flag_on_and_nothing_else():
     for word in ("--name", "--other"):
         with pytest.raises(ConfigError):
             parse(Switched, [word])
+
+
+class Hit(Config):
+    radius: float = 100.0
+    strict: bool = True
+
+
+class Nested(Config):
+    hit: Hit = Hit(radius=7.0)
+    names: tuple[str, ...] = ("a", "b")
+
+
+class Outer(Config):
+    inner: Nested = Nested(hit=Hit(radius=3.0))
+
+
+def test_a_part_that_is_told_in_part_keeps_the_field_s_own_default():
+    assert parse(Nested, ["hit.strict=false"]) == Nested(hit=Hit(radius=7.0, strict=False))
+    assert parse(Outer, ["inner.hit.strict=false"]).inner.hit == Hit(radius=3.0, strict=False)
+    assert parse(Outer, ["inner.names=[c]"]).inner == Nested(hit=Hit(radius=3.0), names=("c",))
+    with pytest.raises(ConfigError, match=r"unknown key 'hit\.strct'"):
+        parse(Nested, ["hit.strct=false"])
+
+
+def test_help_shows_the_field_s_own_default_as_it_is_typed_in():
+    assert "  hit.radius=7.0\n" in field_help(Nested)
+    assert "  inner.hit.radius=3.0\n" in field_help(Outer)
+    assert "  names=[a,b]\n" in field_help(Nested)

@@ -23,12 +23,12 @@ class SweepConfig(Config):
     """Trials of a drawn space; a grid has its own number. More of them continue a search."""
     concurrent: int = Field(default=1, ge=1)
     """Trials at a time; each takes train.workers x train.cpus_per_worker CPUs (or GPUs)."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     """Of the draws, and of every trial's weights and sampling."""
     rungs: int = Field(default=2, ge=0)
     """How often a trial of a drawn space may be stopped early: after 1/reduction**k of its steps,
     k = 1 ... rungs, at the first validation from then on. 0 never; a grid is walked whole."""
-    reduction: float = Field(default=3.0, gt=1)
+    reduction: float = Field(default=3.0, ge=2)
     """A trial is stopped only if its 95 % interval lies below what the best 1/reduction of the
     trials had at that rung: successive halving (ASHA), but not by noise."""
     replicates: int = Field(default=1000, ge=2)

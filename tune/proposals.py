@@ -34,7 +34,7 @@ class Proposals(Searcher):
     """
 
     def __init__(self, space: Space, ledger: Ledger, seed: int, numbers: Iterable[int]) -> None:
-        super().__init__(metric=OBJECTIVE, mode="max")
+        super().__init__()  # no metric: Tune would end the search at the first trial that fails
         self.space, self.ledger, self.seed = space, ledger, seed
         self.waiting = list(numbers)
 
@@ -73,7 +73,8 @@ def draw(space: Space, number: int, seed: int, known: Iterable[Trial]) -> Sample
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     own = int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=own))
+    sampler = optuna.samplers.TPESampler(seed=own, constant_liar=True)  # knows of running trials
+    study = optuna.create_study(direction="maximize", sampler=sampler)
     study.add_trials(_frozen(space, trial) for trial in known)
     return dict(study.ask(dict(space.ranges)).params)
 

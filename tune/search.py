@@ -187,7 +187,8 @@ class Progress(tune.Callback):
 
     def _done(self) -> int:
         known = [self.ledger.trials[n] for n in self.numbers if n in self.ledger.trials]
-        return sum(self.steps if trial.end else int(trial.last.get(STEP, 0)) for trial in known)
+        whole = ("done", "stopped")  # what failed may be tried again
+        return sum(self.steps if t.end in whole else int(t.last.get(STEP, 0)) for t in known)
 
     def _show(self) -> None:
         trials = self.ledger.trials.values()

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from mgray.config import Config, build, nest, parse_overrides
+from mgray.config import Config, build, complete, default_of, nest, parse_overrides
 from mgray.errors import MgrayError
 
 C = TypeVar("C", bound=Config)
@@ -74,7 +74,7 @@ def parse(config: type[C], words: Sequence[str], names: Sequence[str] = ()) -> C
     while bare < min(len(words), len(names)) and "=" not in words[bare]:
         bare += 1
     first = dict(zip(names, words[:bare], strict=False))
-    return build(config, nest({**first, **parse_overrides(words[bare:])}))
+    return build(config, complete(config, nest({**first, **parse_overrides(words[bare:])})))
 
 
 def _switch(word: str, config: type[BaseModel]) -> str:
@@ -84,15 +84,22 @@ def _switch(word: str, config: type[BaseModel]) -> str:
     return f"{name}=true" if field is not None and field.annotation is bool else word
 
 
-def field_help(config: type[BaseModel], prefix: str = "") -> str:
-    """List every key with its default and description."""
+def field_help(config: type[BaseModel], prefix: str = "", own: BaseModel | None = None) -> str:
+    """List every key with its default and description.
+
+    Args:
+        config: Whose keys.
+        prefix: Of the keys, with its dot.
+        own: Default of the field that holds this config, if it is not the config's own.
+    """
     lines = []
     for name, field in config.model_fields.items():
+        default = default_of(field, name, own)
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            lines.append(field_help(kind, f"{prefix}{name}."))
+            part = default if isinstance(default, BaseModel) else None
+            lines.append(field_help(kind, f"{prefix}{name}.", part))
             continue
-        default = field.get_default(call_default_factory=False)
         shown = (
             "required" if default in (PydanticUndefined, None) and field.is_required() else default
         )
@@ -101,5 +108,8 @@ def field_help(config: type[BaseModel], prefix: str = "") -> str:
 
 
 def _plain(value: Any) -> str:
+    """Write a value as it is typed in."""
+    if isinstance(value, tuple):
+        return f"[{','.join(map(_plain, value))}]"
     words = {"True": "true", "False": "false", "None": "null"}
     return words.get(str(value), str(value))

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 
 from mgray.errors import ConfigError, NotFoundError
 from mgray.files import write_text
@@ -73,6 +74,31 @@ def build(cls: type[C], data: Mapping[str, Any]) -> C:
         if first["type"] == "extra_forbidden":
             raise ConfigError(_unknown(key, leaf_keys(cls))) from None
         raise ConfigError(_refusal(key, first["type"], first["msg"], first.get("input"))) from None
+
+
+def complete(
+    cls: type[BaseModel], data: Mapping[str, Any], own: BaseModel | None = None
+) -> dict[str, Any]:
+    """Give parts of a config that are told in part the rest of the field's own default.
+
+    A field may hold another default than its class does: ``hit: HitConfig = HitConfig(...)``.
+
+    Args:
+        cls: The config's class.
+        data: Nested keys that are told.
+        own: Default of the field that holds this config, if there is one.
+    """
+    whole = {**(own.model_dump() if own else {}), **data}
+    for name, field in cls.model_fields.items():
+        default = default_of(field, name, own)
+        if isinstance(default, BaseModel) and isinstance(data.get(name), Mapping):
+            whole[name] = complete(type(default), data[name], default)
+    return whole
+
+
+def default_of(field: FieldInfo, name: str, own: BaseModel | None) -> Any:
+    """Tell the default of a config's field, within another's default if there is one."""
+    return getattr(own, name) if own is not None else field.get_default()
 
 
 def _refusal(key: str, kind: str, said: str, value: Any) -> str:

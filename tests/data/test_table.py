@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import json
 import os
@@ -133,6 +134,22 @@ def test_a_shard_lost_since_is_an_error(folder: Path) -> None:
     (folder / "images" / "part-00001.parquet").unlink()
     with pytest.raises(DataError, match=r"part-00001\.parquet is damaged"):
         table.records([4])
+
+
+def test_a_storage_that_fails_is_no_reason_to_delete_a_shard(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = ImageTable.open(folder)
+
+    def fail(*_: object) -> bytes:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(os, "pread", fail)
+    with pytest.raises(
+        DataError, match=r"cannot be read \(Too many open files\): check the"
+    ) as said:
+        table.records([0])
+    assert "delete" not in str(said.value)
 
 
 def test_a_shard_cut_since_is_an_error(folder: Path) -> None:

@@ -6,7 +6,7 @@ import torch
 
 from mgray.data.augment import Augmentation
 from mgray.data.targets import Sample, prepare_sample, read_findings, shared_annotations
-from mgray.data.transforms import PreprocessConfig
+from mgray.data.transforms import PreprocessConfig, locate
 
 NET = PreprocessConfig(net_height=64, net_width=48, margin=0.0)
 BOX = (10, 20, 20, 40)
@@ -60,6 +60,22 @@ def test_rows_of_both_kinds_are_the_same_findings(make_row: Any, make_finding: A
 def test_a_finding_named_in_one_image_is_a_target_in_both(make_row: Any, make_finding: Any) -> None:
     sample = sample_of(make_row, sm=[], ffdm=[make_finding(BOX)])
     assert sample.boxes["sm"].tolist() == [list(map(float, BOX))]
+
+
+def test_windows_of_two_sizes_carry_a_finding_to_its_place(
+    make_row: Any, make_finding: Any
+) -> None:
+    """Each kind's window has its own magnification: the net frames do not lie on each other."""
+    windows = {"ffdm": (160, 120), "synthetic_2d": (96, 72)}
+    net = PreprocessConfig(fit="window", windows=windows, net_height=64, net_width=48)
+    ffdm = make_row(np.zeros((128, 96)), image_kind="ffdm", breast_box=[0, 16, 64, 112])
+    sm = make_row(np.zeros((64, 48)), breast_box=[0, 8, 32, 56])
+    found = [make_finding((16, 32, 32, 64))]
+    sample = prepare_sample({"sm": sm, "ffdm": {**ffdm, "annotations": found}}, net, False)
+    own = locate(sm, net).boxes_to_dicom(sample.boxes["sm"].double().numpy())
+    assert own.tolist() == [pytest.approx([8, 16, 16, 32], abs=0.3)]
+    [alone] = shared_annotations(sm, {**ffdm, "annotations": found})
+    assert own[0] == pytest.approx(alone["coords"], abs=0.01)
 
 
 def test_each_image_keeps_its_own_box_of_a_finding(make_row: Any, make_finding: Any) -> None:

@@ -233,6 +233,23 @@ def test_a_mirrored_twin_gives_the_same_input(make_row: Any) -> None:
     assert np.abs(right - left).mean() < right.std()  # the low-pass band samples even columns
 
 
+@pytest.mark.parametrize("shape", [(1120, 280), (280, 1120), (700, 600), (200, 150)])
+def test_no_row_is_skipped_where_one_axis_shrinks_and_the_other_grows(
+    make_row: Any, shape: tuple[int, int]
+) -> None:
+    """A calcification of one pixel weighs the same wherever it lies."""
+    config = PreprocessConfig(net_height=400, net_width=320, margin=0.0)
+    height, width = shape
+    for step in range(8):
+        stored = np.zeros(shape, np.int32)
+        stored[:, : width // 4] = 1000
+        stored[height // 2 + step, width // 4 * 3 + step] = 4000
+        net = prepare(make_row(stored, breast_box=[0, 0, width, height]), config)[0]
+        grey = (net.astype(np.float64) - net[0, -1]) / (net[0, 0] - net[0, -1]) * 1000
+        mass = grey[:, config.net_width // 2 :].sum() * height * width / grey.size
+        assert mass == pytest.approx(4000, rel=0.02)
+
+
 def test_letterbox_keeps_the_aspect(make_row: Any) -> None:
     _, geometry = prepare(make_row(np.zeros((400, 100))), NET)
     assert geometry.scale[0] == pytest.approx(geometry.scale[1], rel=0.02)

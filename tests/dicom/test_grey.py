@@ -177,3 +177,17 @@ def test_a_range_that_16_bits_cannot_subtract_is_shown_right():
     stored = np.array([[-30000, 0, 30000]], np.int16)
     wide, told = stored.astype(np.int32), {"bits_stored": 16, "pixel_representation": 1}
     np.testing.assert_array_equal(shown(stored, **told), shown(wide, **told))
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"rescale_slope": 1e308},
+        {"rescale_slope": 1.0, "rescale_intercept": 1e20},
+        {"rescale_slope": 1e-300, "rescale_intercept": 1.0},
+    ],
+)
+def test_a_rescale_that_leaves_no_greys_apart_is_refused(columns):
+    """Finite in the header, but no number, or one grey, once it is applied."""
+    with pytest.raises(Rejected, match="leave no greys apart"):
+        check_grey(PLAIN | columns)

@@ -1,12 +1,13 @@
 """The shelf: names, versions, the current one; folders that look like models are enough."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from mgray.errors import ConfigError, DataError, NotFoundError
 from mgray.models.config import DetectorConfig
-from mgray.models.folder import ModelMeta
+from mgray.models.folder import WEIGHTS, ModelMeta, read_meta, write_folder
 from mgray.models.saved import build_model, save_model
 from mgray.models.shelf import Shelf
 
@@ -107,4 +108,17 @@ def test_a_version_that_is_still_being_copied_is_none(shelf: Shelf) -> None:
     half = shelf.root / "fused" / ".3.partial"
     half.mkdir()
     (half / "config.json").write_text("{}")
+    assert shelf.versions() == {"fused": ["1", "2"]}
+
+
+def test_a_folder_that_is_being_replaced_is_listed_once(shelf: Shelf) -> None:
+    folder = shelf.root / "fused" / "2"
+    seen = []
+
+    def look(weights: Path) -> None:
+        shutil.copy(folder / WEIGHTS, weights)
+        seen.append(shelf.versions())
+
+    write_folder(folder, read_meta(folder), look)
+    assert seen == [{"fused": ["1", "2"]}]
     assert shelf.versions() == {"fused": ["1", "2"]}

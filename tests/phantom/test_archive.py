@@ -155,3 +155,9 @@ def test_an_archive_older_than_a_setting_is_continued(tmp_path: Path) -> None:
     write_archive(config(tmp_path, exams=1))
     with pytest.raises(ConfigError, match="made with another visibility"):
         write_archive(replace(config(tmp_path, exams=1), {"visibility.trace": 0.5}))
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"cannot be made \(Not a directory\): give another"):
+        write_archive(PhantomConfig(out=tmp_path / "file" / "archive", exams=1))

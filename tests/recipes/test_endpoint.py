@@ -37,6 +37,12 @@ def test_the_next_port_is_taken_if_somebody_listens(busy: int) -> None:
     assert busy < free_port(busy) < busy + 100
 
 
+def test_after_the_last_port_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket.socket, "connect_ex", lambda *_: 0)
+    with pytest.raises(MgrayError, match="no free port in 65530-65535"):
+        free_port(65530)
+
+
 def test_a_token_is_made_once_and_for_its_owner_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,3 +28,15 @@ def test_without_a_token_there_is_no_header(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_file_without_a_token_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="has no token: give a readable file"):
         token_header(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [(b"\xff\xfe\x00", "has no token"), ("••••".encode(), "no HTTP header can hold")],
+)
+def test_a_token_that_no_header_can_hold_is_one_clear_line(
+    tmp_path: Path, data: bytes, line: str
+) -> None:
+    (tmp_path / "token").write_bytes(data)
+    with pytest.raises(ConfigError, match=line):
+        token_header(tmp_path / "token")

@@ -7,6 +7,7 @@ import pytest
 
 from mgray.config import leaf_keys, parse_overrides, replace
 from mgray.errors import ConfigError, DataError
+from mgray.ingest.config import IngestConfig
 from mgray.recipes.catalog import load_recipe
 from tests.console import run_python
 from tune.config import SweepConfig
@@ -24,15 +25,19 @@ pytestmark = pytest.mark.timeout(1800)  # the first one trains; on a busy machin
 
 
 @pytest.fixture(scope="module")
-def searched(ray_cluster, phantom_table, tmp_path_factory):
-    """A finished search of two trials and its table."""
+def searched(ray_cluster, phantom_archive, tmp_path_factory):
+    """A finished search of two trials and its table; validation has two positive patients."""
+    from mgray.ingest.pipeline import ingest
     from tune.fusion import sweep
 
+    folder = tmp_path_factory.mktemp("s")
+    told = {"archive": phantom_archive, "out": folder / "table", "split_seed": 4, "workers": 1}
+    ingest(IngestConfig(source="phantom", **told))
     config = SweepConfig(
         recipe="fusion.smoke",
         space="two_point",
-        data=phantom_table,
-        out=tmp_path_factory.mktemp("s"),
+        data=folder / "table",
+        out=folder / "sweep",
         replicates=50,
     )
     return config, sweep(config, CHANGES)

@@ -89,7 +89,7 @@ class ImageTable:
 
         Raises:
             IndexError: No such row.
-            DataError: A damaged shard.
+            DataError: A damaged shard, or one that cannot be read.
         """
         index = self.index.select(list(columns))
         found = {row: {**_row(index, row), "pixels": self._pixels(row)} for row in set(rows)}
@@ -100,8 +100,13 @@ class ImageTable:
         name = f"{IMAGES}/{place['shard']}"
         try:
             pixels = self.storage.read_at(name, place["pixels_at"], place["pixels_bytes"])
-        except OSError as error:
+        except FileNotFoundError as error:
             raise damaged(place["shard"]) from error
+        except OSError as error:
+            raise DataError(
+                f"image table: shard {place['shard']} cannot be read ({error.strerror}): "
+                "check the storage, then start the same command again"
+            ) from error
         if page_crc32(pixels) != place["pixels_crc32"]:
             raise damaged(place["shard"])
         return pixels

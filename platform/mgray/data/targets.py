@@ -17,13 +17,14 @@ from torch import Tensor
 
 from mgray.data.augment import Augmentation
 from mgray.data.config import PreprocessConfig
-from mgray.data.transforms import GEOMETRY_COLUMNS, Geometry, locate, prepare
+from mgray.data.transforms import GEOMETRY_COLUMNS, locate, prepare
 
 LABEL_OF_PATHOLOGY: Final = {"benign": 0, "high_risk": 0, "malignant": 1}
 """Classes of the detector. Findings of other or unknown pathology are no targets."""
 MALIGNANT: Final = 1
 FINDING_COLUMNS: Final = ("image_id", "annotations", *GEOMETRY_COLUMNS)
 """What is read of an image whose pixels are not needed."""
+_REGISTERED: Final = PreprocessConfig()  # stretches one breast box onto the other
 _MIN_SIDE_PX: Final = 1.0  # a box cut to less by the edge of the net frame is no target
 
 
@@ -78,13 +79,15 @@ def prepare_sample(
     prepared = {kind: prepare(record, config) for kind, record in records.items()}
     images = {kind: three_channels(plane) for kind, (plane, _) in prepared.items()}
     geometries = {kind: geometry for kind, (_, geometry) in prepared.items()}
-    sources = dict(records)
-    if partner is not None:
-        sources["partner"], geometries["partner"] = partner, locate(partner, config)
+    sources = {**records, "partner": partner} if partner is not None else records
     findings = _gather({kind: read_findings(record) for kind, record in sources.items()})
     shown = [seen for seen in findings if not (only_visible and _hidden(seen, records))]
-    places = [_places(seen, geometries) for seen in shown]
-    boxes = {kind: _tensor([place[kind] for place in places]) for kind in records}
+    boxes = {
+        kind: _tensor(
+            [geometries[kind].boxes_to_net(_place(seen, kind, sources)) for seen in shown]
+        )
+        for kind in records
+    }
     labels = torch.tensor([_label(seen) for seen in shown], dtype=torch.long)
     return Sample(images, *_clipped(boxes, labels, _size(images)))
 
@@ -94,29 +97,39 @@ def three_channels(plane: Float[np.ndarray, "height width"]) -> Float[Tensor, "3
     return torch.from_numpy(plane).expand(3, -1, -1)
 
 
-def shared_annotations(
-    own: Mapping[str, Any], partner: Mapping[str, Any], config: PreprocessConfig | None = None
-) -> list[dict[str, Any]]:
+def shared_annotations(own: Mapping[str, Any], partner: Mapping[str, Any]) -> list[dict[str, Any]]:
     """List an image's annotations, and its partner's findings that it lacks, as training sees them.
 
     Args:
         own: ``FINDING_COLUMNS`` of an image.
         partner: Of the other image of its pair.
-        config: What registers the two; the default puts breast box on breast box.
 
     Returns:
         Annotations in the dicom frame of ``own``; whether one carried over shows there is unknown.
     """
-    here, there = (locate(row, config or PreprocessConfig()) for row in (own, partner))
     edge = np.array([own["columns"], own["rows"]] * 2, dtype=np.float64)
     annotations = list(own["annotations"])
     for seen in _gather({"own": read_findings(own), "partner": read_findings(partner)}):
         if "own" not in seen:
             finding = seen["partner"]
-            box = np.clip(here.boxes_to_dicom(there.boxes_to_net(finding.box))[0], 0, edge)
+            box = np.clip(carry_over(finding.box, partner, own)[0], 0, edge)
             changes = {"finding_id": finding.key, "coords": box.tolist(), "visible": None}
             annotations.append({**partner["annotations"][finding.number], **changes})
     return annotations
+
+
+def carry_over(
+    boxes: Float[np.ndarray, "box 4"], origin: Mapping[str, Any], target: Mapping[str, Any]
+) -> Float[np.ndarray, "box 4"]:
+    """Tell where boxes of one image lie in the other of its pair: breast box on breast box.
+
+    Args:
+        boxes: ``xyxy``, dicom frame of ``origin``.
+        origin: ``GEOMETRY_COLUMNS`` of an image.
+        target: Of its partner, in whose dicom frame the result is.
+    """
+    there, here = (locate(row, _REGISTERED) for row in (origin, target))
+    return here.boxes_to_dicom(there.boxes_to_net(boxes))
 
 
 def read_findings(record: Mapping[str, Any]) -> list[Finding]:
@@ -167,13 +180,14 @@ def _hidden(seen: Mapping[str, Finding], kinds: Collection[str]) -> bool:
     return bool(known) and all(finding.hidden for finding in known)
 
 
-def _places(
-    seen: Mapping[str, Finding], geometries: Mapping[str, Geometry]
-) -> dict[str, Float[np.ndarray, " 4"]]:
-    """Where one finding lies in each image's net frame."""
-    known = {kind: geometries[kind].boxes_to_net(seen[kind].box)[0] for kind in seen}
-    first = next(iter(known.values()))
-    return {kind: known.get(kind, first) for kind in geometries}
+def _place(
+    seen: Mapping[str, Finding], kind: str, sources: Mapping[str, Mapping[str, Any]]
+) -> Float[np.ndarray, "1 4"]:
+    """Where one finding lies in an image, dicom frame."""
+    if kind in seen:
+        return seen[kind].box
+    first, finding = next(iter(seen.items()))
+    return carry_over(finding.box, sources[first], sources[kind])
 
 
 def _clipped(
@@ -196,7 +210,7 @@ def _clipped(
     return {kind: box[kept] for kind, box in cut.items()}, labels[kept], lost
 
 
-def _tensor(boxes: list[Float[np.ndarray, " 4"]]) -> Float[Tensor, "box 4"]:
+def _tensor(boxes: list[Float[np.ndarray, "1 4"]]) -> Float[Tensor, "box 4"]:
     return torch.from_numpy(np.array(boxes, dtype=np.float32).reshape(-1, 4))
 
 

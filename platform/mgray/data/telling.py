@@ -1,5 +1,7 @@
 """Which few rows of an image table tell whether a network can take all of it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,7 +11,7 @@ from mgray.data.config import PreprocessConfig
 from mgray.data.transforms import GEOMETRY_COLUMNS
 
 
-def telling_rows(index: pa.Table, config: PreprocessConfig) -> pa.Table:
+def telling_rows(index: pa.Table, rows: Sequence[int], config: PreprocessConfig) -> pa.Table:
     """Pick the rows that ``check_record`` refuses first; other settings of an ingest hold for all.
 
     One of each kind of image, and of each stored size those with the smallest breasts, of which
@@ -17,19 +19,21 @@ def telling_rows(index: pa.Table, config: PreprocessConfig) -> pa.Table:
 
     Args:
         index: Of an image table.
+        rows: Numbers of those that the network will see.
         config: Of the network's input.
 
     Returns:
         ``GEOMETRY_COLUMNS`` of these rows.
     """
-    kinds, sizes = index["image_kind"].to_numpy(), index["pixel_reduce"].to_numpy()
-    height = _extent(index, 1) / config.net_height
-    width = _extent(index, 0) / config.net_width
-    chosen = {int(np.flatnonzero(kinds == kind)[0]) for kind in set(kinds)}
+    seen = np.unique(np.asarray(rows, np.int64))
+    kinds, sizes = (index[name].to_numpy()[seen] for name in ("image_kind", "pixel_reduce"))
+    height = _extent(index, 1)[seen] / config.net_height
+    width = _extent(index, 0)[seen] / config.net_width
+    chosen = {int(seen[np.flatnonzero(kinds == kind)[0]]) for kind in set(kinds)}
     for size in set(sizes.tolist()) - {0}:
-        rows = np.flatnonzero(sizes == size)
+        equal = np.flatnonzero(sizes == size)
         for extent in (height, width, np.maximum(height, width)):
-            chosen.add(int(rows[np.argmin(extent[rows])]))
+            chosen.add(int(seen[equal[np.argmin(extent[equal])]]))
     return index.select(list(GEOMETRY_COLUMNS)).take(pa.array(sorted(chosen), pa.int64()))
 
 

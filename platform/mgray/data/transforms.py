@@ -122,7 +122,7 @@ def prepare(
     layout = _lay_out(record, config)
     x0, y0, x1, y1 = layout.crop
     shown = read_display(record, layout.reduce)[y0:y1, x0:x1]
-    content = cv2.resize(
+    content = _resized(
         blank(
             np.ascontiguousarray(shown),
             record,
@@ -130,8 +130,8 @@ def prepare(
             reduce=layout.reduce,
             mirrored=layout.mirrored,
         ),
-        (layout.width, layout.height),
-        interpolation=cv2.INTER_AREA,
+        layout.height,
+        layout.width,
     )
     net = np.zeros((config.net_height, config.net_width), dtype=np.float32)
     rows = slice(layout.top, layout.top + layout.height)
@@ -223,7 +223,8 @@ def _window(record: Mapping[str, Any], config: PreprocessConfig) -> tuple[int, i
     kind = record["image_kind"]
     if kind not in config.windows:
         raise DataError(
-            f"no window for images of the kind {kind}: set preprocess.windows.{kind}=[HEIGHT,WIDTH]"
+            f"no window for images of the kind {kind}: give those of all kinds, "
+            f"preprocess.windows={{{kind}: [HEIGHT,WIDTH], ...}}"
         )
     return config.windows[kind]
 
@@ -276,6 +277,18 @@ def _reduced_crop(
         min(max(x1, x0 + 1), shape[1]),
         min(max(y1, y0 + 1), shape[0]),
     )
+
+
+def _resized(
+    image: Float[np.ndarray, "height width"], height: int, width: int
+) -> Float[np.ndarray, "new_height new_width"]:
+    """Area mean along an axis that shrinks, linear along one that grows.
+
+    In two passes: where one axis grows, OpenCV takes two rows of many along the other, too.
+    """
+    smaller = min(image.shape[1], width), min(image.shape[0], height)
+    shrunk = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(shrunk, (width, height), interpolation=cv2.INTER_AREA))
 
 
 def _standardise(image: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:

@@ -16,7 +16,7 @@ VOI_FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
 
 def check_grey(columns: Mapping[str, Any]) -> None:
-    """Refuse settings that would make not-a-number, or a window without width.
+    """Refuse settings that would make no number, one grey of all, or a window without width.
 
     Raises:
         Rejected: ``corrupt_header``.
@@ -26,6 +26,8 @@ def check_grey(columns: Mapping[str, Any]) -> None:
             raise Rejected("corrupt_header", f"{name} is not finite")
     if columns["rescale_slope"] == 0:
         raise Rejected("corrupt_header", "rescale_slope is 0")
+    if not _is_finite(columns):
+        raise Rejected("corrupt_header", "rescale_slope and rescale_intercept leave no greys apart")
     centers, widths = columns["window_center"] or [], columns["window_width"] or []
     if len(centers) != len(widths):
         raise Rejected("corrupt_header", "window_center and window_width differ in length")
@@ -36,6 +38,13 @@ def check_grey(columns: Mapping[str, Any]) -> None:
         raise Rejected(
             "corrupt_header", "(0028,1051) Window Width is too small: expected at least 1"
         )
+
+
+def _is_finite(columns: Mapping[str, Any]) -> bool:
+    """Whether the ends of the stored values are two numbers still when rescaled."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        low, high = rescale(np.array(stored_range(columns)), columns)
+        return bool(np.isfinite(high - low) and high != low)
 
 
 def apply_grey(

@@ -76,7 +76,7 @@ def read_meta(folder: Path) -> ModelMeta:
 def update_meta(folder: Path, meta: ModelMeta) -> None:
     """Replace what a model folder says about itself; its weights stay as they are.
 
-    A reader, or whoever comes after a kill, finds the old folder or the new one, each whole.
+    A reader finds the old folder or the new one, each whole; see ``_publish`` for an instant.
     """
     write_folder(folder, meta, lambda weights: _link(folder / WEIGHTS, weights))
 
@@ -136,7 +136,7 @@ def model_sha256(folder: Path) -> str:
 def _begin(folder: Path) -> Path:
     """Make an empty folder beside the one that will be replaced."""
     target = folder.resolve()
-    partial = target.with_name(target.name + ".partial")
+    partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     return partial
@@ -148,7 +148,7 @@ def _publish(partial: Path, folder: Path) -> None:
     For the instant between them there is none; the old one then lies beside it.
     """
     target = folder.resolve()
-    old = target.with_name(target.name + ".replaced")
+    old = target.with_name(f".{target.name}.replaced")
     shutil.rmtree(old, ignore_errors=True)
     if target.is_dir():
         target.rename(old)

@@ -92,8 +92,13 @@ def _make(config: PhantomConfig, numbers: Sequence[int]) -> Iterator[None]:
 
 def _claim(config: PhantomConfig) -> None:
     """Make the folders, or check that they were made with the same settings."""
-    (config.out / "images").mkdir(parents=True, exist_ok=True)
-    (config.out / "exams").mkdir(exist_ok=True)
+    try:
+        (config.out / "images").mkdir(parents=True, exist_ok=True)
+        (config.out / "exams").mkdir(exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"out={str(config.out)!r} cannot be made ({error.strerror}): give another folder"
+        ) from None
     settings = config.model_dump(mode="json", exclude={"out", "exams", "workers"})
     path = config.out / SETTINGS
     if not path.is_file():

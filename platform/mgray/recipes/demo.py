@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import httpx
+from pydantic import Field
 
 from mgray.config import Config
 from mgray.recipes.endpoint import Served, endpoint
@@ -40,7 +41,7 @@ class DemoConfig(Config):
     """Seed of phantoms, weights, sampling, resamples and of the pictures shown."""
     workers: Literal[1, 2, 4, 8] = 2
     """Processes of every step, DDP workers for training; they share a batch of eight evenly."""
-    port: int = 8000
+    port: int = Field(default=8000, ge=1, le=65535)
     """Port of the endpoint; the next free one is taken if it is busy."""
     once: bool = False
     """Exit after the served answers, as it does anyway without a terminal."""

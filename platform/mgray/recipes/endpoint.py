@@ -19,6 +19,7 @@ import yaml
 
 from mgray.cluster import ADDRESS, LOCAL_ENVIRONMENT
 from mgray.errors import MgrayError
+from mgray.files import whole
 
 READY_WITHIN_S: Final = 600.0
 STOPPED_WITHIN_S: Final = 60.0
@@ -103,8 +104,9 @@ def find_token(folder: Path) -> Path:
         return Path(os.environ[TOKEN_FILE])
     path = folder / "token"
     if not path.is_file():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(32) + "\n")
+        with whole(path) as draft:
+            draft.touch(mode=0o600)
+            draft.write_text(secrets.token_urlsafe(32) + "\n")
     return path
 
 
@@ -137,11 +139,12 @@ def free_port(port: int) -> int:
     Raises:
         MgrayError: A hundred are taken.
     """
-    for candidate in range(port, port + 100):
+    last = min(port + 99, 65535)
+    for candidate in range(port, last + 1):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", candidate)) != 0:
                 return candidate
-    raise MgrayError(f"no free port in {port}-{port + 99}: give port=NUMBER")
+    raise MgrayError(f"no free port in {port}-{last}: give port=NUMBER")
 
 
 def _application(

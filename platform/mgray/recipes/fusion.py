@@ -95,9 +95,10 @@ def check_data(data: Path, batches: DataConfig) -> None:
             malignant box to learn from.
     """
     table, partner_findings = ImageTable.open(data), batches.partner_findings
-    for row in telling_rows(table.index, batches.preprocess).to_pylist():
-        check_record(row, batches.preprocess)
     pairs = build_pairs(table)
+    paired = [row for pair in pairs for row in pair.rows.values()]
+    for row in telling_rows(table.index, paired, batches.preprocess).to_pylist():
+        check_record(row, batches.preprocess)
     log.info("data: %d images, %d pairs of FFDM and SM", len(table), len(pairs))
     lopsided = sum(len(pair.drawn) == 1 for pair in pairs)
     if lopsided:

@@ -7,7 +7,7 @@ Light: imports no Torch. The paper gives alpha, gamma and the learning rate; its
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from mgray.config import Config, replace
 from mgray.data.config import AugmentConfig, DataConfig, PreprocessConfig
@@ -30,7 +30,7 @@ class FusionRun(Config):
     """Image table, as ``jobs.ingest`` writes it: a folder, or a URI like s3://bucket/table."""
     out: Path = Path("runs/fusion")
     """Run folder: ``models/``, ``stages/``, ``config.resolved.yaml``, ``run.json``."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     """Of new weights, sampling and augmentation; nothing else is random."""
     detector: DetectorConfig = DetectorConfig()
     """A, B and C."""

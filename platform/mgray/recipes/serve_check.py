@@ -14,6 +14,7 @@ import numpy as np
 
 from mgray.config import Config
 from mgray.errors import ConfigError, DataError, MgrayError
+from mgray.recipes.address import Address
 from mgray.recipes.token import token_header
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ TOO_MUCH: Final = 200
 class ServeCheckConfig(Config):
     """What is checked, and against what."""
 
-    url: str
+    url: Address
     """Address of the endpoint, e.g. http://127.0.0.1:8000."""
     token_file: Path | None = None
     """Its first line is the token; else MGRAY_TOKEN_FILE or MGRAY_TOKEN tells it."""

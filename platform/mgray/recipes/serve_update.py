@@ -14,6 +14,7 @@ from pydantic import BeforeValidator
 
 from mgray.config import Config
 from mgray.errors import DataError, MgrayError
+from mgray.recipes.address import Address
 from mgray.recipes.serve_check import DICOM, compare_answer, required_token
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class ServeUpdateConfig(Config):
     """Of the model; one that is there already, or a new one with source=."""
     source: Path | None = None
     """Model folder to add as this version."""
-    url: str | None = None
+    url: Address | None = None
     """Address of the endpoint, which then answers the reference image before the change."""
     token_file: Path | None = None
     """Its first line is the token; else MGRAY_TOKEN_FILE or MGRAY_TOKEN tells it."""

@@ -19,6 +19,8 @@ def token_header(token_file: Path | None = None) -> dict[str, str]:
     try:
         words = Path(path).read_text().split() if path else [os.environ.get("MGRAY_TOKEN", "")]
         token = words[0].strip()
-    except (OSError, IndexError):
+    except (OSError, IndexError, UnicodeDecodeError):
         raise ConfigError(f"token_file={str(path)!r} has no token: give a readable file") from None
+    if not token.isascii() or not token.isprintable():
+        raise ConfigError("the token has signs that no HTTP header can hold: expected ASCII")
     return {"Authorization": f"Bearer {token}"} if token else {}
