@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from pydicom import Dataset
 
-from mgray.dicom.kind import check_modality, image_kind, marked_kind
+from mgray.dicom.kind import check_burned_in, check_modality, image_kind, marked_kind
 from mgray.errors import Rejected
 from mgray.schema import IMAGE_KINDS
 
@@ -146,3 +146,27 @@ def test_numbers_as_text_are_read():
 )
 def test_header_marks_a_kind_or_none(image_type, kind):
     assert marked_kind(dataset(**MG | {"ImageType": image_type})) == kind
+
+
+SECOND = ["DERIVED", "SECONDARY"]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "refused"),
+    [
+        ({"ImageType": SECOND}, True),
+        ({"ImageType": SECOND, "BurnedInAnnotation": "NO"}, False),
+        ({"ImageType": SECOND, "BurnedInAnnotation": "NO", "SOPClassUID": ROOT + "1.2.1"}, False),
+        ({"ImageType": SECOND, "BurnedInAnnotation": "NO", "SOPClassUID": ROOT + "1"}, True),
+        ({"ImageType": SECOND, "BurnedInAnnotation": "YES"}, True),
+        ({"ImageType": [*SECOND, "SCREEN SAVE"], "BurnedInAnnotation": "NO"}, True),
+        (SC | {"BurnedInAnnotation": "NO"}, True),
+    ],
+)
+def test_mammogram_vouches_for_itself_by_declaring_no_burned_in_text(attributes, refused):
+    made = dataset(**(MG | attributes))
+    if not refused:
+        check_burned_in(made, *image_kind(made))
+        return
+    with pytest.raises(Rejected, match="burned-in"):
+        check_burned_in(made, *image_kind(made))

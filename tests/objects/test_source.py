@@ -1,5 +1,8 @@
+import numpy as np
 import pytest
 
+from mgray.dicom.example import example_file
+from mgray.dicom.origin import read_origin
 from mgray.errors import Rejected
 from mgray.objects.source import build_source
 
@@ -50,8 +53,15 @@ def test_an_absent_patient_id_is_empty():
         ("PatientName", "a=b=c", "a=b=c=d"),
         ("ReferringPhysicianName", "DR^X", "a\\b"),
         ("PatientName", "x" * 64, "\ud800"),
+        ("PatientName", "\u0645\u06cc\u200c\u0631", "\u0645\x85\u0631"),
     ],
 )
 def test_a_value_that_is_not_valid_is_empty(name, good, bad):
     assert str(build_source(ORIGIN | {name: good}, COLUMNS)[name].value) == good
     assert not build_source(ORIGIN | {name: bad}, COLUMNS)[name].value
+
+
+def test_several_patient_ids_of_a_file_are_refused():
+    body = example_file(np.zeros((8, 8), np.uint16), PatientID=["A", "B"])
+    with pytest.raises(Rejected, match=r"\(0010,0020\) Patient ID is missing or malformed"):
+        build_source(read_origin(body), COLUMNS)

@@ -5,11 +5,14 @@ import logging
 import re
 import socket
 import struct
+import time
+from contextlib import ExitStack
 
 import httpx
 import numpy as np
 import pydicom
 import pytest
+from pydantic import ValidationError
 from pynetdicom import AE
 
 from mgray.dicom.example import example_file
@@ -82,7 +85,10 @@ def test_success_means_that_the_report_is_stored(world):
         (httpx.Response(415, text="no problem"), CANNOT_UNDERSTAND),
         (httpx.Response(503, json={"code": "busy"}), OUT_OF_RESOURCES),
         (httpx.Response(401, json={"code": "unauthorized"}), OUT_OF_RESOURCES),
+        (httpx.Response(500, json={"code": "internal"}), OUT_OF_RESOURCES),
+        (httpx.Response(502, text="bad gateway"), OUT_OF_RESOURCES),
         (httpx.ConnectError("MARKER"), OUT_OF_RESOURCES),
+        (httpx.DecodingError("MARKER"), OUT_OF_RESOURCES),
     ],
 )
 def test_what_the_endpoint_does_not_answer_is_no_success(world, reply, status):
@@ -158,3 +164,27 @@ def test_a_pdu_of_gigabytes_is_cut_off_at_its_header(world, caplog):
         peer.sendall(struct.pack(">BBL", 1, 0, 2**32 - 1) + bytes(64))
         assert peer.recv(1) == b""
     assert "cut off: a PDU of more than 1048576 bytes" in caplog.text
+
+
+@pytest.mark.parametrize("part", [b"\1\0\0", struct.pack(">BBL", 1, 0, 200) + bytes(50)])
+def test_senders_that_stand_still_in_a_pdu_give_their_places_back(world, monkeypatch, part):
+    """With more of them than places, and while they hold on to their ends."""
+    monkeypatch.setattr(listen, "STALLED_S", 1.0)
+    with listen.listening(config(max_associations=1)) as port, ExitStack() as held:
+        for _ in range(2):
+            peer = held.enter_context(socket.create_connection(("127.0.0.1", port)))
+            peer.sendall(part)
+        tries = (send(port) for _ in range(20) if not time.sleep(0.5))
+        assert SUCCESS in tries
+
+
+@pytest.mark.parametrize("title", ["", "   ", "A" * 17, "A\\B", "\u00e4"])
+@pytest.mark.parametrize("field", ["ae_title", "calling"])
+def test_titles_that_are_none_are_refused_by_the_config(field, title):
+    with pytest.raises(ValidationError, match=field):
+        config(**{field: [title] if field == "calling" else title})
+
+
+@pytest.mark.parametrize("title", ["A" * 16, " A ", "A B"])
+def test_titles_of_the_standard_pass(title):
+    assert config(calling=[title], ae_title=title).calling == (title,)

@@ -7,8 +7,8 @@ import pytest
 from mgray.dicom.example import example_file
 from mgray.dicom.record import read_record
 from mgray.errors import ConfigError, DataError
-from mgray.recipes.nyu_export import LIST, _labels, export_exam_list, sixteen_bits
-from mgray.sources.nyu_exam_list import NyuExamListSource
+from mgray.recipes.nyu_export import LIST, _labels, _whole_exams, export_exam_list, sixteen_bits
+from mgray.sources.nyu_exam_list import VIEWS, NyuExamListSource
 
 
 def test_exams_of_four_views_are_written_as_nyu_reads_them(
@@ -91,3 +91,25 @@ def test_values_beyond_the_stored_bits_keep_their_order() -> None:
     pixels = sixteen_bits(told)
     assert pixels[48, 10] == 4095 - 10
     assert pixels[48, 0] > pixels[48, 10]
+
+
+def test_orientation_tells_the_face_where_pixels_do_not() -> None:
+    """A left breast whose rows run to its back is stored against the convention."""
+    for orientation, column in ((["P", "F"], 0), (["A", "F"], 63), (None, 63)):
+        told = record("left", PatientOrientation=orientation)
+        pixels = sixteen_bits({**told, "pixels_face": "unknown"})
+        assert pixels[48, column] > 0
+        assert pixels[48, 63 - column] == 0
+
+
+def test_spot_views_are_no_standard_views() -> None:
+    """Neither beside a standard view nor in its place."""
+    rows = [
+        {
+            "exam_id": exam, "image_kind": "ffdm", "laterality": view[0], "view": view[2:],
+            "qc_flags": ["spot_or_mag"] if spot else [],
+        }
+        for exam, spots in (("a", [False] * 4), ("b", [True, False, False, False]))
+        for view, spot in [("L-CC", True), *zip(VIEWS, spots, strict=True)]
+    ]  # fmt: skip
+    assert _whole_exams(rows) == [{"L-CC": [1], "R-CC": [2], "L-MLO": [3], "R-MLO": [4]}]

@@ -101,3 +101,28 @@ def test_a_value_that_cannot_be_repeated_is_a_refusal(origin, columns):
     with pytest.raises(Rejected) as refused:
         write_objects("gsps", "1", Answer.model_validate(ANSWER), [filed])
     assert refused.value.reason == "corrupt_header"
+
+
+def two(**second):
+    """An answer for two images, and the images; what the second one's header says differs."""
+    told = Answer.model_validate(ANSWER)
+    image = told.images[0].model_copy(update={"detections": []})
+    told = told.model_copy(update={"images": [image, image]})
+    other = ORIGIN | {"PatientID": "MARKER", "SOPInstanceUID": "1.2.4"}
+    filed = [
+        Filed(one, COLUMNS, None) for one in (ORIGIN | {"PatientID": "MARKER"}, other | second)
+    ]
+    return told, filed
+
+
+@pytest.mark.parametrize("patient", ["OTHER", ""])
+def test_one_report_of_two_patients_is_refused_and_names_neither(patient):
+    with pytest.raises(Rejected, match="Patient ID differs between the images") as refused:
+        write_objects("sr", "1", *two(PatientID=patient))
+    assert refused.value.reason == "missing_identity"
+    assert not {"MARKER", "OTHER"} & set(str(refused.value).split())
+
+
+@pytest.mark.parametrize(("form", "patient"), [("sr", "MARKER"), ("gsps", "OTHER")])
+def test_one_patient_or_an_object_for_each_image_is_no_mixture(form, patient):
+    assert len(write_objects(form, "1", *two(PatientID=patient)).sources) == 2

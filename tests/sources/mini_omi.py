@@ -36,7 +36,8 @@ class Omi:
             pixels = shaded(breast(face, boxes, radius=radius))
             tags = {
                 "SOPInstanceUID": sop, "StudyInstanceUID": study, "ImageLaterality": side,
-                "ImageType": ["DERIVED", "PRIMARY"], "PixelPaddingValue": 0, **more,
+                "ImageType": ["DERIVED", "SECONDARY"], "BurnedInAnnotation": "NO",
+                "PixelPaddingValue": 0, **more,
             }  # fmt: skip
             put_image(self.root / path, pixels, **tags)
         return path

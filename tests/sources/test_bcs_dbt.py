@@ -268,3 +268,22 @@ def test_odd_view_is_an_error(dbt, labels):
     dbt.paths["train"][0]["View"] = "left"
     with pytest.raises(ConfigError, match="View must be lcc, lmlo, rcc or rmlo"):
         labels()
+
+
+def test_rows_that_stand_twice_take_no_box_away_and_add_none(dbt):
+    _, key = dbt.volume(label="Cancer")
+    dbt.box(key, LEFT)
+    dbt.box(key, LEFT)
+    dbt.paths["train"] *= 2
+    catalog = BcsDbtSource().catalog(dbt.write())
+    assert [len(row.labels["annotations"]) for row in catalog.rows] == [1]
+    assert {one.code: one.count for one in catalog.notices}["rows_doubled"] == 2
+
+
+@pytest.mark.parametrize("file", [True, False])
+def test_split_of_a_patient_does_not_move_as_a_download_grows(dbt, labels, file):
+    path, _ = dbt.volume(split="test", patient="P9")
+    dbt.volume(split="train", patient="P9", file=file)
+    told = labels()[path]
+    assert (told["split"], told["split_official"]) == ("train", "test")
+    assert told["qc_flags"] == ["split_leak"]

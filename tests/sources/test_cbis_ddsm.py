@@ -270,3 +270,25 @@ def test_table_of_another_split_is_one_line(cbis):
     put_table(cbis.root / "mass_case_description_all_set.csv", [{"patient_id": 1}])
     with pytest.raises(ConfigError, match="is of none of train, test: move it out"):
         CbisDdsmSource().catalog(cbis.root)
+
+
+def test_row_that_stands_twice_adds_no_box(cbis, catalog):
+    film = cbis.film(boxes=[BOX])
+    cbis.abnormality(film, BOX)
+    cbis.abnormality(film, BOX, number=2)
+    cbis.lines["mass", "train"].append(dict(cbis.lines["mass", "train"][0]))
+    made = catalog()
+    ((labels,),) = ([row.labels for row in made.rows],)
+    assert [one["finding_id"] for one in labels["annotations"]] == ["CC mass 1", "CC mass 2"]
+    assert len(json.loads(labels["extra_json"])) == 2
+    assert {one.code: one.count for one in made.notices}["rows_doubled"] == 1
+
+
+def test_what_macos_puts_beside_files_is_no_image_no_mask_and_no_table(cbis, rows):
+    cbis.abnormality(cbis.film(boxes=[BOX]), BOX)
+    for path in [*cbis.write().rglob("*.dcm"), *cbis.root.glob("*.csv")]:
+        path.with_name(f"._{path.name}").write_bytes(b"\0\5\x16\7" + bytes(4000))
+    made = rows(cbis)
+    (row,) = made.rows.values()
+    assert [one["coords"] for one in row["annotations"]] == [list(BOX)]
+    assert (made.refused, made.manifest.files) == ({}, 1)

@@ -45,6 +45,31 @@ def test_blank_lines_count_and_say_nothing(tmp_path):
     assert (header, [one.line for one in lines]) == (["a", "b"], [5, 6])
 
 
-def test_short_and_long_lines_do_no_harm(tmp_path):
-    (tmp_path / "t.csv").write_text("a,b\n1\n1,2,3\n")
+def test_short_lines_and_empty_cells_beyond_the_header_do_no_harm(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n1\n1,2, ,\n")
     assert [one.text("b") for one in read_table(tmp_path / "t.csv", [])[1]] == [None, "2"]
+
+
+def test_cell_beyond_the_header_is_an_error_that_shows_none(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n1,2\nDoe, Jane,2\n")
+    with pytest.raises(
+        ConfigError, match=r"^line 3 of the table has more cells than its h"
+    ) as error:
+        read_table(tmp_path / "t.csv", [])
+    assert "Jane" not in str(error.value)
+
+
+def test_number_that_became_a_float_is_a_word():
+    assert Cells({"a": "4.0"}, 2).word("a", ("4",)) == "4"
+    with pytest.raises(ConfigError):
+        Cells({"a": "4.5"}, 2).word("a", ("4",))
+
+
+@pytest.mark.parametrize("text", ['1,"x\n3,4\n5,6\n', '1,"x" y\n3,4\n', '1,"x\n3,"y\n5,6\n'])
+def test_quotation_mark_out_of_place_names_its_line_alone(tmp_path, text):
+    (tmp_path / "t.csv").write_text(f"a,b\n7,8\n{text}")
+    with pytest.raises(
+        ConfigError, match=r"^line 3 of the table is no CSV: is a quotation"
+    ) as error:
+        read_table(tmp_path / "t.csv", [])
+    assert "x" not in str(error.value).replace("text", "")

@@ -159,3 +159,27 @@ def test_wrong_folder_and_other_columns_are_one_line(csaw):
     put_table(csaw.root / "CSAW-CC_breast_cancer_screening_data.csv", [{"anon_patientid": 1}])
     with pytest.raises(ConfigError, match="lacks the columns 'exam_year', "):
         CsawCcSource().catalog(csaw.root)
+
+
+def test_row_that_stands_twice_takes_no_mask_away(csaw):
+    csaw.image(1, box=BOX, **case("Left", 1))
+    csaw.lines.append(dict(csaw.lines[0]))
+    catalog = CsawCcSource().catalog(csaw.write())
+    assert [len(row.labels["annotations"]) for row in catalog.rows] == [1]
+    notices = {one.code: one.count for one in catalog.notices}
+    assert (notices["rows_doubled"], notices["masks_without_image"]) == (1, 0)
+
+
+def test_woman_whose_zeros_a_spreadsheet_dropped_is_one(csaw, labels):
+    listed, other = csaw.image(7, "L", anon_patientid="7"), csaw.image(7, "R")
+    csaw.lines.pop()
+    told = labels(csaw)
+    assert told[listed]["patient_id"] == told[other]["patient_id"] == "00007"
+    assert told[listed]["exam_id"] == "00007 2010"
+    assert {one.what: one.found for one in CsawCcSource().verify(csaw.root)}["women"] == 1
+
+
+def test_woman_of_a_file_of_another_name_is_the_tables(csaw, labels):
+    path = csaw.image(7, anon_patientid="7", anon_filename="scan.dcm")
+    (csaw.root / path).rename(csaw.root / "scan.dcm")
+    assert labels(csaw)["scan.dcm"]["patient_id"] == "7"

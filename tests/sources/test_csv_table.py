@@ -181,3 +181,26 @@ def test_files_that_are_not_there_are_counted(tmp_path):
     (tmp_path / "catalog.csv").write_text("path\na.dcm\nb.dcm\n")
     (tmp_path / "a.dcm").touch()
     assert [(one.expected, one.found) for one in CsvSource().verify(tmp_path)] == [(2, 1)]
+
+
+def test_comma_without_quotation_marks_merges_no_women(labels):
+    """Both would be the patient Doe."""
+    table = "path,patient_id,exam_id\na.dcm,Doe, Jane,E1\nb.dcm,Doe, John,E2\n"
+    with pytest.raises(ConfigError, match=r"^line 2 of the table has more cells than its header: "):
+        labels(table)
+
+
+def test_quotation_mark_that_is_not_closed_swallows_no_lines(labels):
+    with pytest.raises(ConfigError, match=r"^line 2 of the table is no CSV: "):
+        labels('path,cancer,note\na.dcm,0,"5 cm\nb.dcm,1,x\nc.dcm,1,y\n')
+
+
+def test_backslashes_of_paths_are_slashes(labels):
+    assert labels("path,cancer\nimages\\a.dcm,1\n.\\b.dcm,0\n") == {
+        "images/a.dcm": {"cancer": 1}, "b.dcm": {"cancer": 0},
+    }  # fmt: skip
+
+
+def test_numbers_that_became_floats_are_read(labels):
+    told = labels("path,birads,density,cancer\na,4.0,2.0,1.0\n")["a"]
+    assert told == {"birads": 4, "density": "b", "cancer": 1}

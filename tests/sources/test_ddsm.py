@@ -341,3 +341,32 @@ def test_wrong_folder_and_other_ics_are_one_line(ddsm):
 def test_resolution_is_a_number_whatever_follows(words, number):
     line = f"LEFT_CC LINES 4 PIXELS_PER_LINE 3 BITS_PER_PIXEL 12 RESOLUTION {words}"
     assert float(IMAGE.match(line)[6]) == number
+
+
+def test_image_that_a_copied_ics_or_a_doubled_line_names_is_one(ddsm, ingest_source, tmp_path):
+    case = ddsm.case()
+    path = ddsm.image(case, "LEFT_CC", overlay({"chain": chain(*BOX)}), boxes=[BOX])
+    ddsm.cases[case][1].append(ddsm.cases[case][1][-1])
+    (ics,) = ddsm.write().rglob("*.ics")
+    ics.with_name("B-3024-1 (1).ics").write_bytes(ics.read_bytes())
+    made = ingest_source("ddsm", ddsm.root, tmp_path / "table")
+    assert ([*made.rows], made.manifest.rows) == ([path], 1)
+    assert made.warnings()["images_doubled"] == 3
+
+
+@pytest.mark.parametrize("archive", ["", "normals", "normals/normal_01"])
+def test_normals_are_told_by_the_archives_own_folder_too(ddsm, archive):
+    ddsm.image(ddsm.case("B-0001-1", "normals/normal_01"))
+    (row,) = DdsmSource().catalog(ddsm.write() / archive).rows
+    assert (row.labels["cancer"], row.labels["label_source"]) == (0, "followup")
+
+
+@pytest.mark.parametrize(
+    ("root", "volume"),
+    [("normals", "cancers/cancer_01"), ("not_normal", "volume"), ("normal_cancer", "volume")],
+)
+def test_folder_that_may_hold_others_makes_no_case_normal(tmp_path, root, volume):
+    ddsm = Ddsm(tmp_path / root)
+    ddsm.image(ddsm.case("B-0001-1", volume))
+    (row,) = DdsmSource().catalog(ddsm.write()).rows
+    assert "cancer" not in row.labels

@@ -337,3 +337,29 @@ def test_columns_of_another_release_are_named(embed):
     put_table(embed.root / "tables/EMBED_OpenData_metadata.csv", [{"empi_anon": 1, "acc": 2}])
     with pytest.raises(ConfigError, match=r"lacks the columns 'acc_anon', .* 1 of 9 expected ones"):
         EmbedSource().catalog(embed.root)
+
+
+@pytest.mark.parametrize("cell", ["nan", "NaN"])
+def test_empty_spot_cell_that_became_nan_is_a_normal_view(embed, cell):
+    path = embed.image(EXAM, "L", spot_mag=cell)
+    embed.finding(EXAM, "L")
+    assert "qc_flags" not in embed.labels()[path]
+
+
+def test_suffix_in_capitals_and_backslashes_keep_the_labels(embed):
+    path = embed.image(EXAM, "L")
+    embed.finding(EXAM, "L", asses="S")
+    embed.metadata[0]["anon_dicom_path"] = embed.metadata[0]["anon_dicom_path"].replace("/", "\\")
+    assert embed.labels()[path]["birads"] == 4
+    upper = path.replace(".dcm", ".DCM")
+    (embed.root / path).rename(embed.root / upper)
+    assert embed.labels()[upper]["birads"] == 4
+
+
+def test_images_of_a_linked_cohort_are_found(embed, tmp_path):
+    path = embed.image(EXAM, "L")
+    embed.finding(EXAM, "L")
+    folder = embed.root / "images" / "cohort_1"
+    folder.rename(tmp_path / "disk")
+    folder.symlink_to(tmp_path / "disk")
+    assert [*embed.labels()] == [path]

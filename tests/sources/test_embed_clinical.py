@@ -324,3 +324,28 @@ def test_density_5_is_male_not_dense(embed, cell, density):
     path = embed.image(EXAM, "L")
     embed.finding(EXAM, "L", tissueden=cell)
     assert embed.labels()[path].get("density") == density
+
+
+@pytest.mark.parametrize("side", ["B", ""])
+def test_later_cancer_of_an_unknown_side_is_of_no_breast_that_findings_do_not_name(embed, side):
+    """It is counted, and nothing is assumed of that breast either."""
+    left, right = (embed.image(EXAM, name) for name in "LR")
+    embed.finding(EXAM, "L", asses="A")
+    proven = {"study_date_anon": "2013-06-01", "path_severity": "0"}
+    embed.finding(LATER, side, empi_anon=EXAM[:8], **proven)
+    told = embed.labels()
+    assert (told[left]["cancer"], told[left]["label_source"]) == (1, "followup")
+    assert not {"cancer", "pathology", "label_source", "qc_flags"} & told[right].keys()
+    assert (notices(embed)["biopsy_unsided"], notices(embed)["assumed_normal"]) == (2, 0)
+
+
+@pytest.mark.parametrize(("cells", "count"), [({"side": "R"}, 0), ({"side": "B", "bside": "B"}, 0)])
+def test_later_cancer_that_names_its_side_answers_an_unnamed_breast(embed, cells, count):
+    """Also where another biopsy tells none."""
+    right = embed.image(EXAM, "R")
+    embed.finding(EXAM, "L")
+    proven = {"study_date_anon": "2013-06-01", "path_severity": "0", "empi_anon": EXAM[:8]}
+    embed.finding(LATER, "B", **proven)
+    embed.finding(LATER, number=2, **{**proven, **cells})
+    assert embed.labels()[right]["cancer"] == 1
+    assert notices(embed)["biopsy_unsided"] == count

@@ -223,3 +223,13 @@ def test_wrong_folder_and_other_columns_are_one_line(inbreast):
     put_table(inbreast.root / "INbreast.csv", [{"File Name": 1}])
     with pytest.raises(ConfigError, match=r"INbreast\.csv lacks the columns 'Laterality', "):
         InbreastSource().catalog(inbreast.root)
+
+
+def test_what_macos_puts_beside_an_image_is_no_image(inbreast, rows):
+    path = inbreast.image(regions=[("Mass", corners(*BOX))])
+    for file in [inbreast.root / path, *(inbreast.root / "AllXML").iterdir()]:
+        file.with_name(f"._{file.name}").write_bytes(b"\0\5\x16\7" + bytes(4000))
+    made = rows()
+    assert ([*made.rows], made.refused) == ([path], {})
+    assert len(made.rows[path]["annotations"]) == 1
+    assert "files_doubled" not in made.warnings()

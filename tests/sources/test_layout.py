@@ -1,7 +1,7 @@
 import pytest
 
 from mgray.errors import ConfigError, NotFoundError
-from mgray.sources.layout import files_below, find_file, find_files, read_text, tell
+from mgray.sources.layout import files_below, find_file, find_files, read_text, spelled, tell
 
 LAYOUT = ("tables/a.csv", "images/*.dcm")
 
@@ -75,3 +75,40 @@ def test_text_that_is_far_too_large_is_not_read(tmp_path, monkeypatch):
 
 def test_empty_folder_holds_nothing(tmp_path):
     assert tell(tmp_path) == "nothing"
+
+
+def put(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_what_macos_puts_beside_files_is_not_listed(tmp_path):
+    put(tmp_path, "a.dcm", "._a.dcm", "b/._c.dcm", ".d.dcm", "._t.csv")
+    assert set(files_below(tmp_path)) == {"a.dcm", ".d.dcm"}
+    with pytest.raises(NotFoundError):
+        find_file(tmp_path, ["*t.csv"], LAYOUT)
+
+
+def test_linked_folders_are_entered_once_and_after_all_others(tmp_path):
+    """The folder's own path is the one that tables name, whichever comes first in the listing."""
+    put(tmp_path, "archive/m/1.dcm", "disk/sub/2.dcm")
+    (tmp_path / "archive" / "a").symlink_to(tmp_path / "archive" / "m")
+    (tmp_path / "archive" / "more").symlink_to(tmp_path / "disk")
+    found = sorted(files_below(tmp_path / "archive"))
+    assert found == ["m/1.dcm", "more/sub/2.dcm"]
+
+
+def test_links_in_a_circle_end(tmp_path):
+    put(tmp_path, "a/1.dcm", "b/2.dcm")
+    for link, target in (("a/up", "."), ("a/b", "b"), ("b/a", "a"), ("b/b", "b"), ("gone", "none")):
+        (tmp_path / link).symlink_to(tmp_path / target)
+    assert sorted(files_below(tmp_path)) == ["a/1.dcm", "b/2.dcm"]
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [("a/1.dcm", "a/1.dcm"), ("2.dcm", "2.DCM"), ("1.DCM", "1.dcm"), ("3.dcm", "3.dcm")],
+)
+def test_suffix_is_spelled_as_the_file_here(told, found):
+    assert spelled(told, {"a/1.dcm", "2.DCM", "1.dcm"}.__contains__) == found

@@ -183,3 +183,17 @@ def test_wrong_folder_and_other_pickles_are_one_line(nyu):
     path.write_bytes(pickle.dumps([{"L-CC": ["a"]}]))
     with pytest.raises(ConfigError, match="exam 0 of the list: horizontal_flip must be YES or NO"):
         NyuExamListSource().catalog(nyu.root)
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("exam_list_before_cropping", "images"), ("exam_list_after_cropping", "cropped_images")],
+)
+def test_list_before_cropping_takes_whole_pictures(nyu, name, folder):
+    nyu.exam()
+    for path in sorted((nyu.write() / "images").iterdir()):
+        nyu.put(f"cropped_images/{path.name}", "right")
+    (nyu.root / "exam_list_before_cropping.pkl").rename(nyu.root / f"{name}.pkl")
+    catalog = NyuExamListSource().catalog(nyu.root)
+    assert {row.path.partition("/")[0] for row in catalog.rows} == {folder}
+    assert {one.code: one.count for one in catalog.notices}["files_doubled"] == 4

@@ -331,3 +331,19 @@ def test_wrong_folder_and_damaged_json_are_one_line(omi):
             ConfigError, match="no imagedb file of data/ is JSON of OMI-DB: get them"
         ):
             OmiDbSource().catalog(omi.root)
+
+
+def test_images_are_derived_and_secondary_and_no_captures_unless_they_do_not_say_so(omi, rows):
+    good, silent, drawn = (omi.image(BurnedInAnnotation=said) for said in ("NO", None, "YES"))
+    made = rows(omi)
+    assert ([*made.rows], made.refused) == ([good], {silent: "burned_in", drawn: "burned_in"})
+
+
+def test_suffix_in_capitals_keeps_the_labels(omi, rows):
+    path = omi.image()
+    omi.opinion("SURGERY", "L", "1", "OM")
+    (omi.root / path).rename((omi.root / path).with_suffix(".DCM"))
+    made = rows(omi)
+    assert [row["cancer"] for row in made.rows.values()] == [1]
+    found = {one.what: (one.expected, one.found) for one in OmiDbSource().verify(omi.root)}
+    assert found["images here"] == (1, 1)

@@ -236,3 +236,23 @@ def test_wrong_folder_and_other_columns_are_one_line(rsna):
     put_table(rsna.root / "train.csv", [{"patient_id": 1, "prediction_id": 2}])
     with pytest.raises(ConfigError, match=r"train\.csv lacks the columns 'site_id', "):
         RsnaSource().catalog(rsna.root)
+
+
+def test_images_beside_their_folders_are_of_the_patient_in_their_header(rsna, rows):
+    """And so of the same one as those in their folders."""
+    kept, *moved = (
+        rsna.image(7, side, view, PatientID="7") for side in "LR" for view in ("CC", "MLO")
+    )
+    for path in moved:
+        (rsna.root / path).rename(rsna.root / "train_images" / path.rpartition("/")[2])
+    made = rows()
+    assert (len(made.rows), made.manifest.patients) == (4, 1)
+    assert made.rows[kept]["patient_id"] == made.ids.patient("7")
+    assert made.warnings()["files_not_named"] == 3
+
+
+def test_suffix_in_capitals_keeps_the_labels(rsna, labels):
+    path = rsna.image(7, "L", cancer=1)
+    upper = path.replace(".dcm", ".DCM")
+    (rsna.root / path).rename(rsna.root / upper)
+    assert labels()[upper]["cancer"] == 1

@@ -141,3 +141,16 @@ def test_what_is_not_mapped_is_kept(table):
 
 def test_labels_that_are_not_said_are_left_out():
     assert without_nones({"a": None, "b": [], "c": 0}) == {"c": 0}
+
+
+@pytest.mark.parametrize("text", ['a,b\n1,"x\nq,3\nr,4\n', 'a,b\n1,"x"\n2,5" wide\n'])
+def test_quotation_mark_that_is_not_closed_hides_no_rows(table, text):
+    with pytest.raises(ConfigError, match=r"^t\.csv has an odd number of quotation marks"):
+        cells(table(text))
+
+
+def test_quotation_marks_are_counted_through_the_whole_table(table, monkeypatch):
+    monkeypatch.setattr("mgray.sources.tables.CHUNK", 4)
+    assert len(cells(table('a,b\n1,"x""y"\n"2",3\n'))) == 2
+    with pytest.raises(ConfigError, match="odd number"):
+        cells(table('a,b\n1,"x""y"\n"2,3\n'))

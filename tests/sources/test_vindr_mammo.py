@@ -210,3 +210,28 @@ def test_wrong_folder_and_other_columns_are_one_line(vindr):
     put_table(vindr.root / "finding_annotations.csv", [{"image_id": 1}])
     with pytest.raises(ConfigError, match="lacks the columns 'finding_categories', "):
         VindrMammoSource().catalog(vindr.root)
+
+
+def test_rows_that_stand_twice_take_no_box_away_and_add_none(vindr):
+    path = vindr.image("a", "L", boxes=[BOX], breast_birads="BI-RADS 4")
+    vindr.finding(BOX, birads="")
+    vindr.finding((20, 40, 30, 52), birads="")
+    vindr.images.append(dict(vindr.images[0]))
+    vindr.findings.append(dict(vindr.findings[0]))
+    catalog = VindrMammoSource().catalog(vindr.write())
+    ((row, told),) = [(row, row.labels) for row in catalog.rows]
+    assert (row.path, [one["coords"][0] for one in told["annotations"]]) == (path, [8, 20])
+    notices = {one.code: one.count for one in catalog.notices}
+    assert (notices["rows_doubled"], notices["suspicious_without_box"]) == (2, 0)
+    assert (notices["boxes_without_birads"], notices["dup_view"]) == (2, 0)
+
+
+def test_images_beside_their_folders_are_of_the_exam_in_their_header(vindr, rows):
+    """Not each a patient of its own, so that one exam might be in two splits."""
+    paths = [vindr.image("a", side, StudyInstanceUID="1.2.3", PatientID=None) for side in "LR"]
+    for path in paths:
+        (vindr.root / path).rename(vindr.root / "images" / path.rpartition("/")[2])
+    made = rows()
+    assert (len(made.rows), made.manifest.patients) == (2, 1)
+    assert len({row["split"] for row in made.rows.values()}) == 1
+    assert made.warnings()["patient_unknown"] == made.warnings()["files_not_named"] == 2

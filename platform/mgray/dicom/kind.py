@@ -62,8 +62,9 @@ def check_modality(dataset: "Dataset") -> None:
 def check_burned_in(dataset: "Dataset", kind: str, evidence: str) -> None:
     """Refuse what declares burned-in text, and captures and screen saves, which mostly hold some.
 
-    The source's own word for the kind vouches for a capture (CBIS-DDSM stores film so), but nothing
-    overrules a file that declares text.
+    The source's own word for the kind vouches for a capture (CBIS-DDSM stores film so), and so does
+    a mammogram for itself that is called secondary, made after the exam, if it declares that it has
+    no such text, as each must (OMI-DB's images); but nothing overrules a file that declares text.
 
     Args:
         dataset: A mammography object.
@@ -74,15 +75,17 @@ def check_burned_in(dataset: "Dataset", kind: str, evidence: str) -> None:
         Rejected: ``burned_in``.
 
     References:
-        PS3.3 C.7.6.1.1.2 (image type), C.7.6.1 (burned in annotation).
+        PS3.3 C.7.6.1.1.2 (image type), C.7.6.1 and C.8.11.3 (burned in annotation).
     """
-    if text(dataset, "BurnedInAnnotation") == "YES":
+    declared, sop_class = text(dataset, "BurnedInAnnotation"), text(dataset, "SOPClassUID") or ""
+    if declared == "YES":
         raise Rejected("burned_in", "(0028,0301) Burned In Annotation is YES")
     if evidence == "source" or kind == "film":
         return
     words = [part.upper() for part in texts(dataset, "ImageType") or []]
-    capture = (text(dataset, "SOPClassUID") or "").startswith(SECONDARY)
-    if (capture and evidence != "series_description") or "SECONDARY" in words[:2]:
+    capture = sop_class.startswith(SECONDARY) and evidence != "series_description"
+    vouched = sop_class in (MG_PRESENTATION, MG_PROCESSING) and declared == "NO"
+    if capture or ("SECONDARY" in words[:2] and not vouched):
         raise Rejected("burned_in", "a secondary capture")
     if any("SCREEN" in word for word in words):
         raise Rejected("burned_in", "(0008,0008) Image Type names a screen save")

@@ -14,6 +14,8 @@ from mgray.errors import Rejected
 _UID: Final = re.compile(r"(?=.{1,64}\Z)(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+\Z")
 _TIME: Final = re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?\Z")
 _LONGEST: Final = {"StudyID": 16, "AccessionNumber": 16, "PatientID": 64}
+_CONTROL: Final = ("Cc", "Cs")
+"""Control characters and halves of one; a joiner (Cf) is a part of Persian and Indian names."""
 _TAGS: Final = {
     "SOPClassUID": "(0008,0016) SOP Class UID",
     "SOPInstanceUID": "(0008,0018) SOP Instance UID",
@@ -79,5 +81,5 @@ def _is_date(text: str) -> bool:
 def _plain(text: str, longest: int) -> bool:
     """Whether a text is short enough and holds no backslash and no control character."""
     return len(text) <= longest and not any(
-        letter == "\\" or unicodedata.category(letter).startswith("C") for letter in text
+        letter == "\\" or unicodedata.category(letter) in _CONTROL for letter in text
     )

@@ -15,7 +15,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from weakref import WeakKeyDictionary
 
 import httpx
@@ -34,8 +34,13 @@ OUT_OF_RESOURCES: Final = 0xA700
 """Come again later."""
 CANNOT_UNDERSTAND: Final = 0xC000
 """This image will not be answered."""
-LATER: Final = (401, 408, 429, 503, 504)
+LATER: Final = (401, 408, 429)
+"""Statuses that say nothing of the image, beside those of the endpoint's own faults (500 on)."""
+STALLED_S: Final = 30.0
+"""Seconds for which a PDU that has begun may stand still, and until a sender says who it is."""
 CODE: Final = re.compile(r"[a-z_0-9]{1,40}\Z")
+Title = Annotated[str, Field(pattern=r"^ *[!-\[\]-~][ -\[\]-~]*$", max_length=16)]
+"""Of an application entity: 16 characters of ASCII, no backslash, not blank (PS3.5 6.2)."""
 
 
 class ListenConfig(Config):
@@ -48,13 +53,13 @@ class ListenConfig(Config):
     """Address of the endpoint; its token is read from MGRAY_TOKEN_FILE or MGRAY_TOKEN."""
     fppi: Literal["0.25", "0.5", "1", "2"] = "1"
     """Operating point of the reports, in false positives per image."""
-    ae_title: str = Field(default="MGRAY", pattern=r"^[ -\[\]-~]{1,16}$")
+    ae_title: Title = "MGRAY"
     """Of this listener; others are refused."""
     host: str = "127.0.0.1"
     """Address to listen on; another than loopback needs ``calling``."""
     port: int = Field(default=11112, ge=0, le=65535)
     """Port to listen on; 0 takes a free one."""
-    calling: tuple[str, ...] = ()
+    calling: tuple[Title, ...] = ()
     """AE titles that may send; any if empty."""
     max_bytes: int = Field(default=50 * 2**20, ge=1)
     """Of one image; beyond that the association is aborted."""
@@ -116,9 +121,10 @@ def answer(body: bytes, endpoint: httpx.Client, archive: httpx.Client, fppi: str
         reply = endpoint.post("/v1/detect", content=body, headers=headers, params={"fppi": fppi})
         if reply.status_code != httpx.codes.OK:
             log.warning("refused: %d %s", reply.status_code, _code(reply))
-            return OUT_OF_RESOURCES if reply.status_code in LATER else CANNOT_UNDERSTAND
+            later = reply.is_server_error or reply.status_code in LATER
+            return OUT_OF_RESOURCES if later else CANNOT_UNDERSTAND
         store(archive, [reply.content])
-    except httpx.TransportError as error:
+    except httpx.RequestError as error:
         log.warning("the endpoint does not answer: %s", type(error).__name__)
         return OUT_OF_RESOURCES
     except NotStoredError as error:
@@ -138,6 +144,7 @@ def _start(config: ListenConfig, handle: Callable[[bytes], int]) -> Any:
     entity.require_called_aet = True
     entity.require_calling_aet = list(config.calling)
     entity.maximum_associations = config.max_associations
+    entity.acse_timeout = STALLED_S
     for sop_class in (MG_PRESENTATION, MG_PROCESSING, *PROJECTIONS):
         entity.add_supported_context(sop_class, list(SYNTAXES))
     entity.add_supported_context("1.2.840.10008.1.1")  # verification
@@ -148,7 +155,7 @@ def _start(config: ListenConfig, handle: Callable[[bytes], int]) -> Any:
         return handle(event.encoded_dataset())
 
     handlers: list[Any] = [
-        (evt.EVT_CONN_OPEN, refuse_large_pdus),
+        (evt.EVT_CONN_OPEN, bound_pdus),
         (evt.EVT_C_STORE, received),
         (evt.EVT_DATA_RECV, bound.count),
     ]
@@ -160,12 +167,14 @@ def _start(config: ListenConfig, handle: Callable[[bytes], int]) -> Any:
         ) from None
 
 
-def refuse_large_pdus(event: Any) -> None:
-    """End a connection that announces a PDU larger than any we agree to, before a byte of it.
+def bound_pdus(event: Any) -> None:
+    """End a connection whose PDU stands still, or announces more than any we agree to.
 
-    pynetdicom reads a whole PDU, of up to 4 GiB by its header, before it tells of a byte.
+    pynetdicom reads a whole PDU, of up to 4 GiB by its header, before it tells of a byte, and waits
+    for its rest without a limit: a few such senders would take all places for ever.
     """
     socket = event.assoc.dul.socket
+    socket.socket.settimeout(STALLED_S)
     read = socket.recv
 
     def receive(count: int) -> bytearray:

@@ -5,7 +5,7 @@ References:
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,13 +15,13 @@ from jaxtyping import UInt16
 from mgray.data.table import ImageTable
 from mgray.dicom.grey import is_falling, is_padding, pixel_range
 from mgray.dicom.pixels import read_stored
+from mgray.dicom.view import faces_left
 from mgray.errors import ConfigError, DataError
 from mgray.licence import UNKNOWN, check_sharing, tags_of
 from mgray.sources.nyu_exam_list import LICENCES, VIEWS
 from mgray.sources.plain_pickle import write_pickle
 
 LIST: Final = "exam_list_before_cropping.pkl"
-STORED_FACES: Final = {"L": "right", "R": "left"}
 UNPROVEN: Final = frozenset({None, "birads_proxy", "assumed_normal"})
 """Sources of a label that a list of NYU's, whose labels are pathology, cannot say."""
 COLUMNS: Final = (
@@ -33,11 +33,12 @@ COLUMNS: Final = (
     "pathology",
     "label_source",
     "licence_tag",
+    "qc_flags",
 )
 
 
 def export_exam_list(table: Path, out: Path, allow: Collection[str] = ()) -> int:
-    """Write the FFDM of all exams that have the four standard views.
+    """Write the FFDM of all exams that have the four standard views, without spot views.
 
     Pixels keep their order but no window: stored values, rising with brightness, over 16 bits. Left
     breasts face right and right ones left, which the list calls ``horizontal_flip`` NO. It names
@@ -62,18 +63,23 @@ def export_exam_list(table: Path, out: Path, allow: Collection[str] = ()) -> int
     check_sharing(tags_of(*(row["licence_tag"] for row in rows)), "data", allow)
     if out.exists():
         raise ConfigError(f"{str(out)!r} is there already: give a new folder")
-    exams: dict[str, dict[str, list[int]]] = defaultdict(lambda: {view: [] for view in VIEWS})
-    for at, row in enumerate(rows):
-        view = f"{row['laterality']}-{row['view']}"
-        if row["image_kind"] == "ffdm" and view in VIEWS:
-            exams[row["exam_id"]][view].append(at)
-    whole = [exam for exam in exams.values() if all(exam.values())]
+    whole = _whole_exams(rows)
     if not whole:
         raise DataError("no exam of the table has FFDM of all four views: NYU's networks need them")
     (out / "images").mkdir(parents=True)
     listed = [_exam(images, rows, exam, out) for exam in whole]
     (out / LIST).write_bytes(write_pickle(listed))
     return len(listed)
+
+
+def _whole_exams(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, list[int]]]:
+    """List the exams that have FFDM of all four views: view to places; spot views are none."""
+    exams: dict[str, dict[str, list[int]]] = defaultdict(lambda: {view: [] for view in VIEWS})
+    for at, row in enumerate(rows):
+        view, spot = f"{row['laterality']}-{row['view']}", "spot_or_mag" in row["qc_flags"]
+        if row["image_kind"] == "ffdm" and view in VIEWS and not spot:
+            exams[row["exam_id"]][view].append(at)
+    return [exam for exam in exams.values() if all(exam.values())]
 
 
 def _exam(
@@ -116,8 +122,8 @@ def sixteen_bits(record: Mapping[str, Any]) -> UInt16[np.ndarray, "height width"
     share = np.clip((stored.astype(np.float64) - low) / (high - low), 0.0, 1.0)
     share = 1.0 - share if is_falling(record) else share
     share = np.where(is_padding(stored, record), 0.0, share)
-    turned = record["pixels_face"] not in ("unknown", STORED_FACES[record["laterality"]])
-    share = share[:, ::-1] if turned else share
+    inwards = faces_left(record) == (record["laterality"] == "R")
+    share = share if inwards else share[:, ::-1]
     return np.rint(share * 65535).astype(np.uint16)
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -39,9 +39,12 @@ TEXTS: Final = {
     "boxes_unclassed": "boxes whose Class is empty: kept without pathology",
     "files_not_named": "files that the tables lack: left out, since headers say L for every side",
     "files_doubled": "files of a name that another one has: left out",
+    "rows_doubled": "rows that name a volume again, or tell one of its boxes again: first one "
+    "taken",
     "boxes_without_volume": "boxes on volumes that the tables of paths lack: dropped",
     "dup_view": "volumes of a side and view that the exam has several of: kept and flagged",
-    "split_leak": "volumes of patients who are in several official splits",
+    "split_leak": "volumes of patients who are in several official splits, also where only one of "
+    "them is here: all of such a patient is train",
 }
 DESCRIPTION: Final = Description(
     title="BCS-DBT, Breast Cancer Screening - Digital Breast Tomosynthesis (Duke)",
@@ -81,7 +84,7 @@ class BcsDbtSource:
 
     name: str = "bcs_dbt"
     licence_tag: str = "CC-BY-NC-4.0"
-    adapter_version: str = "4"
+    adapter_version: str = "5"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -99,13 +102,22 @@ class BcsDbtSource:
         classes = {_key(cells): cells for _, cells in _rows(archive, "labels", (*KEY, *CLASSES))}
         boxes: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
         for _, cells in _rows(archive, "boxes", BOX_COLUMNS, optional=True):
-            boxes[_key(cells)].append(_annotation(cells))
+            box, of_volume = _annotation(cells), boxes[_key(cells)]
+            if box in of_volume:
+                counts["rows_doubled"] += 1
+                continue
+            of_volume.append(box)
             counts["boxes_unclassed"] += cells.text("Class") is None
         here, counts["files_doubled"] = by_name(files_below(archive), _tail)
         labels: dict[str, dict[str, Any]] = {}
+        splits: dict[str, set[str]] = defaultdict(set)
         for split, cells in _rows(archive, "file-paths", (*KEY, *PATHS)):
-            found = boxes.pop(_key(cells), [])
+            splits[cells.text("PatientID") or ""].add(split)
             path = _find(cells, here)
+            if path in labels:
+                counts["rows_doubled"] += 1
+                continue
+            found = boxes.pop(_key(cells), [])
             if path is None:
                 counts["files_not_here"] += 1
             else:
@@ -114,7 +126,7 @@ class BcsDbtSource:
         counts["boxes_without_volume"] = sum(map(len, boxes.values()))
         counts["files_not_named"] = len(here) - len(labels)
         counts["dup_view"] = flag_repeated(labels.values())
-        counts["split_leak"] = _mend_leaks(labels)
+        counts["split_leak"] = _mend_leaks(labels, splits)
         rows = [CatalogRow(path, labels[path]) for path in here.values() if path in labels]
         return Catalog(rows, notices=count_notices(counts, TEXTS))
 
@@ -229,12 +241,15 @@ def _annotation(cells: Cells) -> dict[str, Any]:
     }
 
 
-def _mend_leaks(labels: dict[str, dict[str, Any]]) -> int:
-    """Put patients of several official splits into train as a whole; tell how many volumes."""
-    splits: dict[Any, set[str]] = defaultdict(set)
-    for one in labels.values():
-        splits[one["patient_id"]].add(one["split_official"])
-    leaked = [one for one in labels.values() if len(splits[one["patient_id"]]) > 1]
+def _mend_leaks(labels: Mapping[str, dict[str, Any]], splits: Mapping[str, Collection[str]]) -> int:
+    """Put patients of several official splits into train as a whole; tell how many volumes.
+
+    Args:
+        labels: Of the volumes that are here.
+        splits: Patient to all splits of the tables, so that a download that grows moves nobody.
+    """
+    in_several = {patient for patient, found in splits.items() if len(found) > 1}
+    leaked = [one for one in labels.values() if one.get("patient_id") in in_several]
     for one in leaked:
         one |= {"split": "train", "qc_flags": [*one.get("qc_flags", []), "split_leak"]}
     return len(leaked)

@@ -15,7 +15,7 @@ from mgray.errors import ConfigError
 from mgray.sources.cbis_files import Files, find_archive_files
 from mgray.sources.cells import Cells
 from mgray.sources.csv_table import WORST_FIRST
-from mgray.sources.layout import by_name, find_files
+from mgray.sources.layout import by_name, find_files, is_table
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
 from mgray.sources.tables import as_id, dumps, extra_json, open_table, without_nones
 
@@ -56,6 +56,8 @@ TEXTS: Final = {
     "split_leak": "images of patients who are train in one official table and test in another: all "
     "of such a patient is train",
     "no_biopsy": "images whose benign findings were not called back: no biopsy proves them",
+    "rows_doubled": "rows that name an image again, or tell one of its findings again: first one "
+    "taken",
     "tables_doubled": "tables of a name that another folder has too: the first one taken",
     "files_not_named": "full mammograms that no table names: left out",
 }
@@ -99,7 +101,7 @@ class CbisDdsmSource:
 
     name: str = "cbis_ddsm"
     licence_tag: str = "CC-BY-3.0"
-    adapter_version: str = "3"
+    adapter_version: str = "4"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -121,7 +123,9 @@ class CbisDdsmSource:
         for finding in findings:
             views[finding.view_key].append(finding)
             path = files.full_image(finding.paths[0])
-            if path is not None:
+            if finding in images.get(path or "", ()):
+                counts["rows_doubled"] += 1
+            elif path is not None:
                 images[path].append(finding)
                 stored[finding.view_key].add(path)
         counts["files_not_here"] = len(views.keys() - stored.keys())
@@ -211,7 +215,8 @@ def _tables(archive: Path) -> tuple[list[str], int]:
     """Find all tables, whichever folders they are in; and how many have another one's name."""
     patterns = [f"{folder}*_case_description_*_set.csv" for folder in ("", "csv/", "*/")]
     find_files(archive, patterns, LAYOUT)  # says what was looked for if there is none
-    paths = {path.relative_to(archive).as_posix() for one in patterns for path in archive.glob(one)}
+    tables = (path for one in patterns for path in archive.glob(one) if is_table(path))
+    paths = {path.relative_to(archive).as_posix() for path in tables}
     found, doubled = by_name(paths, lambda path: path.rpartition("/")[2])
     return list(found.values()), doubled
 

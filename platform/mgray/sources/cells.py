@@ -66,9 +66,12 @@ class Cells:
         if text is None:
             return None
         words = known if isinstance(known, Mapping) else _folded(tuple(known))
-        if text.lower() not in words:
+        word = text.lower()
+        if word not in words:
+            word = word.removesuffix(".0")  # spreadsheets write 4 as 4.0
+        if word not in words:
             raise self.fault(column, "one of " + ", ".join(known))
-        return words[text.lower()]
+        return words[word]
 
     def box(self) -> list[float] | None:
         """The columns ``x0, y0, x1, y1``; ``None`` where all four are empty."""
@@ -108,8 +111,9 @@ def read_table(path: Path, required: Iterable[str]) -> tuple[list[str], list[Cel
 
     Raises:
         NotFoundError: No such file.
-        ConfigError: Not a CSV text, or a required column is missing; the text tells nothing of the
-            first line, which may be a patient's if the header is missing.
+        ConfigError: Not a CSV text, a line with more cells than the header, or a required column is
+            missing; the text tells nothing of the first line, which may be a patient's if the
+            header is missing.
     """
     header, lines = read_lines(path, required)
     return header, [Cells(dict(zip(header, texts, strict=False)), line) for line, texts in lines]
@@ -121,7 +125,8 @@ def read_lines(
     """Read a CSV file as ``read_table`` does, a line at a time.
 
     Returns:
-        The header, and the number of each line with its texts, as many as stand there.
+        The header, and the number of each line with its texts, as many as stand there; those beyond
+        the header are empty.
     """
     if not path.is_file():
         raise NotFoundError(f"no table {str(path)!r}: put it there or name it with csv=PATH")
@@ -136,13 +141,33 @@ def read_lines(
             else "its first line must name the columns"
         )
         raise ConfigError(f"{str(path)!r} has no column {missing[0]!r}: {hint}")
-    return header, lines
+    return header, _within(lines, len(header))
+
+
+def _within(lines: Iterator[tuple[int, list[str]]], width: int) -> Iterator[tuple[int, list[str]]]:
+    """Refuse texts beyond the header: a comma too many shifts all cells after it."""
+    for number, texts in lines:
+        if any(map(str.strip, texts[width:])):
+            raise ConfigError(
+                f"line {number} of the table has more cells than its header: put a text that holds "
+                "a comma into quotation marks"
+            )
+        yield number, texts
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    read = 0
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            yield from ((reader.line_num, texts) for texts in reader if texts)
-    except (UnicodeDecodeError, csv.Error):
+            reader = csv.reader(file, strict=True)
+            for texts in reader:
+                read = reader.line_num
+                if texts:
+                    yield read, texts
+    except UnicodeDecodeError:
         raise ConfigError(f"{str(path)!r} is not a UTF-8 CSV table: save it as one") from None
+    except csv.Error:
+        raise ConfigError(
+            f"line {read + 1} of the table is no CSV: is a quotation mark not closed, or is text "
+            "behind it? correct the line"
+        ) from None

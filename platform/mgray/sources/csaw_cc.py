@@ -41,6 +41,7 @@ TEXTS: Final = {
     "files_not_named": "files that the table lacks: kept without labels, of the woman whom their "
     "name tells",
     "files_doubled": "files of a name that another one has: left out",
+    "rows_doubled": "rows that name an image again: first one taken",
     "dup_view": "images of a side and view that the exam has several of: kept and flagged",
     "outcome_later": "images of a breast whose cancer was found at a later screen, or whose side "
     "is not told: cancer unknown",
@@ -66,6 +67,7 @@ DESCRIPTION: Final = Description(
         "outcome are not told",
         "three exams hold eight images: flagged dup_view",
         "a table with semicolons exists",
+        "a spreadsheet drops the zeros of anon_patientid: the woman is told by the file's name",
         "rad_recall is missing in 2,001 exams: null",
     ),
     unsettled=(
@@ -81,7 +83,7 @@ class CsawCcSource:
 
     name: str = "csaw_cc"
     licence_tag: str = "CSAW-CC"
-    adapter_version: str = "3"
+    adapter_version: str = "4"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -105,6 +107,8 @@ class CsawCcSource:
             name = _stem(cells.text("anon_filename") or "")
             if name not in here:
                 counts["files_not_here"] += 1
+            elif here[name] in labels:
+                counts["rows_doubled"] += 1
             else:
                 order = years.order(*_when(cells))
                 told = _labels(cells, masks.pop(f"{name}{MASK}", None), counts)
@@ -125,7 +129,7 @@ class CsawCcSource:
         women, cases, exams, images = set[str](), set[str](), set[str](), 0
         for cells in _table(archive):
             images += 1
-            woman = as_id(cells.text("anon_patientid")) or ""
+            woman = _woman(cells) or ""
             women.add(woman)
             exams.add(f"{woman} {as_id(cells.text('exam_year'))}")
             cases |= {woman} if cells.flag("x_case") else set()
@@ -150,17 +154,24 @@ def _stem(path: str) -> str:
 def _when(cells: Cells) -> tuple[str | None, int | None]:
     """Woman and year of an image."""
     year = as_id(cells.text("exam_year")) or ""
-    return as_id(cells.text("anon_patientid")), int(year) if year.isdecimal() else None
+    return _woman(cells), int(year) if year.isdecimal() else None
 
 
-def _named(path: str) -> dict[str, Any]:
+def _woman(cells: Cells) -> str | None:
+    """Tell the woman by the file's name, whose zeros no spreadsheet drops, else by the table."""
+    return _named(cells.text("anon_filename") or "").get("patient_id") or as_id(
+        cells.text("anon_patientid")
+    )
+
+
+def _named(path: str) -> dict[str, str]:
     """Tell the woman by the name of a file."""
     found = WOMAN.match(_stem(path))
     return {"patient_id": found[1]} if found else {}
 
 
 def _labels(cells: Cells, mask: str | None, counts: Counter[str]) -> dict[str, Any]:
-    woman, year = as_id(cells.text("anon_patientid")), as_id(cells.text("exam_year"))
+    woman, year = _woman(cells), as_id(cells.text("exam_year"))
     side = cells.word("imagelaterality", SIDES)
     cancer = _cancer(cells, side)
     counts["outcome_later"] += cancer is None

@@ -5,7 +5,7 @@ Only the column ``path`` is needed where the DICOM headers tell patient, exam, s
 =====================  ==========================================================================
 column                 meaning
 =====================  ==========================================================================
-path                   file below the archive's root
+path                   file below the archive's root, parted by slashes of either kind
 patient_id, exam_id    any text; equal for one person, one visit
 laterality             L or R
 view                   CC, MLO ...
@@ -102,7 +102,7 @@ class CsvSource:
     table: Path | None = None
     name: str = "csv"
     licence_tag: str = "unknown"
-    adapter_version: str = "1"
+    adapter_version: str = "2"
 
     @paused_collector()
     def catalog(self, archive: Path) -> Catalog:
@@ -193,6 +193,7 @@ class _Reader:
             raise ConfigError(
                 f"line {number} of the table: path is empty: name a file or delete the line"
             )
+        path = path.replace("\\", "/")
         odd = "//" in path or "./" in path or path.endswith(("/", "."))
         return posixpath.normpath(path) if odd else path
 

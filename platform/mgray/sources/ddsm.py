@@ -7,7 +7,7 @@ see ``dicom.ljpeg``, ``.OVERLAY`` its abnormalities.
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -32,9 +32,13 @@ IMAGE: Final = re.compile(
 )
 DENSITY: Final = {"1": "a", "2": "b", "3": "c", "4": "d"}
 NORMAL: Final = re.compile(r"(^|[/_])normals?([/_]|\d|$)", re.IGNORECASE)
+VOLUME: Final = re.compile(r"(^|[/_])(normal|cancer|benign)", re.IGNORECASE)
+NORMAL_VOLUME: Final = re.compile(r"normals?(_\d+)?", re.IGNORECASE)
 BIRADS_WORST_FIRST: Final = (5, 4, 0, 3, 2, 1)
 TEXTS: Final = {
     "images_not_here": "images of the cases whose file is not here: a partial download",
+    "images_doubled": "images that an .ics names a second time, or a copy of it does: first one "
+    "taken",
     "ics_unreadable": "cases whose .ics is damaged, it names no case: left out",
     "files_not_named": "images that no .ics names: left out, since nothing tells their size",
     "not_decoded": f"images in lossless JPEG of 1990: refused; {HOW}",
@@ -91,7 +95,7 @@ class DdsmSource:
     decoder: Path | None = None
     name: str = "ddsm"
     licence_tag: str = "DDSM"
-    adapter_version: str = "5"
+    adapter_version: str = "6"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -105,13 +109,14 @@ class DdsmSource:
             ConfigError: No .ics can be understood.
         """
         counts, decoder = Counter[str](), _program(self.decoder)
-        cases, rows = _cases(archive), list[CatalogRow]()
+        cases, rows = _cases(archive), dict[str, CatalogRow]()
         for path in cases:
-            rows += _images(archive, path, decoder, counts)
+            for row in _images(archive, path, decoder, counts, rows.keys()):
+                rows[row.path] = row
         if counts["ics_unreadable"] == len(cases):
             raise ConfigError("no .ics file names a case (filename): is it DDSM's?")
-        counts["files_not_named"] = len(_stems(archive) - {_stem(row.path) for row in rows})
-        return Catalog(rows, notices=count_notices(counts, TEXTS))
+        counts["files_not_named"] = len(_stems(archive) - set(map(_stem, rows)))
+        return Catalog(list(rows.values()), notices=count_notices(counts, TEXTS))
 
     def verify(self, archive: Path) -> list[Count]:
         """Count cases, images and overlays; their numbers in the release are not published here.
@@ -157,9 +162,9 @@ def _program(decoder: Path | None) -> str | None:
 
 
 def _images(
-    archive: Path, path: str, decoder: str | None, counts: Counter[str]
+    archive: Path, path: str, decoder: str | None, counts: Counter[str], taken: Collection[str]
 ) -> Iterator[CatalogRow]:
-    """Yield the images of one case; none if its .ics is damaged."""
+    """Yield the images of one case that are not taken yet; none if its .ics is damaged."""
     text = _text(archive / path)
     facts = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.split()}
     if not facts.get("filename"):
@@ -178,19 +183,29 @@ def _images(
         if here is None:
             counts["images_not_here"] += 1
             continue
+        if here in taken:
+            counts["images_doubled"] += 1
+            continue
         counts["not_decoded"] += here.endswith(".LJPEG") and decoder is None
         found = _overlay(archive / f"{name}.OVERLAY", counts)
         drawn = (archive / f"{name}.OVERLAY").is_file()
         lacking = image[7].upper() == "OVERLAY" and not drawn
         counts["overlays_not_here"] += lacking
         unread = lacking or (drawn and found is None)
-        normal = bool(NORMAL.search(path)) and not unread
+        normal = _is_normal(archive, path) and not unread
         labels = _labels(case, image, facts, found, normal)
         counts.update(labels.get("qc_flags", ()))
         digitiser = digitiser_of(case, " ".join(facts.get("DIGITIZER", ())))
         counts["digitiser_unknown"] += digitiser is None
         labels["raster"] = _raster(case, here, image, digitiser, decoder)
         yield CatalogRow(here, labels)
+
+
+def _is_normal(archive: Path, path: str) -> bool:
+    """Tell whether a case is normal by the volume it lies in, which may be the archive itself."""
+    if VOLUME.search(path):
+        return bool(NORMAL.search(path))
+    return bool(NORMAL_VOLUME.fullmatch(archive.resolve().name))
 
 
 def _text(path: Path) -> str:

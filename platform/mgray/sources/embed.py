@@ -17,7 +17,7 @@ from mgray.sources.cells import FALSE, Cells
 from mgray.sources.embed_boxes import NUMBER, levels_of, read_boxes
 from mgray.sources.embed_clinical import COLUMNS as CLINICAL_COLUMNS
 from mgray.sources.embed_clinical import Breast, Clinical, read_clinical
-from mgray.sources.layout import files_below, find_file
+from mgray.sources.layout import files_below, find_file, spelled
 from mgray.sources.pairing import Candidate, pair_by_time
 from mgray.sources.source import Catalog, Count, Description, count_notices
 from mgray.sources.spool import Rows, Spool
@@ -42,6 +42,7 @@ COLUMNS: Final = (
     "ROI_coords",
 )
 KINDS: Final = {"2d": "ffdm", "cview": "synthetic_2d", "c-view": "synthetic_2d", "3d": "dbt"}
+NORMAL_VIEW: Final = FALSE | {"nan"}
 SIDES: Final = ("L", "R")
 DRAWN: Final = ""
 ASSUMED: Final = {
@@ -68,7 +69,8 @@ TEXTS: Final = {
     "dates_unread": "findings whose study_date_anon is no date (YYYY-MM-DD): nothing of a later "
     "exam is taken over to or from them",
     "biopsy_unsided": "images whose pathology is of a finding of both breasts, or of no side, "
-    "with an empty bside: it counts for both breasts",
+    "with an empty bside: it counts for both breasts; that of a later exam only for those that a "
+    "finding names, any other stays without a label",
     "files_not_named": "files that the metadata lack: kept without labels, of the patient whose "
     "folder holds them",
     "dup_view": "images of a breast and view that its exam has several of and that no pair takes: "
@@ -96,8 +98,9 @@ DESCRIPTION: Final = Description(
         "one exam has several findings: merged into one row for each image, none counted twice",
         "a finding of side B, or of no side, belongs to both breasts",
         "a bilateral exam lists only the breast with a finding: the other one is assumed normal, "
-        "said in label_source and flagged assumed_normal, unless a later exam proves cancer there "
-        "or boxes are drawn on an image of it",
+        "said in label_source and flagged assumed_normal, unless a later exam proves cancer there, "
+        "or on a side that it does not tell (then it stays empty), or boxes are drawn on an image "
+        "of it",
         "BI-RADS 0 is incomplete, not the lowest risk: the worst of a breast is "
         "6, 5, 4, 0, 3, 2, 1 in this order; X is none",
         "no biopsy is not benign: pathology and cancer stay empty",
@@ -107,7 +110,7 @@ DESCRIPTION: Final = Description(
         "a cancer so found wins over a benign or high-risk biopsy of the exam itself",
         "a biopsy is of the breast that bside names; a finding of both may be biopsied on one",
         "tissueden 5 is male, no density",
-        "spot_mag is empty for normal views: spot views never pair",
+        "spot_mag is empty, nan or 0 for normal views: spot views never pair",
         "several images of one breast and view: paired by the closest series time, flagged "
         "paired_by_time; the rest is flagged dup_view, also where only one kind repeats, or "
         "ambiguous_pair where times do not tell",
@@ -134,7 +137,7 @@ class EmbedSource:
 
     name: str = "embed"
     licence_tag: str = "EMBED"
-    adapter_version: str = "4"
+    adapter_version: str = "5"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -220,8 +223,9 @@ def _tables(archive: Path) -> tuple[Table, Table]:
 
 def _image(cells: Cells, known: Clinical, seen: Seen) -> None:
     """Keep the labels of one image; if it is left out, that is counted."""
-    named = SERVER.search(cells.text("anon_dicom_path") or "")
-    path = posixpath.normpath(f"images/{named[0]}") if named else ""
+    named = SERVER.search((cells.text("anon_dicom_path") or "").replace("\\", "/"))
+    told = posixpath.normpath(f"images/{named[0]}") if named else ""
+    path = spelled(told, lambda one: bool(seen.files.get(one)))
     found = seen.files.get(path)
     kind = (cells.text("FinalImageType") or "").lower()
     if NUMBER.search(cells.text("ROI_coords") or "") or cells.number("num_roi"):
@@ -241,9 +245,9 @@ def _image(cells: Cells, known: Clinical, seen: Seen) -> None:
         seen.files.add(path, labels)
         if breast.assumed:
             seen.breasts.add(f"{labels['exam_id']}-{labels['laterality']}", path)
-        key, *told = _candidate(cells, labels)
+        key, *place = _candidate(cells, labels)
         if key is not None:
-            seen.views.add(key, [path, *told])
+            seen.views.add(key, [path, *place])
 
 
 def _pair(seen: Seen) -> None:
@@ -286,7 +290,7 @@ def _side(cells: Cells) -> str | None:
 def _labels(cells: Cells, known: Clinical, breast: Breast, seen: Seen) -> dict[str, Any]:
     exam, side = as_id(cells.text("acc_anon")), _side(cells)
     seen.counts["side_not_told"] += side is None
-    spot = (cells.text("spot_mag") or "0").lower() not in FALSE
+    spot = (cells.text("spot_mag") or "0").lower() not in NORMAL_VIEW
     extra = {"metadata": extra_json(cells, MAPPED), "clinical": breast.extra}
     seen.counts["clinical_missing"] += not known.holds(exam)
     seen.counts["biopsy_unsided"] += breast.unsided

@@ -84,7 +84,8 @@ class Breast:
         flags: Of ``schema.QC_FLAGS``.
         finding: Labels of an annotation, if the breast has just one finding.
         extra: Unmapped columns of each finding that tells of it; where none does, of the exam's.
-        unsided: Its pathology is of a finding of both breasts whose biopsy names no side.
+        unsided: The pathology of it, or that may be of it, is of a finding of both breasts whose
+            biopsy names no side.
         assumed: Its exam is of both breasts and names only the other one: as if normal.
     """
 
@@ -151,9 +152,11 @@ class Clinical:
         """
         birads = worst(BIRADS_WORST_FIRST, (one.birads for one in own))
         pathology = worst(WORST_FIRST, (one.pathology for one in proofs))
-        later = self._later((own or proofs)[0], side, birads)
+        later, unsided = self._later((own or proofs)[0], side, birads)
         if later and (pathology == "malignant" or (pathology and later["cancer"] != 1)):
             later = None
+        if later is None:
+            unsided = any(one.biopsied is None for one in proofs)
         outcome = later or _outcome(pathology, "pathology", 0)
         labels = {**shared, "birads": birads, **outcome}
         single = own[0] if len(own) == 1 else None
@@ -162,31 +165,40 @@ class Clinical:
             ["pathology_on_other_exam"] * (later is not None),
             None if single is None else _linked(single, side),
             [one.extra for one in [*own, *(one for one in proofs if one not in own)]],
-            later is None and any(one.biopsied is None for one in proofs),
+            unsided,
         )
 
     def _unnamed(self, findings: Sequence[Finding], side: str, shared: dict[str, Any]) -> Breast:
         """A breast that no finding names: assumed normal if the exam is of both breasts.
 
-        As after any negative exam, a cancer within a year tells otherwise.
+        As after any negative exam, a cancer within a year tells otherwise; one of a side that
+        nothing tells may be here or not, so nothing is said then.
         """
         rest = [one.extra for one in findings]
         if not any(one.bilateral for one in findings):
             return Breast(shared, extra=rest)
-        if later := self._later(findings[0], side, NEGATIVE):
+        later, unsided = self._later(findings[0], side, NEGATIVE)
+        if unsided:
+            return Breast(shared, extra=rest, unsided=True)
+        if later:
             return Breast({**shared, **later}, ["pathology_on_other_exam"], extra=rest)
         return Breast(shared, extra=rest, assumed=True)
 
-    def _later(self, first: Finding, side: str, birads: int | None) -> dict[str, Any] | None:
+    def _later(
+        self, first: Finding, side: str, birads: int | None
+    ) -> tuple[dict[str, Any] | None, bool]:
         """Make the labels of the pathology of a later exam that answers this one.
 
         After an incomplete assessment any pathology does; after a negative one cancer alone.
+
+        Returns:
+            The labels, and whether no biopsy that proves them names its side.
         """
         days = FOLLOWUP_DAYS.get(birads if birads is not None else -1)
         if first.day is None or days is None or first.patient is None:
-            return None
+            return None, False
         found = [
-            (proof, one.day - first.day)
+            (proof, one.day - first.day, one.biopsied is None)
             for one in self.of_patient(first.patient)
             if one.exam != first.exam
             and (proof := one.proof(side))
@@ -194,10 +206,12 @@ class Clinical:
             and 0 <= one.day - first.day <= days
             and (birads == 0 or proof == "malignant")
         ]
-        answer = worst(WORST_FIRST, (proof for proof, _ in found))
+        answer = worst(WORST_FIRST, (proof for proof, *_ in found))
         if answer is None:
-            return None
-        return _outcome(answer, "followup", min(after for proof, after in found if proof == answer))
+            return None, False
+        days_after = min(after for proof, after, _ in found if proof == answer)
+        unsided = all(unknown for proof, _, unknown in found if proof == answer)
+        return _outcome(answer, "followup", days_after), unsided
 
 
 def _remembered(held: Spool) -> Callable[[str], list[Finding]]:

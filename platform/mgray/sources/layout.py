@@ -5,16 +5,19 @@ told in counts, since names of files may be a patient's.
 """
 
 import os
+import posixpath
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from mgray.errors import ConfigError, NotFoundError
 
 SHOWN: Final = 6
 MOST_OF_TEXT: Final = 16 * 2**20
 """Bytes of a small text of a dataset; the largest known has some thousands."""
+SIDECAR: Final = "._"
+"""How macOS begins the name of what it keeps beside a file on a foreign disk: no file of a host."""
 SUFFIXES: Final = frozenset({
     ".csv", ".dcm", ".dicom", ".gz", ".h5", ".ics", ".jpeg", ".jpg", ".json", ".ljpeg", ".loc",
     ".mhd", ".overlay", ".pgm", ".pkl", ".png", ".raw", ".tar", ".txt", ".xls", ".xlsx", ".xml",
@@ -52,7 +55,7 @@ def find_files(archive: Path, patterns: Sequence[str], layout: Sequence[str]) ->
     if not archive.is_dir():
         raise NotFoundError(f"no archive folder {str(archive)!r}: give archive=DIR")
     for pattern in patterns:
-        found = sorted(path for path in archive.glob(pattern) if path.is_file())
+        found = sorted(path for path in archive.glob(pattern) if is_table(path))
         if found:
             return found
     raise NotFoundError(
@@ -66,6 +69,8 @@ def files_below(
 ) -> Iterator[str]:
     """List files in no order, as paths below the archive with forward slashes.
 
+    Linked folders are entered too, each folder once. Sidecars of macOS (``._*``) are not listed.
+
     Args:
         archive: Root of the dataset.
         folders: Where to look, below it; one that is not there holds nothing.
@@ -73,33 +78,73 @@ def files_below(
     """
     ends = tuple(suffixes)
     for folder in folders:
-        for place, _, names in os.walk(archive / folder):
+        for place, names in _folders(archive / folder):
             below = Path(place).relative_to(archive).as_posix()
             prefix = "" if below == "." else f"{below}/"
             for name in names:
-                if name.lower().endswith(ends):
+                if name.lower().endswith(ends) and not name.startswith(SIDECAR):
                     yield prefix + name
 
 
-def by_name(paths: Iterable[str], name: Callable[[str], str | None]) -> tuple[dict[str, str], int]:
+def _folders(root: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield each folder once, with the names of its files; linked ones after all that are not."""
+    waiting, seen = [root], set[tuple[int, int]]()
+    for top in waiting:  # grows meanwhile
+        for place, folders, names in os.walk(top):
+            told = Path(place).stat()
+            if (told.st_dev, told.st_ino) in seen:
+                folders.clear()
+                continue
+            seen.add((told.st_dev, told.st_ino))
+            yield place, names
+            inner = (Path(place) / name for name in sorted(folders))
+            waiting += [folder for folder in inner if folder.is_symlink()]
+
+
+def spelled(path: str, is_here: Callable[[str], bool]) -> str:
+    """Write a path's suffix in the case in which its file is here.
+
+    Args:
+        path: Below the archive, as a table names it.
+        is_here: Tells whether there is such a file.
+
+    Returns:
+        The path as it is if no such file is here.
+    """
+    stem, suffix = posixpath.splitext(path)
+    ways = dict.fromkeys((path, stem + suffix.lower(), stem + suffix.upper()))
+    return next(filter(is_here, ways), path)
+
+
+def by_name(
+    paths: Iterable[str],
+    name: Callable[[str], str | None],
+    order: Callable[[str], Any] | None = None,
+) -> tuple[dict[str, str], int]:
     """Find files by the name that a table gives them.
 
     Args:
         paths: Below the archive.
         name: Tells the name of a path; ``None`` if it is none of the table's files.
+        order: Key by which paths are sorted; themselves if not given.
 
     Returns:
-        Name to path, the first in the order of paths where several have one name; and how many
-        were passed over for that.
+        Name to path, the first in that order where several have one name; and how many were passed
+        over for that.
     """
     found: dict[str, str] = {}
     doubled = 0
-    for path in sorted(paths):
+    for path in sorted(paths, key=order):
         named = name(path)
         if named is not None:
             doubled += named in found
             found.setdefault(named, path)
     return found, doubled
+
+
+def is_table(path: Path) -> bool:
+    """Tell whether what lies at a path is a file, and none that macOS puts beside one."""
+    return path.is_file() and not path.name.startswith(SIDECAR)
 
 
 def _found(archive: Path, patterns: Sequence[str]) -> str:

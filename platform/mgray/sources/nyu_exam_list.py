@@ -22,9 +22,10 @@ LAYOUT: Final = (
     "images/<stem>.png, 16 bits",
     "segmentation/<stem>.png for lists with *_seg (GMIC)",
 )
+BEFORE: Final = "exam_list_before_cropping.pkl"
 LISTS: Final = tuple(
     f"{folder}{name}"
-    for name in ("exam_list_before_cropping.pkl", "exam_list*.pkl", "*.pkl")
+    for name in (BEFORE, "exam_list*.pkl", "*.pkl")
     for folder in ("", "data/", "*/")
 )
 MOST_VALUES, DEEPEST = 20_000_000, 32
@@ -61,6 +62,7 @@ DESCRIPTION: Final = Description(
         "whole exam unknown; what is proven of the other one is written beside it",
         "neither benign nor malignant is no biopsy: cancer 0, label_source assumed_normal, flagged",
         "window_location is in the frame before cropping: kept in extra_json",
+        "pictures may lie there cropped too: a list before cropping takes those of images/",
         "stems without suffix, several to a view; a stem that is named twice is one image",
         "no patient is named: an exam is a patient, so two exams of one woman may be in two "
         "splits, which is said",
@@ -78,7 +80,7 @@ class NyuExamListSource:
 
     name: str = "nyu_exam_list"
     licence_tag: str = "unknown"
-    adapter_version: str = "3"
+    adapter_version: str = "4"
 
     def describe(self) -> Description:
         """Tell what the format is."""
@@ -121,12 +123,17 @@ class NyuExamListSource:
 
 
 def _pictures(archive: Path, counts: Counter[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Find images and masks by their stems."""
+    """Find images and masks by their stems; for a list before cropping first in ``images``."""
     paths = list(files_below(archive, suffixes=(".png",)))
-    named, doubled = by_name((path for path in paths if MASKS not in path), _stem)
+    order = _whole_first if find_file(archive, LISTS, LAYOUT).name == BEFORE else None
+    named, doubled = by_name((path for path in paths if MASKS not in path), _stem, order)
     masks, more = by_name((path for path in paths if MASKS in path), _stem)
     counts["files_doubled"] = doubled + more
     return named, masks
+
+
+def _whole_first(path: str) -> tuple[bool, str]:
+    return "images" not in path.split("/"), path
 
 
 def _images(archive: Path) -> Iterator[tuple[int, Mapping[str, Any], str, str]]:

@@ -19,7 +19,7 @@ from typing import Any, Final
 from mgray.collector import paused_collector
 from mgray.errors import ConfigError, NotFoundError
 from mgray.sources.csv_table import WORST_FIRST
-from mgray.sources.layout import files_below, tell
+from mgray.sources.layout import files_below, spelled, tell
 from mgray.sources.source import Catalog, Count, Description, count_notices
 from mgray.sources.spool import Rows, Spool
 from mgray.sources.tables import dumps, without_nones
@@ -85,7 +85,8 @@ DESCRIPTION: Final = Description(
     pitfalls=(
         "processed and unprocessed versions lie side by side: told by PresentationIntentType, the "
         "latter are ffdm_raw and flagged for_processing",
-        "ImageType DERIVED is no sign of a synthetic image",
+        "ImageType DERIVED is no sign of a synthetic image, nor SECONDARY of a capture where the "
+        "header says that no text is burned in (BurnedInAnnotation NO)",
         "file names of the JSON are in lower or upper case",
         "labels are of a side, and the side is in the header alone: joined after reading",
         "lesion numbers are unique within an episode only; 1, 01 and a list with commas occur",
@@ -113,7 +114,7 @@ class OmiDbSource:
 
     name: str = "omi_db"
     licence_tag: str = "OMI-DB"
-    adapter_version: str = "4"
+    adapter_version: str = "5"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -134,7 +135,8 @@ class OmiDbSource:
             nbss = _read(archive, client, "nbss", counts)
             studies = (study for _, study in _objects(imagedb.get("STUDIES")))
             days = Timeline((client, day_number(study.get("StudyDate"))) for study in studies)
-            for path, study, marks in _images(client, imagedb):
+            for told_path, study, marks in _images(client, imagedb):
+                path = spelled(told_path, lambda one: bool(files.get(one)))
                 if not files.get(path):
                     counts["files_not_here"] += 1
                 else:
@@ -155,7 +157,7 @@ class OmiDbSource:
         clients, here = len(_clients(archive)), set(files_below(archive, ["images"]))
         counts = Counter[str]()
         listed = [
-            (path in here, len(marks))
+            (spelled(path, here.__contains__) in here, len(marks))
             for client, imagedb in _imagedbs(archive, counts)
             for path, _, marks in _images(client, imagedb)
         ]

@@ -18,9 +18,12 @@ Point an ingest at a dataset exactly as its host delivers it:
     python -m jobs.ingest NAME archive=DIR out=TABLE
     python -m jobs.sources NAME table=TABLE out=PICTURE.png   # findings drawn on the pixels
 
-A partial download is fine. Three label axes stay apart: `birads`, `pathology`, `cancer`; each is
-empty where the dataset does not say it, `label_source` and `label_level` tell where `cancer` is
-from, and what a dataset's tables say beyond the columns of ours is kept in `extra_json`.
+A partial download is fine. Linked folders are entered, each once; what macOS puts beside files
+(`._*`) is no file of a dataset and is not listed.
+
+Three label axes stay apart: `birads`, `pathology`, `cancer`; each is empty where the dataset does
+not say it, `label_source` and `label_level` tell where `cancer` is from, and what a dataset's
+tables say beyond the columns of ours is kept in `extra_json`.
 """
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from mgray.collector import paused_collector
 from mgray.sources.cells import DENSITIES, Cells
-from mgray.sources.layout import files_below, find_file
+from mgray.sources.layout import files_below, find_file, spelled
 from mgray.sources.pairing import flag_repeated
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
 from mgray.sources.tables import Table, as_id, dumps, extra_json, open_table, without_nones
@@ -33,10 +33,12 @@ MAPPED: Final = frozenset(
     {"patient_id", "image_id", "laterality", "view", "age", "cancer", "BIRADS", "density"}
 )
 IMAGES: Final = "train_images"
+NAMED: Final = 3
+"""Parts of the path of an image: train_images, patient, file."""
 TEXTS: Final = {
     "files_not_here": "images of train.csv whose file is not here: a partial download",
     "files_not_named": "files that train.csv lacks: kept without labels, of the patient whose "
-    "folder holds them",
+    "folder holds them, of the header's where none does",
     "rows_doubled": "rows of train.csv that name a file again: the last one taken",
     "dup_view": "images of a side and view that the patient has several of: kept and flagged",
 }
@@ -79,7 +81,7 @@ class RsnaSource:
 
     name: str = "rsna"
     licence_tag: str = "RSNA"
-    adapter_version: str = "2"
+    adapter_version: str = "3"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -97,7 +99,7 @@ class RsnaSource:
         labels: dict[str, dict[str, Any]] = {}
         counts = Counter[str]()
         for cells in table:
-            path = _path(cells)
+            path = spelled(_path(cells), here.__contains__)
             if path in here:
                 counts["rows_doubled"] += path in labels
                 labels[path] = _labels(cells)
@@ -144,8 +146,8 @@ def _path(cells: Cells) -> str:
 
 def _named(path: str) -> dict[str, Any]:
     """Tell the patient, who is an exam here, by the folder of a file."""
-    patient = path.split("/")[1]
-    return {"patient_id": patient, "exam_id": patient}
+    parts = path.split("/")
+    return {"patient_id": parts[1], "exam_id": parts[1]} if len(parts) == NAMED else {}
 
 
 def _labels(cells: Cells) -> dict[str, Any]:

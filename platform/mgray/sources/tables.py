@@ -17,6 +17,7 @@ from mgray.sources.workbook import read_sheet
 BLOCK_BYTES: Final = 8 * 2**20
 AT_ONCE: Final = 1024
 """Rows that are Python objects."""
+CHUNK: Final = 2**16
 MOST_OF_HEADER: Final = 2**16
 """Characters of a table's first line."""
 SHEETS: Final = (".xls", ".xlsx")
@@ -65,14 +66,16 @@ def open_table(
         encoding: Of a CSV.
 
     Raises:
-        ConfigError: Not a table, or columns of another release; the text tells nothing of the first
-            line, which may be a patient's if the header is missing.
+        ConfigError: Not a table, columns of another release, or a quotation mark that is not
+            closed; the text tells nothing of the first line, which may be a patient's if the header
+            is missing.
     """
     if path.suffix.lower() in SHEETS:
         header = tuple(_stripped(next(iter(read_sheet(path)), [])))
         table = Table(path, header)
     else:
         line, delimiter = _first_line(path, delimiters, encoding)
+        _check_quotes(path)
         table = Table(path, tuple(_stripped(line)), delimiter, encoding)
     missing = [column for column in required if column not in table.header]
     if missing:
@@ -130,6 +133,17 @@ def _first_line(path: Path, delimiters: str, encoding: str) -> tuple[list[str], 
         raise ConfigError(f"{path.name} has no header of {MOST_OF_HEADER} characters at most")
     delimiter = max(delimiters, key=line.count)
     return next(csv.reader([line], delimiter=delimiter), []), delimiter
+
+
+def _check_quotes(path: Path) -> None:
+    """Refuse a mark that is not closed: all rows up to the next one would be a single cell."""
+    with path.open("rb") as file:
+        marks = sum(part.count(b'"') for part in iter(lambda: file.read(CHUNK), b""))
+    if marks % 2:
+        raise ConfigError(
+            f"{path.name} has an odd number of quotation marks, so one is not closed and hides "
+            "rows: get it again, or correct the cell"
+        )
 
 
 def _csv(table: Table) -> Iterator[Cells]:

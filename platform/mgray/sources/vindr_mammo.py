@@ -35,6 +35,8 @@ BOX: Final = ("xmin", "ymin", "xmax", "ymax")
 FINDING_COLUMNS: Final = ("image_id", "finding_categories", "finding_birads", *BOX)
 MAPPED: Final = frozenset(BREAST_COLUMNS) - {"series_id", "height", "width"}
 SUFFIXES: Final = (".dicom", ".dcm")
+NAMED: Final = 3
+"""Parts of the path of an image: images, exam, file."""
 BIRADS: Final = {f"bi-rads {number}": str(number) for number in range(7)}
 DENSITY: Final = {f"density {letter}": letter for letter in "abcd"}
 SPLITS: Final = {"training": "train", "test": "test"}
@@ -42,8 +44,10 @@ QUOTED: Final = re.compile(r"['\"]([^'\"]+)['\"]")
 TEXTS: Final = {
     "files_not_here": "images of the tables whose file is not here: a partial download",
     "files_not_named": "files that the breast-level table lacks: kept without labels, of the exam "
-    "whose folder holds them, and in its split",
+    "whose folder holds them, and in its split; of the header's where none does",
     "files_doubled": "files of a name that another one has: left out",
+    "rows_doubled": "rows that name an image again, or tell one of its findings again: first one "
+    "taken",
     "dup_view": "images of a side and view that the exam has several of: kept and flagged",
     "suspicious_without_box": "images of BI-RADS 4 and 5 breasts without a box",
     "boxes_without_birads": "boxes without a BI-RADS (lymph nodes, skin, nipple)",
@@ -80,7 +84,7 @@ class VindrMammoSource:
 
     name: str = "vindr_mammo"
     licence_tag: str = "VinDr-Mammo"
-    adapter_version: str = "4"
+    adapter_version: str = "5"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -103,8 +107,11 @@ class VindrMammoSource:
         for cells in breasts:
             image, study = cells.text("image_id") or "", cells.text("study_id") or ""
             splits[study] = cells.word("split", SPLITS) or splits.get(study)
-            found = findings.pop(image, [])
             path = here.get(f"{study}/{image}")
+            if path in labels:
+                counts["rows_doubled"] += 1
+                continue
+            found = findings.pop(image, [])
             if path is None:
                 counts["files_not_here"] += 1
             else:
@@ -161,7 +168,10 @@ def _stem(path: str) -> str:
 
 def _named(path: str, splits: Mapping[str, str | None]) -> dict[str, Any]:
     """Tell the exam, which is a patient here, by the folder of a file, and its split."""
-    study = _stem(path).partition("/")[0]
+    parts = path.split("/")
+    if len(parts) != NAMED:
+        return {}
+    study = parts[1]
     return without_nones({"patient_id": study, "exam_id": study, "split": splits.get(study)})
 
 
@@ -191,16 +201,19 @@ def _findings(table: Table, counts: Counter[str]) -> dict[str, list[dict[str, An
             continue
         size = [cells.number(name) for name in ("height", "width")]
         birads = cells.word("finding_birads", BIRADS)
-        counts["boxes_without_birads"] += birads is None
         names = QUOTED.findall(cells.text("finding_categories") or "")
-        by_image[cells.text("image_id") or ""].append(
-            {
-                "shape": "box",
-                "coords": coords,
-                "of_size": None if None in size else size,
-                "categories": [name.lower().replace(" ", "_") for name in names],
-                "birads": None if birads is None else int(birads),
-                "source": "vindr_mammo",
-            }
-        )
+        found = {
+            "shape": "box",
+            "coords": coords,
+            "of_size": None if None in size else size,
+            "categories": [name.lower().replace(" ", "_") for name in names],
+            "birads": None if birads is None else int(birads),
+            "source": "vindr_mammo",
+        }
+        of_image = by_image[cells.text("image_id") or ""]
+        if found in of_image:
+            counts["rows_doubled"] += 1
+            continue
+        of_image.append(found)
+        counts["boxes_without_birads"] += birads is None
     return by_image
