@@ -31,7 +31,8 @@ async def pixels(
 
     They are those before the window. The comment is JSON: ``affine`` (2 x 3) maps half-open pixel
     coordinates of the map to the DICOM's own, ``value`` (slope, intercept) its grey levels to the
-    header's units, and ``curve`` over the grey levels is what the header wants to be shown.
+    header's units, and ``curve``, at equal steps over the grey levels from ``span``'s first to its
+    second, is what the header wants to be shown.
     """
     (body,) = await here.read(request, 1)
     with here.places.hold(1):

@@ -15,12 +15,13 @@ export function showCard({ id, card }) {
 
 /**
  * Ask for the token.
- * @param {boolean} refused whether one was given and refused
+ * @param {string} words what was wrong with the one before
  * @returns {Promise<?string>} null if the person cancels
  */
-export function askToken(refused) {
+export function askToken(words) {
   const dialog = byId("token-dialog");
-  byId("token-refused").hidden = !refused;
+  byId("token-refused").textContent = words;
+  byId("token-refused").hidden = !words;
   byId("token").value = "";
   dialog.returnValue = "";
   byId("token-cancel").onclick = () => dialog.close();

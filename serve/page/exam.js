@@ -47,8 +47,14 @@ export function regionOf({ breast_box: box, rows, columns }) {
   ];
 }
 
-/** Millimetres of a DICOM pixel; 1 where nobody knows. */
-export const pixelSize = ({ pixel_spacing_mm: spacing }) => spacing?.[0] ?? 1;
+/** Millimetres across a DICOM pixel; null where nobody knows. */
+export const pixelWidth = ({ pixel_spacing_mm: spacing }) => spacing?.[1] ?? null;
+
+/** The widths of frames' pixels, to compare them by; 1 for all where one is not known. */
+export function pixelWidths(frames) {
+  const widths = frames.map(pixelWidth);
+  return widths.includes(null) ? widths.map(() => 1) : widths;
+}
 
 /** Short name of a view: "R CC"; long name for a screen reader: "Right CC". */
 export function nameOf(frame, index, words = false) {

@@ -48,7 +48,8 @@ const isElsewhere = (target) => target.closest("dialog, input:not([type=range], 
 
 /** Keys with a meaning of their own on the focused element. */
 function isOwnKey({ key, target }) {
-  if (target.matches("button, summary") && [" ", "Enter"].includes(key)) return true;
+  if (target.matches("a[href], button, summary") && [" ", "Enter"].includes(key)) return true;
+  if (target.closest(".panel") && key.startsWith("Arrow")) return true; // scrolls it
   if (target.matches("input[type=checkbox]") && key === " ") return true;
   return target.matches("input[type=range]") && /^(Arrow|Page|Home|End)/.test(key);
 }

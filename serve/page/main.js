@@ -1,13 +1,13 @@
 /** The page: what the parts do when a person does something. */
 
-import { Api, Problem } from "./api.js";
+import { Api, Problem, unreadable } from "./api.js";
 import { isSame } from "./boxes.js";
 import { askToken, showCard, showHelp } from "./dialogs.js";
 import { asJson, save } from "./download.js";
 import { byId, make } from "./element.js";
 import { fillHelp, listenForKeys } from "./keyboard.js";
 import { asImages, detect, readImages, sharpen } from "./opening.js";
-import { nearestStop, scaleOf, scoreAt, startOf } from "./operating.js";
+import { nearestStop, reportWords, scaleOf, scoreAt, startOf } from "./operating.js";
 import { makeLayers, showAnswer, showFindings, showOperatingPoint } from "./panel.js";
 import { showSamples } from "./samples.js";
 import { shortcutsOf } from "./shortcuts.js";
@@ -31,36 +31,58 @@ const state = {
 };
 const stage = new Stage(byId("panes"), state, {
   pick: (image, box) => select(box && { image, box }),
-  sharpen: (image) => attempt(async () => { if (await sharpen(api, image)) stage.draw(); }),
+  sharpen: (image) => attempt(async ({ signal }) => {
+    if (await sharpen(api, image, signal)) stage.draw();
+  }, shown),
 });
-let turn = 0;
+
+/** Turns: what is under way for an exam is given up once another is in its place. */
+let newest = new AbortController();
+let shown = newest;
+let attempts = 0;
+
+/** Begin another exam; the one on the screen keeps its turn until that is shown. */
+function takeTurn() {
+  if (newest !== shown) newest.abort();
+  newest = new AbortController();
+  return newest;
+}
 
 async function open(found) {
-  const mine = turn += 1;
-  const isCurrent = () => mine === turn;
   if (!found.length) return;
   if (found.length > MOST_IMAGES) {
-    fail(new Problem({ title: `${found.length} files: at most ${MOST_IMAGES} images at once` }));
+    const title = `${found.length} files: at most ${MOST_IMAGES} images at once`;
+    fail(new Problem({ code: "too_many_images", title }));
     return;
   }
+  forget();
+  await attempt((turn) => openImages(found, turn), takeTurn());
+}
+
+async function openSample({ id, title }) {
+  byId("sample-menu").hidePopover();
+  forget();
+  tell(`Making ${title.toLowerCase()}: some seconds…`);
+  await attempt(async (turn) => openImages(await api.sample(id, turn.signal), turn), takeTurn());
+}
+
+async function openImages(found, turn) {
   const images = asImages(found);
-  await attempt(async () => {
-    await readImages(api, images, (done) => isCurrent() && tell(reading(done, images.length)));
-    if (!isCurrent()) return;
-    if (images.every((image) => image.problem)) throw images[0].problem;
-    show(images);
-    tell("Looking for lesions…");
-    const answer = await detect(api, images);
-    if (isCurrent()) showResult(answer);
-  });
+  await readImages(api, images, turn.signal, (done) => tell(reading(done, images.length)));
+  if (images.every((image) => image.problem)) throw images[0].problem;
+  show(images, turn);
+  tell("Looking for lesions…");
+  showResult(await detect(api, images, turn.signal));
 }
 
 /** Show the images, before there is an answer. */
-function show(images) {
+function show(images, turn) {
+  shown.abort();
+  shown = turn;
   Object.assign(state, { images, answer: null, selected: null, inverted: false });
   document.body.dataset.shown = "images";
   byId("start").hidden = true;
-  byId("problem").hidden = true;
+  forget();
   byId("panes").hidden = false;
   document.querySelector(".tools").hidden = false;
   document.querySelector(".panel").hidden = true;
@@ -78,6 +100,7 @@ function showResult(answer) {
   makeLayers(state, { hasHalves, hasTruth }, setLayer);
   setPosition(startOf(state.scale));
   stage.layOut();
+  Promise.allSettled([loadModel(), loadSamples()]); // where they failed at first
 }
 
 function setPosition(position) {
@@ -150,38 +173,39 @@ function reset() {
 
 async function saveReport() {
   const files = state.images.filter((image) => image.pixels).map((image) => image.file);
+  const stop = nearestStop(state.scale, state.position);
+  forget();
   tell("Writing the report…");
-  await attempt(async () => {
-    const { fppi } = nearestStop(state.scale, state.position);
-    save(await api.report(files, fppi), "mgray-sr.dcm");
-    tell(`The report was saved, at ${fppi} FP / image`);
-  });
+  await attempt(async ({ signal }) => {
+    save(await api.report(files, stop?.fppi ?? 1, signal), "mgray-sr.dcm");
+    tell(`The report was saved, ${reportWords(stop)}`);
+  }, shown);
 }
 
-async function openSample({ id, title }) {
-  byId("sample-menu").hidePopover();
-  tell(`Making ${title.toLowerCase()}: some seconds…`);
-  await attempt(async () => open(await api.sample(id)));
-}
-
-/** Do something that may fail; a person is told. */
-async function attempt(doing) {
-  byId("progress").hidden = false;
+/** Do something in a turn that may fail; a person is told, unless the turn is over. */
+async function attempt(doing, turn = new AbortController()) {
+  progress(1);
   try {
-    await doing();
+    await doing(turn);
   } catch (problem) {
+    if (turn.signal.aborted) return;
     fail(problem);
     if (!(problem instanceof Problem)) throw problem;
   } finally {
-    byId("progress").hidden = true;
+    progress(-1);
   }
+}
+
+function progress(change) {
+  attempts += change;
+  byId("progress").hidden = attempts === 0;
 }
 
 function fail({ title, detail, code }) {
   const close = make("button", "icon", "×");
   close.type = "button";
   close.setAttribute("aria-label", "Close");
-  close.addEventListener("click", () => { byId("problem").hidden = true; });
+  close.addEventListener("click", forget);
   const words = make("div");
   words.append(make("strong", "", title || "Something went wrong on this page"));
   if (detail) words.append(make("p", "", detail));
@@ -189,6 +213,11 @@ function fail({ title, detail, code }) {
   byId("problem").replaceChildren(words, close);
   byId("problem").hidden = false;
   tell("");
+}
+
+/** Take away what was told of a failure. */
+function forget() {
+  byId("problem").hidden = true;
 }
 
 function tell(words) {
@@ -199,14 +228,21 @@ function reading(done, count) {
   return count === 1 ? "Reading the image…" : `Reading the images: ${done} of ${count}…`;
 }
 
-async function start() {
-  await attempt(async () => {
-    const [model, samples] = await Promise.all([api.model(), api.samples()]);
-    byId("model").textContent = `Model ${model.id}`;
-    byId("model").addEventListener("click", () => showCard(model));
-    showSamples(samples, openSample);
-  });
+/** Do something until it succeeds, then never again. */
+function once(doing) {
+  let done = null;
+  return () => {
+    done ??= doing().catch((problem) => { done = null; throw problem; });
+    return done;
+  };
 }
+
+const loadModel = once(async () => {
+  const model = await api.model();
+  byId("model").textContent = `Model ${model.id}`;
+  return model;
+});
+const loadSamples = once(async () => showSamples(await api.samples(), openSample));
 
 const ACTIONS = {
   window: () => setTool("window"),
@@ -238,13 +274,22 @@ document.querySelectorAll("[data-do]").forEach((button) => {
   button.addEventListener("click", ACTIONS[button.dataset.do]);
 });
 for (const id of ["open", "choose"]) byId(id).addEventListener("click", () => byId("files").click());
+for (const id of ["model", "samples"]) byId(id).addEventListener("click", forget);
+byId("model").addEventListener("click", () => attempt(async () => showCard(await loadModel())));
+byId("samples").addEventListener("click", () => attempt(loadSamples));
 byId("theme").addEventListener("click", () => dispatchEvent(new Event("mgray:theme")));
 byId("help").addEventListener("click", showHelp);
 byId("threshold").addEventListener("input", ({ target }) => setPosition(Number(target.value)));
 byId("save-json").addEventListener("click", () => save(asJson(state.answer), "mgray.json"));
 byId("save-sr").addEventListener("click", saveReport);
 addEventListener("mgray:theme", () => stage.draw());
-listenForFiles({ input: byId("files"), cover: byId("drop"), open: (files) => open(files.map((file) => ({ file }))) });
+listenForFiles({
+  input: byId("files"),
+  cover: byId("drop"),
+  open: (files) => open(files.map((file) => ({ file }))),
+  refuse: () => fail(unreadable()),
+});
 listenForKeys(SHORTCUTS);
 fillHelp(SHORTCUTS);
-start();
+attempt(loadModel);
+attempt(loadSamples);

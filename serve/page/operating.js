@@ -40,11 +40,17 @@ export function wordsAt(scale, position) {
   return "not measured for this model";
 }
 
-/** The measured stop nearest to a position; 1 false positive per image where none was measured. */
+/** The measured stop nearest to a position; null where none was measured. */
 export function nearestStop(scale, position) {
   const far = (stop) => Math.abs(scale.indexOf(stop) - position);
   const measured = scale.filter(isMeasured).sort((one, other) => far(one) - far(other));
-  return measured[0] ?? { fppi: 1 };
+  return measured[0] ?? null;
+}
+
+/** Which boxes a report at a measured stop holds. */
+export function reportWords(stop) {
+  if (stop) return `at ${perImage(stop.fppi)}`;
+  return "not measured: all malignant boxes, 20 at most for an image";
 }
 
 /** What stands below the slider at a stop. */

@@ -2,9 +2,9 @@
 
 import { drawBoxes } from "./boxes.js";
 import { make } from "./element.js";
-import { chestWall, nameOf, pixelSize, regionOf } from "./exam.js";
+import { chestWall, nameOf, pixelWidth, regionOf } from "./exam.js";
 import { View } from "./view.js";
-import { headerWindow, shades } from "./window.js";
+import { headerWindow, shades, windowWords } from "./window.js";
 
 const KINDS = {
   synthetic_2d: "Synthetic 2D", ffdm: "FFDM", ffdm_raw: "FFDM, raw", film: "Film",
@@ -40,24 +40,24 @@ export class Pane {
     this.window = headerWindow(this.image.pixels.frame);
   }
 
-  /** Take the size that the layout gives; the view stays on the same point. */
+  /** Take the size that layout and screen give; the view stays on the same point. */
   resize() {
     const { width, height } = this.element.getBoundingClientRect();
     Object.assign(this.view, { width: Math.max(width, 1), height: Math.max(height, 1) });
+    this.ratio = devicePixelRatio;
     this.canvas.width = Math.round(width * devicePixelRatio);
     this.canvas.height = Math.round(height * devicePixelRatio);
   }
 
-  /** Millimetres of the patient on one CSS pixel, if the breast fills the pane. */
-  get widest() {
-    const { frame } = this.image.pixels;
-    return pixelSize(frame) / this.view.fitting(regionOf(frame));
+  /** The scale at which the breast fills the pane. */
+  get fitting() {
+    return this.view.fitting(regionOf(this.image.pixels.frame));
   }
 
-  /** Show the breast, at a scale that all views of an exam have in common. */
-  fit(mmPerPixel = this.widest) {
+  /** Show the breast at a scale that is at most `fitting`. */
+  fit(scale) {
     const { frame } = this.image.pixels;
-    this.view.show(regionOf(frame), pixelSize(frame) / mmPerPixel, chestWall(frame, this.count));
+    this.view.show(regionOf(frame), scale, chestWall(frame, this.count));
     this.untouched = true;
   }
 
@@ -71,6 +71,7 @@ export class Pane {
   draw({ boxes, selected, inverted }) {
     const { pixels } = this.image;
     if (!pixels) return;
+    if (this.ratio !== devicePixelRatio) this.resize();
     this.shade(inverted);
     const context = this.canvas.getContext("2d");
     const { view } = this;
@@ -108,10 +109,9 @@ export class Pane {
 
   tell(boxes) {
     const { frame } = this.image.pixels;
-    const { center, width } = this.window;
     const percent = Math.round(this.view.scale * devicePixelRatio * 100);
-    this.readout.textContent = `W ${Math.round(width)}  L ${Math.round(center)}  ${percent} %`;
-    this.measure(frame.pixel_spacing_mm ? this.view.scale / pixelSize(frame) : 0);
+    this.readout.textContent = `${windowWords(this.window)}  ${percent} %`;
+    this.measure(pixelWidth(frame) ? this.view.scale / pixelWidth(frame) : 0);
     const shown = boxes.length === 1 ? "1 box" : `${boxes.length} boxes`;
     this.element.setAttribute("aria-label", `${nameOf(frame, this.image.index, true)}, ${shown}`);
   }

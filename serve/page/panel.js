@@ -30,13 +30,16 @@ export function showOperatingPoint(scale, position) {
   );
 }
 
-/** List the detections that are shown; a click goes to one. */
+/** List the detections that are shown; a click goes to one. The focus stays where it is. */
 export function showFindings(images, state, choose) {
   const rows = images.flatMap((image) => visibleBoxes(image, state)
     .filter((one) => one.layer === one.label)
     .map((one) => ({ image, one })));
   rows.sort((first, second) => second.one.score - first.one.score);
-  byId("findings").replaceChildren(...rows.map(({ image, one }) => finding(image, one, state, choose)));
+  const list = byId("findings");
+  const focused = [...list.children].findIndex((item) => item.contains(document.activeElement));
+  list.replaceChildren(...rows.map(({ image, one }) => finding(image, one, state, choose)));
+  list.children[Math.min(focused, rows.length - 1)]?.firstChild.focus();
   byId("findings-title").textContent = `Findings (${rows.length})`;
   return rows;
 }

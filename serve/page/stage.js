@@ -1,7 +1,7 @@
 /** The panes side by side: layout, common scale, one window for all, drawing once a frame. */
 
 import { boxAt, visibleBoxes } from "./boxes.js";
-import { gridColumns, hung, regionOf } from "./exam.js";
+import { gridColumns, hung, pixelWidths, regionOf } from "./exam.js";
 import { listen } from "./gestures.js";
 import { Pane } from "./pane.js";
 import { draggedWindow } from "./window.js";
@@ -15,6 +15,13 @@ export class Stage {
   constructor(root, state, on) {
     Object.assign(this, { root, state, on, panes: [], alone: null, waiting: false });
     new ResizeObserver(() => this.layOut()).observe(root);
+    this.watchScreen();
+  }
+
+  /** Draw anew when the screen's pixels become others, on another screen too. */
+  watchScreen() {
+    const same = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
+    same.addEventListener("change", () => { this.draw(); this.watchScreen(); }, { once: true });
   }
 
   /** Show other images. */
@@ -59,8 +66,10 @@ export class Stage {
 
   /** Show whole breasts, all at the scale of the largest. */
   fit(panes = this.visible) {
-    const widest = Math.max(...panes.map((pane) => pane.widest));
-    panes.forEach((pane) => pane.fit(widest));
+    const widths = pixelWidths(this.seen.map((pane) => pane.image.pixels.frame));
+    const widthOf = (pane) => widths[this.seen.indexOf(pane)];
+    const widest = Math.max(...panes.map((pane) => widthOf(pane) / pane.fitting));
+    panes.forEach((pane) => pane.fit(widthOf(pane) / widest));
     this.draw();
   }
 

@@ -1,7 +1,14 @@
 /** Files in: chosen, or dropped anywhere on the page, folders too. */
 
-/** Listen for files. */
-export function listenForFiles({ input, cover, open }) {
+/**
+ * Listen for files.
+ * @param {object} to
+ * @param {HTMLInputElement} to.input where they are chosen
+ * @param {HTMLElement} to.cover shown while they hang over the page
+ * @param {(files: File[]) => void} to.open
+ * @param {() => void} to.refuse something that was dropped cannot be read
+ */
+export function listenForFiles({ input, cover, open, refuse }) {
   input.addEventListener("change", () => {
     open([...input.files]);
     input.value = ""; // the same files may be chosen again
@@ -21,7 +28,8 @@ export function listenForFiles({ input, cover, open }) {
     event.preventDefault();
     depth = 0;
     cover.hidden = true;
-    open(await filesOf(event.dataTransfer));
+    const files = await filesOf(event.dataTransfer).catch(refuse);
+    if (files) open(files);
   });
 }
 

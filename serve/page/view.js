@@ -35,7 +35,7 @@ export class View {
   show([x0, y0, x1, y1], scale, side = 0) {
     const half = this.width / 2 / scale;
     this.scale = scale;
-    this.farthest = scale / 2;
+    this.farthest = Math.min(scale / 2, 1 / devicePixelRatio);
     this.x = { [-1]: x0 + half, 0: (x0 + x1) / 2, 1: x1 - half }[side];
     this.y = (y0 + y1) / 2;
   }

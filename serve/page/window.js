@@ -1,8 +1,8 @@
 /**
  * Window and level: grey levels to shades on the screen.
  *
- * The header's window is a curve over the grey levels; another center and width shift and stretch
- * that curve, so that a sigmoid stays one. Center and width are in the header's units.
+ * The header's window is a curve over a span of grey levels, flat beyond it; another center and
+ * width shift and stretch that curve, so that a sigmoid stays one. Both are in the header's units.
  */
 
 const LEVELS = 65536;
@@ -29,6 +29,12 @@ export function draggedWindow(frame, window, across, down) {
   };
 }
 
+/** A window in words, with as many digits as its width needs. */
+export function windowWords({ center, width }) {
+  const digits = Math.min(Math.max(2 - Math.floor(Math.log10(width)), 0), 20);
+  return `W ${width.toFixed(digits)}  L ${center.toFixed(digits)}`;
+}
+
 /**
  * Tabulate the shade of every grey level, as little-endian RGBA.
  * @returns {Uint32Array}
@@ -42,8 +48,9 @@ export function shades(frame, window, inverted) {
   const from = level(window.center);
   const to = level(center);
   const last = frame.curve.length - 1;
+  const [first, end] = frame.span;
   for (let grey = 0; grey < LEVELS; grey += 1) {
-    const at = ((grey - from) * stretch + to) * (last / (LEVELS - 1));
+    const at = ((grey - from) * stretch + to - first) * (last / (end - first));
     const bright = curveAt(frame.curve, Math.min(Math.max(at, 0), last));
     const positive = Math.round(255 * bright);
     const shade = inverted ? 255 - positive : positive;

@@ -24,9 +24,13 @@ def columns(image=WAVES, **attributes):
     return read_record(example_file(image, "j2k", **attributes)).columns
 
 
-def shown(grey, frame):
-    """Display values as a viewer makes them."""
-    return np.interp(grey, np.linspace(0, TOP, len(frame.curve)), frame.curve)
+def shown(grey, frame, window=None):
+    """Display values as a viewer makes them, perhaps with another window than the header's."""
+    slope, intercept = frame.value
+    center, width = window or frame.window
+    stretch = frame.window[1] / width
+    at = (grey - (center - intercept) / slope) * stretch + (frame.window[0] - intercept) / slope
+    return np.interp(at, np.linspace(*frame.span, len(frame.curve)), frame.curve)
 
 
 @pytest.mark.parametrize("attributes", WINDOWS.values(), ids=WINDOWS)
@@ -40,6 +44,32 @@ def test_curves_rise_where_the_header_s_window_does(attributes):
     _, frame = preview(columns(**attributes), 96)
     assert (np.diff(frame.curve) >= 0).all()
     assert frame.curve[0] < frame.curve[-1]
+
+
+@pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
+@pytest.mark.parametrize("slope", [1, -1])
+@pytest.mark.parametrize("width", [90, 901, 8192])
+def test_any_window_can_be_made_of_the_header_s(width, slope, function):
+    center = 1400 if slope == 1 else 2695
+    told = {
+        "VOILUTFunction": function,
+        "RescaleSlope": slope,
+        "RescaleIntercept": 4095 * (slope < 0),
+    }
+    grey, frame = preview(columns(WindowCenter=1400, WindowWidth=width, **told), 96)
+    wanted = read_display(columns(WindowCenter=center, WindowWidth=400, **told))
+    assert {wanted.min().round(2), wanted.max().round(2)} == {0.0, 1.0}
+    np.testing.assert_allclose(shown(grey, frame, (center, 400)), wanted, atol=0.06)
+
+
+@pytest.mark.parametrize("told", [(1e300, 4096), (2048, 1e308)])
+def test_a_window_beyond_all_numbers_is_told_as_it_looks(told):
+    row = columns(WindowCenter=told[0], WindowWidth=told[1], VOILUTFunction="SIGMOID")
+    grey, frame = preview(row, 96)
+    json.loads(to_pgm(grey, frame).split(b"\n")[1].removeprefix(b"# "))
+    assert frame.span == (0.0, TOP)
+    curve = np.interp(grey, np.linspace(0, TOP, len(frame.curve)), frame.curve)
+    np.testing.assert_allclose(curve, read_display(row), atol=1e-4)
 
 
 def test_greys_are_those_before_the_window():
@@ -89,6 +119,12 @@ def test_the_affine_leads_back_to_the_dicom_pixels(long_side):
     y = (weights.sum(axis=1) * (np.arange(grey.shape[0]) + 0.5)).sum() / weights.sum()
     found = np.array(frame.affine) @ [x, y, 1.0]
     np.testing.assert_allclose(found, [101.5, 60.5], atol=0.05)
+
+
+@pytest.mark.parametrize("spacing", [None, [0, 0], [0.1, 0], [-0.1, -0.1], [0.1, 0.1, 0.1]])
+def test_a_spacing_of_nonsense_is_none(spacing):
+    _, frame = preview(columns(ImagerPixelSpacing=spacing), 96)
+    assert frame.pixel_spacing_mm is None
 
 
 def test_other_programs_read_the_grey_map():

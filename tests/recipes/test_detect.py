@@ -8,6 +8,7 @@ import pytest
 from mgray.errors import MgrayError, NotFoundError
 from mgray.recipes import detect
 from mgray.recipes.detect import DetectConfig, RefusedError, ask, run_detect, table
+from tests.console import run_job
 
 BOXES = [(0.9, "malignant"), (0.6, "benign"), (0.5, "malignant"), (0.2, "malignant")]
 IMAGE = {
@@ -56,8 +57,17 @@ def test_the_table_shows_scores_and_boxes_at_the_operating_point():
     ]
 
 
-def test_without_a_measured_point_every_malignant_box_is_shown():
-    assert len(list(table(["x.dcm"], ANSWER, "2"))) == 4
+@pytest.mark.parametrize("thresholds", [{"1": 0.5}, {}])
+def test_without_a_measured_point_every_malignant_box_is_shown_and_it_is_said(thresholds):
+    _, said, *boxes = table(["x.dcm"], ANSWER | {"thresholds": thresholds}, "2")
+    assert said == "    not measured at 2 FP / image: all malignant boxes"
+    assert [line.split()[0] for line in boxes] == ["0.900", "0.500", "0.200"]
+
+
+def test_a_measured_point_of_score_0_is_a_measured_point():
+    lines = list(table(["x.dcm"], ANSWER | {"thresholds": {"1": 0.0}}, "1"))
+    assert len(lines) == 4
+    assert "not measured" not in "".join(lines)
 
 
 def test_an_exam_has_a_line_of_its_own():
@@ -103,10 +113,9 @@ def test_a_missing_file_is_one_line(tmp_path):
         run_detect(DetectConfig(files=[tmp_path / "none"]))
 
 
-@pytest.mark.parametrize("address", ["http://127.0.0.1:1", "nonsense"])
-def test_nobody_at_the_address_is_one_line(files, address):
+def test_nobody_at_the_address_is_one_line(files):
     with pytest.raises(MgrayError, match=r"^no answer from [^\n]*: is the endpoint running"):
-        run_detect(DetectConfig(files=files[:1], endpoint=address))
+        run_detect(DetectConfig(files=files[:1], endpoint="http://127.0.0.1:1"))
 
 
 def test_an_answer_that_is_no_problem_is_told_by_its_status(files):
@@ -114,3 +123,11 @@ def test_an_answer_that_is_no_problem_is_told_by_its_status(files):
     client = httpx.Client(base_url="http://x", transport=transport)
     with pytest.raises(RefusedError, match="502: the address answers"):
         ask(client, files[:1], {})
+
+
+def test_names_beyond_the_basic_plane_are_files_too(tmp_path):
+    name = tmp_path / "\U00020bb7.dcm"
+    name.write_bytes(b"no DICOM")
+    done = run_job("detect", name, "endpoint=http://127.0.0.1:1")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: no answer from")

@@ -2,16 +2,18 @@
 
 A viewer lets a person set the window, so the grey levels are those before it. They rise with
 brightness whatever the polarity, padding is darkest, and what a header asks for (window, sigmoid or
-VOI LUT) is one curve over them: another window stretches and shifts it.
+VOI LUT) is one curve over them: another window stretches and shifts it. The curve of a window goes
+from black to white, also where the pixels do not, so that another window can show both.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
-from jaxtyping import Integer, UInt16
+from jaxtyping import Float, Integer, UInt16
 
 from mgray.dicom.codecs import HTJ2K_RESOLUTIONS
 from mgray.dicom.grey import is_falling, is_inverted, is_padding, pixel_range, rescale, voi
@@ -20,7 +22,9 @@ from mgray.dicom.pixels import read_stored, reduced_affine
 TOP: Final = 65535
 """The brightest grey level."""
 MOST_POINTS: Final = 4097
-"""Of the curve; up to 12 bits every stored value has its own."""
+"""Of the curve; of a VOI LUT every stored value up to 12 bits has its own."""
+REACH: Final = 2.0
+"""Of a window's curve, widths on either side of the center: there a sigmoid is black and white."""
 Affine = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 
@@ -32,14 +36,17 @@ class Frame:
         affine: Preview to dicom frame, half-open coordinates: ``x, y`` of ``affine @ (x, y, 1)``.
         rows: Height of the dicom frame, pixels.
         columns: Its width.
-        pixel_spacing_mm: Between rows and between columns; None if the header does not tell.
+        pixel_spacing_mm: Between rows and between columns; None if the header does not tell, or
+            tells nonsense.
         laterality: L or R.
         view: CC, MLO ...
         image_kind: Of ``schema.IMAGE_KINDS``.
         breast_box: Half-open, pixels of the dicom frame; None if no breast is seen.
         value: Slope and intercept from grey levels to the header's output units, those of windows.
         window: The header's center and width in these units; of a VOI LUT, or of none, its range.
-        curve: Display values, 0 black to 1 white, at equal steps from grey level 0 to ``TOP``.
+        span: Grey levels of the curve's first and last point, perhaps below 0 and above ``TOP``;
+            beyond them the curve is flat.
+        curve: Display values, 0 black to 1 white, at equal steps over the span.
     """
 
     affine: Affine
@@ -52,6 +59,7 @@ class Frame:
     breast_box: list[int] | None
     value: tuple[float, float]
     window: tuple[float, float]
+    span: tuple[float, float]
     curve: list[float]
 
 
@@ -105,20 +113,27 @@ def _grey(
 def _frame(columns: Mapping[str, Any], reduce: int) -> Frame:
     scale, _, shift = reduced_affine(reduce)[0].tolist()
     step, offset = 1 / scale, -shift / scale
-    spacing = columns["imager_pixel_spacing_mm"] or columns["pixel_spacing_mm"]
+    greys = _sampled(columns)
     return Frame(
         affine=((step, 0.0, offset), (0.0, step, offset)),
         rows=int(columns["rows"]),
         columns=int(columns["columns"]),
-        pixel_spacing_mm=list(spacing) if spacing and len(spacing) == 2 else None,
+        pixel_spacing_mm=_spacing_mm(columns),
         laterality=columns["laterality"],
         view=columns["view"],
         image_kind=columns["image_kind"],
         breast_box=columns["breast_box"],
         value=_value(columns),
         window=_window(columns),
-        curve=_curve(columns),
+        span=(float(greys[0]), float(greys[-1])),
+        curve=_curve(columns, greys),
     )
+
+
+def _spacing_mm(columns: Mapping[str, Any]) -> list[float] | None:
+    steps = columns["imager_pixel_spacing_mm"] or columns["pixel_spacing_mm"] or []
+    known = len(steps) == 2 and all(math.isfinite(step) and step > 0 for step in steps)
+    return list(steps) if known else None
 
 
 def _value(columns: Mapping[str, Any]) -> tuple[float, float]:
@@ -136,10 +151,21 @@ def _window(columns: Mapping[str, Any]) -> tuple[float, float]:
     return (dark + bright) / 2, abs(bright - dark)
 
 
-def _curve(columns: Mapping[str, Any]) -> list[float]:
-    dark, bright = _ends(columns)
-    values = np.linspace(dark, bright, min(abs(int(bright) - int(dark)) + 1, MOST_POINTS))
-    shown = np.clip(voi(rescale(values, columns), columns), 0.0, 1.0)
+def _sampled(columns: Mapping[str, Any]) -> Float[np.ndarray, " point"]:
+    """The grey levels at which the curve is told."""
+    low, high = pixel_range(columns)
+    whole = np.linspace(0.0, TOP, min(high - low + 1, MOST_POINTS))
+    if columns["voi_lut"] or not columns["window_center"]:
+        return whole
+    (slope, intercept), (center, width) = _value(columns), _window(columns)
+    with np.errstate(all="ignore"):  # a header may ask for more than floats hold
+        first, last = np.sort((center + np.array([-REACH, REACH]) * width - intercept) / slope)
+        return np.linspace(first, last, MOST_POINTS) if 0 < last - first < np.inf else whole
+
+
+def _curve(columns: Mapping[str, Any], greys: Float[np.ndarray, " point"]) -> list[float]:
+    slope, intercept = _value(columns)
+    shown = np.clip(voi(intercept + slope * greys, columns), 0.0, 1.0)
     shown = 1.0 - shown if is_inverted(columns) else shown
     return [round(float(level), 4) for level in shown]
 

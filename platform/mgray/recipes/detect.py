@@ -12,6 +12,7 @@ import httpx
 
 from mgray.config import Config
 from mgray.errors import MgrayError, NotFoundError
+from mgray.recipes.address import Address
 from mgray.recipes.token import token_header
 
 DICOM: Final = {"Accept": "application/dicom"}
@@ -22,12 +23,12 @@ class DetectConfig(Config):
 
     files: tuple[Path, ...]
     """DICOM files; as bare first words."""
-    endpoint: str = "http://127.0.0.1:8000"
+    endpoint: Address = "http://127.0.0.1:8000"
     """Address of the endpoint; its token is read from MGRAY_TOKEN_FILE or MGRAY_TOKEN."""
     exam: bool = False
     """Whether the files are the images of one exam, answered together."""
     format: Literal["table", "json"] = "table"
-    """A table of images and of boxes above the operating point, or the whole answers."""
+    """A table of images and of boxes at the operating point, or the whole answers."""
     fppi: Literal["0.25", "0.5", "1", "2"] = "1"
     """Operating point of table and report, in false positives per image."""
     sr: Path | None = None
@@ -109,11 +110,16 @@ def ask(
 
 
 def table(names: Sequence[str], answer: dict[str, Any], fppi: str) -> Iterator[str]:
-    """Lines of one answer: each image with its score, and its boxes at the operating point."""
+    """Lines of one answer: each image with its score, and its boxes at the operating point.
+
+    Where that was not measured all malignant boxes are shown, and a line says so.
+    """
     limit = answer["thresholds"].get(fppi)
     for name, image in zip(names, answer["images"], strict=True):
         warnings = ", ".join(warning["code"] for warning in image["warnings"])
         yield f"{name}  score {image['score']:.3f}  {warnings}".rstrip()
+        if limit is None:
+            yield f"    not measured at {fppi} FP / image: all malignant boxes"
         for one in image["detections"]:
             if one["label"] == "malignant" and one["score"] >= (limit or 0.0):
                 corners = " ".join(f"{edge:8.1f}" for edge in one["box"])

@@ -1,7 +1,6 @@
 """Pages in a real Chromium, and what is shown on them."""
 
 import json
-import os
 import shutil
 
 import pytest
@@ -9,9 +8,9 @@ from playwright.sync_api import expect, sync_playwright
 
 from tests.debian import find_or_install
 from tests.serve.page.screen import SIZE, drop
+from tests.serve.page.wire import TOKEN
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-TOKEN = os.environ["MGRAY_TOKEN"]
 PATIENCE_MS = 60_000
 """A machine that has much else to do may stand still for a while."""
 VIEWS = [("L", "MLO"), ("R", "MLO"), ("L", "CC"), ("R", "CC")]

@@ -1,6 +1,7 @@
 """What is seen of a page: pixels of screenshots, and where a box must be in them."""
 
 import io
+import re
 
 import numpy as np
 from PIL import Image
@@ -27,6 +28,11 @@ def screen_of(page, pane=0):
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     shot = page.locator(".pane canvas").nth(pane).screenshot()
     return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(int)
+
+
+def percent_of(page, pane=0):
+    """The scale that is told of a pane: pixels of the screen for one of the image."""
+    return int(re.search(r"(\d+) %", page.locator(".readout").nth(pane).text_content())[1])
 
 
 def orange_in(screen):

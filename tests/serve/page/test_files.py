@@ -63,6 +63,22 @@ def test_the_answer_can_be_saved(show, body, detect):
     assert found["images"][0]["detections"] == detect(body).json()["images"][0]["detections"]
 
 
+def test_the_report_of_an_unmeasured_model_is_not_told_as_measured(new_page, body):
+    def unmeasured(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"thresholds": {}})
+
+    page = new_page()
+    page.route("**/v1/detect?contributions=true", unmeasured)
+    drop(page, body)
+    expect(page.locator("#threshold-words")).to_contain_text("not measured")
+    with page.expect_download():
+        page.get_by_role("button", name="DICOM SR").click()
+    expect(page.locator("#status")).to_contain_text(
+        "was saved, not measured: all malignant boxes, 20 at most for an image"
+    )
+
+
 def test_the_report_can_be_saved(show, body):
     page = show(body)
     with page.expect_download() as saved:

@@ -1,6 +1,4 @@
-"""The page in a real Chromium: legible, named, and closed to who has no token."""
-
-import os
+"""The page in a real Chromium: legible, and named."""
 
 import pytest
 from playwright.sync_api import expect
@@ -8,7 +6,6 @@ from playwright.sync_api import expect
 from tests.serve.page.screen import SIZE
 
 pytestmark = pytest.mark.ray
-TOKEN = os.environ["MGRAY_TOKEN"]
 
 
 @pytest.mark.parametrize(
@@ -48,27 +45,6 @@ def test_the_model_s_card_is_shown(new_page):
     page = new_page()
     page.get_by_role("button", name="Model fused").click()
     expect(page.get_by_role("dialog")).to_contain_text("Finds lesions on synthetic 2D mammograms")
-
-
-def test_a_token_is_asked_for_and_kept_for_the_tab(new_page):
-    def gate(route):
-        if route.request.headers.get("authorization") == f"Bearer {TOKEN}":
-            route.continue_()
-        else:
-            route.fulfill(status=401, json={"code": "unauthorized", "title": "needs a token"})
-
-    page = new_page(route=gate)
-    page.get_by_role("textbox", name="Token").fill("wrong")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("dialog")).to_contain_text("refused that token")
-    page.get_by_role("textbox", name="Token").fill(TOKEN)
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="Model fused")).to_be_visible()
-    assert page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [
-        1,
-        0,
-        "",
-    ]
 
 
 CONTRASTS = """() => {

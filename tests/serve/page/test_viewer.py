@@ -7,9 +7,12 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.serve.page.screen import (
+    SIZE,
     box_on_screen,
     bright_rows,
+    drop,
     orange_in,
+    percent_of,
     press,
     screen_of,
     sees_box,
@@ -120,6 +123,97 @@ def test_a_drag_changes_the_window(show, body):
     assert page.locator(".readout").text_content() != told
     press(page, "r")
     np.testing.assert_array_equal(screen_of(page), before)
+
+
+def test_a_window_narrower_than_the_header_s_reaches_black_and_white(show, make_dicom):
+    page = show(make_dicom(WindowCenter=512, WindowWidth=8192))
+    press(page, "x")
+    grey = screen_of(page)[300:400]
+    assert grey[:, 700:900].min() > 100
+    assert grey[:, 400:600].max() < 150
+    place = page.locator(".pane").bounding_box()
+    page.mouse.move(place["x"] + place["width"] - 20, place["y"] + 200)
+    page.mouse.down()
+    page.mouse.move(place["x"] + 20, place["y"] + 200, steps=3)
+    page.mouse.up()
+    narrow = screen_of(page)[300:400]
+    assert narrow[:, 700:900].max() == 0
+    assert narrow[:, 400:600].max() == 255
+
+
+def test_a_narrow_window_is_told_with_the_digits_it_needs(show, make_dicom):
+    exact = {"WindowCenter": 2, "WindowWidth": 0.5, "VOILUTFunction": "LINEAR_EXACT"}
+    page = show(make_dicom(RescaleSlope=0.004, RescaleIntercept=0, **exact))
+    expect(page.locator(".readout")).to_contain_text("W 0.500  L 2.000")
+
+
+def test_the_ruler_is_as_long_as_columns_are_apart(show, make_dicom):
+    page = show(make_dicom(ImagerPixelSpacing=[0.2, 0.1]))
+    ruler = page.locator(".ruler")
+    number, unit = ruler.text_content().split()
+    mm = int(number) * {"mm": 1, "cm": 10}[unit]
+    width = ruler.evaluate("(ruler) => parseFloat(ruler.style.width)")
+    assert width / mm * 0.1 == pytest.approx(percent_of(page) / 100, rel=0.01)
+
+
+def test_views_are_compared_in_pixels_where_one_has_no_spacing(show, make_dicom):
+    page = show(
+        make_dicom(0, ImagerPixelSpacing=[0.1, 0.1]),
+        make_dicom(1, ViewPosition="MLO"),
+        make_dicom(2, ViewPosition="ML", ImagerPixelSpacing=[0, 0]),
+    )
+    percents = {percent_of(page, pane) for pane in range(3)}
+    assert len(percents) == 1
+    assert percents.pop() > 50
+
+
+def test_one_to_one_is_one_to_one_for_a_small_image_too(show, body):
+    page = show(body)
+    assert percent_of(page) > 200
+    page.get_by_role("button", name="1:1").click()
+    expect(page.locator(".readout")).to_contain_text(" 100 %")
+
+
+def test_a_screen_of_other_pixels_is_drawn_anew(new_page, body):
+    """The browser does not tell of an emulated change: the test does."""
+    page = new_page()
+    page.add_init_script(
+        "const real = matchMedia; window.matchMedia = (query) => window.asked = real(query);"
+    )
+    page.reload()
+    drop(page, body)
+    expect(page.locator(".panel")).to_be_visible()
+    before = percent_of(page)
+    devtools = page.context.new_cdp_session(page)
+    size = {"width": SIZE["width"], "height": SIZE["height"]}
+    dense = {**size, "deviceScaleFactor": 2, "mobile": False}
+    devtools.send("Emulation.setDeviceMetricsOverride", dense)
+    page.evaluate("asked.dispatchEvent(new Event('change'))")
+    width = page.locator(".pane").bounding_box()["width"]
+    expect(page.locator("canvas")).to_have_attribute("width", str(round(2 * width)))
+    assert percent_of(page) == pytest.approx(2 * before, abs=1)
+
+
+def test_the_skip_link_leads_to_the_images_by_the_keyboard(show, exam):
+    page = show(*exam[:2])
+    page.get_by_role("link", name="Skip to the images").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#stage")).to_be_focused()
+    expect(page.locator(".pane:visible")).to_have_count(2)
+
+
+def test_the_panel_is_used_by_the_keyboard(show, body):
+    page = show(body, viewport={"width": 1280, "height": 400})
+    page.locator("#threshold").press("End")
+    finding = page.locator(".finding").first
+    finding.focus()
+    page.keyboard.press("Enter")
+    expect(finding).to_be_focused()
+    expect(finding).to_have_attribute("aria-pressed", "true")
+    page.evaluate("() => { document.querySelector('.panel').scrollTop = 0; }")
+    page.get_by_text("Details").focus()
+    page.keyboard.press("ArrowUp")
+    page.wait_for_function("document.querySelector('.panel').scrollTop > 0")
 
 
 def test_invert_turns_black_to_white(show, body):
