@@ -3,7 +3,6 @@
 Light, as ``answers``: numbers and words of closed lists only.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -29,9 +28,8 @@ def image_facts(columns: Mapping[str, Any]) -> ImageFacts:
 
 def spacing_mm(columns: Mapping[str, Any]) -> tuple[float, float] | None:
     """Millimetres between rows and between columns, at the detector before any calibration."""
-    steps = columns["imager_pixel_spacing_mm"] or columns["pixel_spacing_mm"] or []
-    known = len(steps) == 2 and all(math.isfinite(step) and step > 0 for step in steps)
-    return (steps[0], steps[1]) if known else None
+    steps = columns["imager_pixel_spacing_mm"] or columns["pixel_spacing_mm"]
+    return steps and (steps[0], steps[1])
 
 
 def box_mm(box: Box, spacing: tuple[float, float] | None) -> Box | None:

@@ -165,3 +165,10 @@ def test_an_empty_exposure_is_flagged():
     columns = read_record(example_file(np.full((80, 60), 7))).columns
     assert "near_empty" in columns["qc_flags"]
     assert columns["breast_box"] is None
+
+
+@pytest.mark.parametrize("steps", [[0, 0], [0.1, 0], [-0.1, -0.1], [0.1, 0.1, 0.1], [0.1]])
+def test_a_spacing_that_cannot_be_is_none(steps):
+    """A radius in millimetres would be endless, or negative, in pixels."""
+    columns = read_record(example_file(BREAST, ImagerPixelSpacing=steps)).columns
+    assert columns["imager_pixel_spacing_mm"] is None

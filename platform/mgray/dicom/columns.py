@@ -69,13 +69,19 @@ def header_columns(dataset: "Dataset", syntax: str) -> dict[str, Any]:
         "pixel_padding_range_limit": stored_integer(dataset, "PixelPaddingRangeLimit"),
         **grey,
         "presentation_lut_shape": text(dataset, "PresentationLUTShape"),
-        "imager_pixel_spacing_mm": numbers(dataset, "ImagerPixelSpacing"),
-        "pixel_spacing_mm": numbers(
+        "imager_pixel_spacing_mm": _spacing(dataset, "ImagerPixelSpacing"),
+        "pixel_spacing_mm": _spacing(
             functional_group(dataset, "PixelMeasuresSequence"), "PixelSpacing"
         ),
         "patient_orientation": orientation(dataset),
         "qc_flags": ["implant"] if text(dataset, "BreastImplantPresent") == "YES" else [],
     }
+
+
+def _spacing(dataset: "Dataset", keyword: str) -> list[float] | None:
+    """Read the steps between rows and between columns, mm; two that are above 0, or none."""
+    steps = numbers(dataset, keyword) or []
+    return steps if len(steps) == 2 and min(steps) > 0 else None
 
 
 def _grey(dataset: "Dataset") -> dict[str, Any]:

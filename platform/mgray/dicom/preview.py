@@ -7,7 +7,6 @@ from black to white, also where the pixels do not, so that another window can sh
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -113,12 +112,13 @@ def _grey(
 def _frame(columns: Mapping[str, Any], reduce: int) -> Frame:
     scale, _, shift = reduced_affine(reduce)[0].tolist()
     step, offset = 1 / scale, -shift / scale
+    spacing = columns["imager_pixel_spacing_mm"] or columns["pixel_spacing_mm"]
     greys = _sampled(columns)
     return Frame(
         affine=((step, 0.0, offset), (0.0, step, offset)),
         rows=int(columns["rows"]),
         columns=int(columns["columns"]),
-        pixel_spacing_mm=_spacing_mm(columns),
+        pixel_spacing_mm=spacing and list(spacing),
         laterality=columns["laterality"],
         view=columns["view"],
         image_kind=columns["image_kind"],
@@ -128,12 +128,6 @@ def _frame(columns: Mapping[str, Any], reduce: int) -> Frame:
         span=(float(greys[0]), float(greys[-1])),
         curve=_curve(columns, greys),
     )
-
-
-def _spacing_mm(columns: Mapping[str, Any]) -> list[float] | None:
-    steps = columns["imager_pixel_spacing_mm"] or columns["pixel_spacing_mm"] or []
-    known = len(steps) == 2 and all(math.isfinite(step) and step > 0 for step in steps)
-    return list(steps) if known else None
 
 
 def _value(columns: Mapping[str, Any]) -> tuple[float, float]:
