@@ -150,7 +150,8 @@ class Progress(tune.Callback):
     Args:
         ledger: Of the search.
         numbers: Trials to be run.
-        steps: Of a whole trial; one that is stopped early counts as whole.
+        steps: Of a whole trial; one that is stopped early counts as whole, one that failed as far
+            as it got, since it may be tried again.
     """
 
     def __init__(self, ledger: Ledger, numbers: Sequence[int], steps: int) -> None:
@@ -187,7 +188,7 @@ class Progress(tune.Callback):
 
     def _done(self) -> int:
         known = [self.ledger.trials[n] for n in self.numbers if n in self.ledger.trials]
-        whole = ("done", "stopped")  # what failed may be tried again
+        whole = ("done", "stopped")
         return sum(self.steps if t.end in whole else int(t.last.get(STEP, 0)) for t in known)
 
     def _show(self) -> None:

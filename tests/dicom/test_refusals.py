@@ -225,6 +225,10 @@ def test_numbers_that_are_none(keyword, text):
     assert reason(data.replace(marker, text.ljust(len(marker))[: len(marker)])) == "corrupt_header"
 
 
+def test_a_rescale_that_leaves_no_number():
+    assert reason(example_file(BREAST, RescaleSlope=1e308)) == "corrupt_header"
+
+
 def test_zero_window_width():
     assert reason(example_file(BREAST, WindowCenter=1, WindowWidth=0)) == "corrupt_header"
 

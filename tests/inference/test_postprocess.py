@@ -72,3 +72,11 @@ def test_deltas_move_and_stretch_a_box():
     deltas[2] = torch.tensor([0.5, -0.5, 0.0, torch.log(torch.tensor(2.0))])
     kept = select_boxes(logits(a2=1.0), deltas, ANCHORS, PostprocessConfig(keep=1))
     assert kept.boxes[0].tolist() == pytest.approx([55, 40, 65, 60])
+
+
+def test_of_equal_scores_the_first_anchors_are_candidates():
+    corners = 20.0 * torch.arange(40).unsqueeze(1)
+    anchors = torch.cat([corners, corners, corners + 10, corners + 10], dim=1)
+    settings = PostprocessConfig(candidates=5)
+    kept = select_boxes(torch.zeros(40, 1), torch.zeros(40, 4), anchors, settings)
+    assert kept.boxes[:, 0].tolist() == [0, 20, 40, 60, 80]

@@ -109,6 +109,17 @@ def changed_table(
     return write
 
 
+@pytest.fixture
+def drawn_on_ffdm(changed_table: Callable[[Callable[[Row], None]], Path]) -> Path:
+    """The table with all findings drawn on the FFDM alone."""
+
+    def lose(row: Row) -> None:
+        if row["image_kind"] != "ffdm":
+            row["annotations"] = []
+
+    return changed_table(lose)
+
+
 def make_world(folders: Path, out: Path) -> World:
     config = EvaluateConfig(
         run=folders / "run",

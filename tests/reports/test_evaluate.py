@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mgray.config import replace
-from mgray.errors import DataError, NotFoundError, SchemaError
+from mgray.errors import DataError, SchemaError
 from mgray.models.folder import read_meta, update_meta
 from mgray.models.saved import load_model
 from mgray.reports.evaluate import evaluate
@@ -144,33 +144,13 @@ def test_what_the_endpoint_answered_is_shown(world: object, tmp_path: Path) -> N
     assert "0.83 s" in page.read_text()
 
 
-def test_a_missing_served_file_is_one_line(world: object, tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match="served: no file"):
-        evaluate(replace(world.config, {"served": tmp_path / "none.json"}), world.predict)
-
-
-def test_a_broken_served_file_is_one_line(world: object, tmp_path: Path) -> None:
+def test_a_broken_served_file_is_told_before_anything_is_predicted(
+    world: object, tmp_path: Path
+) -> None:
     (tmp_path / "served.json").write_text("{")
     with pytest.raises(DataError, match="is not JSON"):
         evaluate(replace(world.config, {"served": tmp_path / "served.json"}), world.predict)
-
-
-@pytest.mark.parametrize(
-    "served",
-    [
-        {"images": [], "thresholds": {}},
-        [{"images": [], "thresholds": {}}],
-        [{"what": "x", "seconds": 1.0, "answer": {"images": [], "thresholds": {}}}],
-        [{"what": "x", "seconds": 1.0, "answer": {"error": "no", "thresholds": {}}}],
-    ],
-)
-def test_a_served_file_of_another_shape_is_one_line(
-    world: object, tmp_path: Path, served: object
-) -> None:
-    (tmp_path / "served.json").write_text(json.dumps(served))
-    with pytest.raises(DataError, match=r"expected a list of \{what, seconds, answer\}"):
-        evaluate(replace(world.config, {"served": tmp_path / "served.json"}), world.predict)
-    assert world.calls == [], "before anything is predicted"
+    assert world.calls == []
 
 
 def test_models_with_new_thresholds_keep_their_checksums(evaluated: object) -> None:

@@ -1,9 +1,7 @@
 import base64
 import io
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -120,13 +118,9 @@ def test_fused_scores_stand_below_their_box() -> None:
 
 
 def test_a_finding_that_is_drawn_on_one_image_is_shown_on_both(
-    world: object, changed_table: Callable[..., Path]
+    world: object, drawn_on_ffdm: Path
 ) -> None:
-    def lose(row: dict[str, Any]) -> None:
-        if row["image_kind"] != "ffdm":
-            row["annotations"] = []
-
-    config = world.config.model_copy(update={"data": changed_table(lose)})
+    config = world.config.model_copy(update={"data": drawn_on_ffdm})
     *_, positives = build(replace(world, config=config), seed=0)
     for picture in positives.pictures:
         assert [side.count('class="truth"') for side in picture.sides] == [1, 1]

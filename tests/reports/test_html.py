@@ -121,14 +121,16 @@ def test_words_from_data_are_escaped(page: Page) -> None:
 
 
 def test_a_served_answer_shows_its_latency(page: Page) -> None:
-    answer = {"images": [{"detections": [], "timing_ms": {"decode": 64, "detect": 511}}]}
+    images = [{"detections": [], "timing_ms": {"decode": 64, "detect": 511}}]
+    answer = {"images": images, "thresholds": {}}
     facts = {**page.facts, "served": [{"what": "film", "seconds": 0.58, "answer": answer}]}
     text = render(replace(page, facts=facts))
     assert "<td>0.58 s</td><td>64 ms</td><td>511 ms</td>" in text
 
 
 def test_a_served_answer_without_a_threshold_has_a_dash(page: Page) -> None:
-    facts = {**page.facts, "served": [{"what": "film", "answer": {"images": [{"detections": []}]}}]}
+    answer = {"images": [{"detections": []}], "thresholds": {}}
+    facts = {**page.facts, "served": [{"what": "film", "seconds": 1.0, "answer": answer}]}
     text = render(replace(page, facts=facts))
     assert "<td>film</td><td>0</td><td>\N{EN DASH}</td>" in text
 

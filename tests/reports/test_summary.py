@@ -236,13 +236,9 @@ def test_one_positive_patient_is_no_interval_and_no_victory(
 
 
 def test_findings_that_are_drawn_on_one_image_are_counted(
-    world: object, changed_table: Callable[..., Path]
+    world: object, drawn_on_ffdm: Path
 ) -> None:
-    def lose(row: dict[str, Any]) -> None:
-        if row["image_kind"] != "ffdm":
-            row["annotations"] = []
-
-    config = replace(world.config, {"data": changed_table(lose)})
+    config = replace(world.config, {"data": drawn_on_ffdm})
     found = collect_predictions(config, world.predict)
     table = ImageTable.open(config.data)
     val, test = (build_cases(table, found, split, config.hit) for split in ("val", "test"))

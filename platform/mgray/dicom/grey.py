@@ -26,7 +26,7 @@ def check_grey(columns: Mapping[str, Any]) -> None:
             raise Rejected("corrupt_header", f"{name} is not finite")
     if columns["rescale_slope"] == 0:
         raise Rejected("corrupt_header", "rescale_slope is 0")
-    if not _is_finite(columns):
+    if not _keeps_greys_apart(columns):
         raise Rejected("corrupt_header", "rescale_slope and rescale_intercept leave no greys apart")
     centers, widths = columns["window_center"] or [], columns["window_width"] or []
     if len(centers) != len(widths):
@@ -40,7 +40,7 @@ def check_grey(columns: Mapping[str, Any]) -> None:
         )
 
 
-def _is_finite(columns: Mapping[str, Any]) -> bool:
+def _keeps_greys_apart(columns: Mapping[str, Any]) -> bool:
     """Whether the ends of the stored values are two numbers still when rescaled."""
     with np.errstate(over="ignore", invalid="ignore"):
         low, high = rescale(np.array(stored_range(columns)), columns)

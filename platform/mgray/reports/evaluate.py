@@ -10,7 +10,6 @@ import numpy as np
 
 from mgray.config import fingerprint
 from mgray.data.table import ImageTable
-from mgray.errors import DataError, NotFoundError
 from mgray.metrics.config import FrocConfig
 from mgray.metrics.hits import rule_text
 from mgray.models.folder import read_meta, update_meta
@@ -27,6 +26,7 @@ from mgray.reports.html import Page, render
 from mgray.reports.predictions import Predict, collect_predictions, licences
 from mgray.reports.printed import check_shares, printed_decisions, printed_shares
 from mgray.reports.run import run_facts, settings, versions
+from mgray.reports.served import read_served
 from mgray.reports.summary import (
     complementarity,
     operating_facts,
@@ -52,7 +52,7 @@ def evaluate(config: EvaluateConfig, predict: Predict | None = None) -> Path:
     Returns:
         The HTML page.
     """
-    served = _read_served(config.served)
+    served = config.served and read_served(config.served)
     table = ImageTable.open(config.data)
     predictions = collect_predictions(config, predict)
     splits: dict[str, Cases] = {
@@ -172,26 +172,3 @@ def _audit_facts(audit: Audit) -> dict[str, Any]:
         "dice_median": float(np.median(audit.dice)) if found else None,
         "offset_median": float(np.median(audit.offset)) if found else None,
     }
-
-
-def _read_served(path: Path | None) -> Any:
-    if path is None:
-        return None
-    if not path.is_file():
-        raise NotFoundError(
-            f"served: no file {str(path)!r}: leave the key out or ask an endpoint first"
-        )
-    try:
-        served = strict(json.loads(path.read_text()))
-    except ValueError:
-        raise DataError(f"served: {str(path)!r} is not JSON") from None
-    try:
-        for one in served:
-            _ = [found["score"] for found in one["answer"]["images"][0]["detections"]]
-            _ = one["what"], one["seconds"], one["answer"]["thresholds"]
-    except (TypeError, LookupError):
-        raise DataError(
-            f"served: {str(path)!r}: expected a list of {{what, seconds, answer}}, each answer as "
-            "POST /v1/detect gives it"
-        ) from None
-    return served
