@@ -6,7 +6,7 @@ Patient and study attributes of the request's own images go into these objects a
 import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from fastapi import Response
@@ -21,9 +21,6 @@ from mgray.recipes.stow import related
 from serve.answers import Answer, Found
 from serve.examples import ANSWER
 from serve.problems import Problem
-
-if TYPE_CHECKING:
-    from mgray.objects.content import Marked
 
 Form = Literal["sr", "gsps", "sc"]
 Fppi = Literal["0.25", "0.5", "1", "2"]
@@ -128,7 +125,6 @@ def _write(form: Form, fppi: Fppi, answer: Answer, images: Sequence[Filed]) -> W
     ]
     sources = [(one.source.SOPClassUID, one.source.SOPInstanceUID) for one in marked]
     if form == "sr":
-        _check_one_patient(marked)
         return Written([file_bytes(build_report(marked, answer.exam.score, author))], sources)
     made = []
     for image, one in zip(marked, images, strict=True):
@@ -138,16 +134,6 @@ def _write(form: Form, fppi: Fppi, answer: Answer, images: Sequence[Filed]) -> W
             assert one.shown is not None
             made.append(file_bytes(build_capture(image, one.shown, one.columns, author)))
     return Written(made, sources)
-
-
-def _check_one_patient(images: Sequence["Marked"]) -> None:
-    """Refuse to file under the first image's patient what is said of another one.
-
-    Raises:
-        Rejected: ``missing_identity``.
-    """
-    if len({image.source.PatientID for image in images}) > 1:
-        raise Rejected("missing_identity", "(0010,0020) Patient ID differs between the images")
 
 
 def shown(detections: Sequence[Found], limit: float) -> list[Found]:

@@ -4,6 +4,7 @@ import logging
 import pydicom
 import pytest
 
+from mgray.errors import Rejected
 from mgray.objects.content import file_bytes
 from mgray.objects.report import build_report
 
@@ -95,3 +96,9 @@ def test_two_reports_are_two_objects(make_image, author):
     image, _ = make_image()
     one, two = (build_report([image], 0.9, author) for _ in range(2))
     assert one.SOPInstanceUID != two.SOPInstanceUID
+
+
+def test_images_of_two_patients_are_no_report(make_image, author):
+    images = [make_image(PatientID=patient)[0] for patient in ("ONE", "TWO")]
+    with pytest.raises(Rejected, match="Patient ID differs between the images"):
+        build_report(images, 0.9, author)

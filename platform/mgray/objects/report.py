@@ -13,6 +13,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
 from mgray.dicom.quiet import quiet
+from mgray.errors import Rejected
 from mgray.objects.content import MANUFACTURER, NOTICE, Author, Mark, Marked, instance
 
 SIDES: Final = {"L": codes.SCT.Left, "R": codes.SCT.Right}
@@ -37,7 +38,12 @@ def build_report(images: Sequence[Marked], exam_score: float, author: Author) ->
 
     Returns:
         Unverified and complete; its regions are in the images' own pixels, whose outer corner is 0.
+
+    Raises:
+        Rejected: ``missing_identity``, where it would file one patient's images under another.
     """
+    if len({image.source.PatientID for image in images}) > 1:
+        raise Rejected("missing_identity", "(0010,0020) Patient ID differs between the images")
     with quiet():
         groups = [_exam_group(images, exam_score, author)]
         for number, image in enumerate(images, start=1):

@@ -45,7 +45,7 @@ class BenchConfig(Config):
     """Virtual exams, eight images each, that are trained on, read and served."""
     full_exams: int = Field(default=25, ge=1)
     """Virtual exams, eight full-size images each, that are ingested and decoded. They are made once
-    and kept in out/full, 0.4 GB for each of three transfer syntaxes; delete the folder at will."""
+    and kept in out/full, some 0.5 GB for each of three transfer syntaxes; delete them at will."""
     full_rows: int = Field(default=3328, ge=624, multiple_of=208)
     """Rows of a full-size image; 10 columns for 13 rows."""
     full_turns: int = Field(default=1, ge=1)
