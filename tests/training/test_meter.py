@@ -1,9 +1,12 @@
 import math
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
+from mgray.data.batches import Batch
 from mgray.errors import DataError
 from mgray.training.config import TrainConfig
 from mgray.training.journal import read_rows
@@ -74,3 +77,28 @@ def test_the_port_sees_every_row(tmp_path: Path) -> None:
     port.publish = lambda row: shown.append(dict(row))  # type: ignore[method-assign]
     Meter(tmp_path, port, 0, TrainConfig(), images_per_step=8).validated(3, {"loss": 2.0})
     assert shown == [{"step": 3, "val_loss": 2.0}]
+
+
+def empty_batch() -> Batch:
+    return Batch({}, {}, [], torch.zeros(0) > 0, torch.zeros(0) > 0, torch.ones(0), [])
+
+
+def test_what_is_waited_for_is_told_as_a_share_of_the_time(meter: Meter, tmp_path: Path) -> None:
+    batch = empty_batch()
+
+    def slow() -> Iterator[Batch]:
+        while True:
+            time.sleep(0.05)
+            yield batch
+
+    batches = slow()
+    for step in (1, 2):
+        assert meter.next_of(batches) is batch
+        meter.trained(step, loss(1.0), 0.5)
+    for step in (3, 4):
+        time.sleep(0.05)
+        meter.next_of(iter([batch]))
+        meter.trained(step, loss(1.0), 0.5)
+    waited, idle = (row["input_wait"] for row in read_rows(tmp_path / "metrics.jsonl"))
+    assert 0.5 < waited <= 1
+    assert 0 <= idle < 0.5

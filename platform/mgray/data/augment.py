@@ -55,6 +55,8 @@ class Augmentation:
         Returns:
             ``xyxy``, net frame, not clipped.
         """
+        if not len(boxes):
+            return boxes
         wrapped = tv_tensors.BoundingBoxes(
             boxes,
             format=tv_tensors.BoundingBoxFormat.XYXY,

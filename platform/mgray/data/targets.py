@@ -200,6 +200,8 @@ def _clipped(
     Returns:
         Boxes and labels that are kept, and whether a malignant one was dropped.
     """
+    if not len(labels):
+        return dict(boxes), labels, False
     height, width = size
     upper = torch.tensor([width, height, width, height], dtype=torch.float32)
     cut = {kind: torch.minimum(box.clamp(min=0), upper) for kind, box in boxes.items()}

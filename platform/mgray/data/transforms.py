@@ -23,7 +23,8 @@ from mgray.data.config import PreprocessConfig
 from mgray.data.window import Box, best_window
 from mgray.dicom.breast import unpack_mask
 from mgray.dicom.codecs import HTJ2K_RESOLUTIONS
-from mgray.dicom.pixels import read_display, reduced_affine
+from mgray.dicom.grey import apply_grey
+from mgray.dicom.pixels import read_stored, reduced_affine
 from mgray.dicom.view import faces_left
 from mgray.errors import DataError
 
@@ -121,18 +122,9 @@ def prepare(
     check_record(record, config)
     layout = _lay_out(record, config)
     x0, y0, x1, y1 = layout.crop
-    shown = read_display(record, layout.reduce)[y0:y1, x0:x1]
-    content = _resized(
-        blank(
-            np.ascontiguousarray(shown),
-            record,
-            config,
-            reduce=layout.reduce,
-            mirrored=layout.mirrored,
-        ),
-        layout.height,
-        layout.width,
-    )
+    shown = apply_grey(read_stored(record, layout.reduce)[y0:y1, x0:x1], record)
+    blank(shown, record, config, reduce=layout.reduce, mirrored=layout.mirrored)
+    content = _resized(shown, layout.height, layout.width)
     net = np.zeros((config.net_height, config.net_width), dtype=np.float32)
     rows = slice(layout.top, layout.top + layout.height)
     net[rows, : layout.width] = content[:, ::-1] if layout.mirrored else content

@@ -75,7 +75,8 @@ def fit(task: Task, feed: Feed, port: Port, config: LoopConfig) -> None:
             break
         torch.manual_seed((config.seed + step) * port.world + port.rank)  # for drop path
         rate = learning_rate(step, config.steps, optimizer, standing.reductions)
-        meter.trained(step + 1, train_step(model, next(batches), learner, rate, optimizer), rate)
+        batch = meter.next_of(batches)
+        meter.trained(step + 1, train_step(model, batch, learner, rate, optimizer), rate)
         if learner.average:
             learner.average.update(step + 1)
     meter.close()

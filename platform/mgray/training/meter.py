@@ -2,11 +2,13 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
+from mgray.data.batches import Batch
 from mgray.errors import DataError
 from mgray.training.collective import mean_over_workers
 from mgray.training.config import TrainConfig
@@ -36,6 +38,13 @@ class Meter:
             self.journal.rewind(start)
         self._forget()
 
+    def next_of(self, batches: Iterator[Batch]) -> Batch:
+        """Take the next batch, and count how long it is waited for."""
+        asked = time.monotonic()
+        batch = next(batches)
+        self.waited += time.monotonic() - asked
+        return batch
+
     def trained(self, step: int, losses: Mapping[str, Tensor], rate: float) -> None:
         """Count a finished step; every few steps, write the mean over them and over all workers.
 
@@ -54,9 +63,8 @@ class Meter:
                 f"the loss is {means['loss']} at step {step}: "
                 "lower optimizer.learning_rate or set train.precision=float32"
             )
-        speed = self.images_per_step * self.count / (time.monotonic() - self.since)
-        told = {"learning_rate": rate, "images_per_s": speed, "workers": self.port.world}
-        self._write({"step": step, **means, **told})
+        told = {"learning_rate": rate, "workers": self.port.world}
+        self._write({"step": step, **means, **told, **self._speed()})
         self._forget()
 
     def validated(self, step: int, means: Mapping[str, float]) -> None:
@@ -72,9 +80,18 @@ class Meter:
         for tracker in self.trackers:
             tracker.close()
 
+    def _speed(self) -> dict[str, float]:
+        """How fast it goes, and what worker 0 waits for and holds."""
+        elapsed, device = time.monotonic() - self.since, self.port.device
+        speed = self.images_per_step * self.count / elapsed
+        told = {"images_per_s": speed, "input_wait": self.waited / elapsed}
+        if device.type == "cuda":
+            told["gpu_memory_bytes"] = torch.cuda.max_memory_allocated(device)
+        return told
+
     def _forget(self) -> None:
         self.sums: dict[str, float | Tensor] = {}
-        self.count, self.since = 0, time.monotonic()
+        self.count, self.since, self.waited = 0, time.monotonic(), 0.0
 
     def _write(self, row: Mapping[str, float | int]) -> None:
         """Write one row, less what is not finite: a float16 step that was skipped has no norm."""

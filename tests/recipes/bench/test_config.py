@@ -8,7 +8,7 @@ from mgray.recipes.bench.config import BenchConfig
 def test_all_parts_run_unless_told_otherwise() -> None:
     told = (
         *("ingest", "codecs", "reader", "sampler"),
-        *("catalog", "train", "serve", "load", "bootstrap", "help"),
+        *("catalog", "train", "gpu", "serve", "load", "bootstrap", "help"),
     )
     assert BenchConfig().which == told
     assert build(BenchConfig, {"which": ["help"]}).which == ("help",)

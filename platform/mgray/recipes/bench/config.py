@@ -15,6 +15,7 @@ Part = Literal[
     "catalog",
     "nodes",
     "train",
+    "gpu",
     "serve",
     "load",
     "bootstrap",
@@ -34,13 +35,14 @@ class BenchConfig(Config):
         "sampler",
         "catalog",
         "train",
+        "gpu",
         "serve",
         "load",
         "bootstrap",
         "help",
     )
-    """Parts to run, e.g. which=[ingest,serve], or nodes, which is not among them by default; peak
-    memory comes with those that need the job."""
+    """Parts to run, e.g. which=[ingest,serve], or nodes, which is not among them by default; gpu
+    only says so where there is none. Peak memory comes with those that need the job."""
     exams: int = Field(default=24, ge=8)
     """Virtual exams, eight images each, that are trained on, read and served."""
     full_exams: int = Field(default=25, ge=1)
@@ -66,7 +68,8 @@ class BenchConfig(Config):
     load_s: float = Field(default=20.0, gt=0)
     """Seconds at twice the endpoint's capacity; 600 for the figure of a release."""
     workers: int = Field(default=2, ge=1)
-    """Processes of the phantoms, of the ingest and of the bare codec loop; exams / 4 at most."""
+    """Processes of the phantoms, of the ingest and of the bare codec loop, and threads that decode
+    for the GPU; exams / 4 at most."""
     seed: int = 1
     """Of phantoms, weights and sampling."""
 

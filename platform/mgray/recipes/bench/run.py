@@ -62,7 +62,7 @@ def _commands(config: BenchConfig, work: Path) -> Iterator[tuple[str, list[str]]
     if not set(config.which) & {"ingest", "reader", "nodes", "train", "serve", "load"}:
         return
     yield "phantom", phantom_words(config, work / "archive", config.exams)
-    if set(config.which) <= {"codecs", "nodes", "sampler", "catalog", "bootstrap", "help"}:
+    if set(config.which) <= {"codecs", "nodes", "sampler", "catalog", "gpu", "bootstrap", "help"}:
         return
     yield "ingest", ingest_words(config, work / "archive", work / "table")
     if {"train", "serve", "load"} & set(config.which):
@@ -88,10 +88,7 @@ def _measured(config: BenchConfig, work: Path) -> Iterator[Measured]:
         from mgray.recipes.bench.nodes import measure_nodes
 
         yield measure_nodes(config, work, config.out / LOG)
-    if "train" in config.which:
-        from mgray.recipes.bench.training import measure_training
-
-        yield measure_training(config, work, config.out / LOG)
+    yield from _measured_steps(config, work)
     if "serve" in config.which:
         from mgray.recipes.bench.serving import measure_serving
 
@@ -106,6 +103,17 @@ def _measured(config: BenchConfig, work: Path) -> Iterator[Measured]:
         yield measure_bootstrap(config)
     if "help" in config.which:
         yield measure_startup(entry_points(Path.cwd()))
+
+
+def _measured_steps(config: BenchConfig, work: Path) -> Iterator[Measured]:
+    if "train" in config.which:
+        from mgray.recipes.bench.training import measure_training
+
+        yield measure_training(config, work, config.out / LOG)
+    if "gpu" in config.which:
+        from mgray.recipes.bench.gpu import measure_gpu
+
+        yield measure_gpu(config, work, config.out / LOG)
 
 
 def _measured_feed(config: BenchConfig, work: Path) -> Iterator[Measured]:
