@@ -16,7 +16,6 @@ from mgray.recipes.bench.config import BenchConfig
 from mgray.recipes.bench.load import (
     GIVE_UP_S,
     Tally,
-    bad_client,
     crowd_notes,
     large_body,
     open_loop,
@@ -89,17 +88,6 @@ def test_a_part_is_killed_while_others_ask_and_they_end_with_it(
     told = asyncio.run(recovery_under_load(served, [b"a"], per_second, "Decoder"))
     assert told == "Decoder killed"
     assert tally.statuses.total() < per_second * 2 * GIVE_UP_S, "they asked on to their end"
-
-
-def test_a_bad_client_holds_a_connection_and_says_little(served: Served) -> None:
-    async def hold() -> bool:
-        task = asyncio.create_task(bad_client(served, half_closed=False))
-        await asyncio.sleep(0.1)
-        alive = not task.done()
-        task.cancel()
-        return alive
-
-    assert asyncio.run(hold())
 
 
 def test_honest_clients_are_measured_beside_bad_ones(

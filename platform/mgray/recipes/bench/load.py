@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
@@ -19,6 +18,7 @@ import numpy as np
 from mgray.dicom.example import example_file
 from mgray.recipes.bench.cold import from_zero_note
 from mgray.recipes.bench.config import BenchConfig
+from mgray.recipes.bench.crowd import crowd
 from mgray.recipes.bench.figures import Comparison, Measured, percentile
 from mgray.recipes.bench.memory import descendants, memory
 from mgray.recipes.bench.recovery import GIVE_UP_S, PARTS, recovery_note
@@ -188,53 +188,17 @@ async def recovery_under_load(
 def crowd_notes(config: BenchConfig, served: Served, bodies: Sequence[bytes]) -> list[str]:
     """Measure an honest client while many others hold connections and send next to nothing."""
 
-    async def honest() -> list[float]:
-        return (await open_loop(served, bodies, 2.0, config.load_s / 2)).accepted
+    def honest() -> list[float]:
+        return asyncio.run(open_loop(served, bodies, 2.0, config.load_s / 2)).accepted
 
-    async def both() -> tuple[list[float], list[float]]:
-        alone = await honest()
-        async with asyncio.TaskGroup() as group:
-            bad = [group.create_task(bad_client(served, half)) for half in (True, False) * CROWD]
-            await asyncio.sleep(1)
-            crowded = await honest()
-            for task in bad:
-                task.cancel()
-        return alone, crowded
-
-    alone, crowded = asyncio.run(both())
+    alone = honest()
+    with crowd(served.url, CROWD):
+        crowded = honest()
     change = percentile(crowded, 99) / percentile(alone, 99) - 1
     return [
         f"{CROWD} slow and {CROWD} half-closed clients: p99 {_p99(crowded)} against "
         f"{_p99(alone)}, {100 * change:+.0f} % (goal 20)"
     ]
-
-
-async def bad_client(served: Served, half_closed: bool) -> None:
-    """Hold a connection and send a header's first bytes, one a second; if cut off, connect again.
-
-    One that is half-closed is cut off at once: it comes again every second.
-    """
-    parts = urlsplit(served.url)
-    while True:
-        try:
-            reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-        except OSError:
-            await asyncio.sleep(1)
-            continue
-        try:
-            writer.write(b"POST /v1/detect HTTP/1.1\r\nHost: x\r\nX-Slow: ")
-            if half_closed:
-                writer.write_eof()
-                await reader.read()
-                await asyncio.sleep(1)
-            while not half_closed:
-                writer.write(b"x")
-                await writer.drain()
-                await asyncio.sleep(1)
-        except OSError:
-            await asyncio.sleep(1)
-        finally:
-            writer.transport.abort()
 
 
 @contextmanager
