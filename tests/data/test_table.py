@@ -6,6 +6,7 @@ import pickle
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,16 @@ def test_records_come_in_the_order_asked_for_with_their_own_pixels(folder: Path)
     for row, record in zip(rows, table.records(rows), strict=True):
         assert record["image_id"] == ids[row]
         assert read_stored(record)[0, 0] == int(ids[row][1:])
+
+
+def test_facts_are_what_the_index_says_of_a_row_however_it_lies_in_memory(folder: Path) -> None:
+    table = ImageTable.open(folder)
+    pieces = pa.concat_tables([table.index.slice(0, 4), table.index.slice(4)])
+    for one in (table, replace(table, index=pieces)):
+        assert [one.facts(row) for row in range(len(one))] == table.index.to_pylist()
+    assert table.facts(3, ["rows", "image_id"]) == {"rows": 32, "image_id": "i9"}
+    with pytest.raises(IndexError, match="row 11"):
+        table.facts(11)
 
 
 def test_columns_that_are_not_asked_for_are_not_read(folder: Path) -> None:

@@ -212,9 +212,7 @@ class _Maker:
         other = [row for kind, row in pair.rows.items() if kind not in self.kinds]
         if not other or not self.config.partner_findings:
             return None
-        index = self.table.index.select(list(FINDING_COLUMNS))
-        found: dict[str, Any] = index.slice(other[0], 1).to_pylist()[0]
-        return found
+        return self.table.facts(other[0], FINDING_COLUMNS)
 
     def _sample(
         self,

@@ -91,9 +91,18 @@ class ImageTable:
             IndexError: No such row.
             DataError: A damaged shard, or one that cannot be read.
         """
-        index = self.index.select(list(columns))
-        found = {row: {**_row(index, row), "pixels": self._pixels(row)} for row in set(rows)}
+        found = {
+            row: {**self.facts(row, columns), "pixels": self._pixels(row)} for row in set(rows)
+        }
         return [dict(found[row]) for row in rows]
+
+    def facts(self, row: int, columns: Sequence[str] = INDEX_COLUMNS) -> dict[str, Any]:
+        """Tell what the index knows of a row; nothing is read.
+
+        Raises:
+            IndexError: No such row.
+        """
+        return _row(self.index.select(list(columns)), row)
 
     def _pixels(self, row: int) -> bytes:
         place = _row(self.places, row)
@@ -148,8 +157,8 @@ def damaged(shard: str) -> DataError:
 def _row(table: pa.Table, row: int) -> dict[str, Any]:
     if not 0 <= row < table.num_rows:
         raise IndexError(f"row {row}: the image table has rows 0 to {table.num_rows - 1}")
-    found: dict[str, Any] = table.slice(row, 1).to_pylist()[0]
-    return found
+    columns = zip(table.column_names, table.columns, strict=True)
+    return {name: column[row].as_py() for name, column in columns}  # sooner than to_pylist
 
 
 def _read_manifest(storage: Storage, where: str, found: dict[str, int]) -> dict[str, Any]:
