@@ -84,16 +84,26 @@ class DyingGloo(Gloo):
         raise KeyboardInterrupt
 
 
-def work(rank: int, straight: Stage, broken: Stage, parts: Stage, store: str) -> None:
+class AskedGloo(Gloo):
+    """Somebody asks for the stage's end while it keeps the state of step 3."""
+
+    def report(self, step: int, save: Save) -> None:
+        super().report(step, save)
+        if step == 3:
+            (self.stage / STOP_FILE).touch()
+
+
+def work(rank: int, straight: Stage, broken: Stage, parts: Stage, asked: Stage, store: str) -> None:
     """Run a stage twice, the second time in two attempts; write down what each rank ends with.
 
-    Run a third one, whose batches are cut into parts.
+    Run a third one, whose batches are cut into parts, and one that is asked to end.
     """
     distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
     ports = {stage.loop.folder: Gloo(stage.loop.folder, rank) for stage in (straight, broken)}
+    ports[asked.loop.folder] = AskedGloo(asked.loop.folder, rank)
     with suppress(KeyboardInterrupt):
         start(broken, DyingGloo(broken.loop.folder, rank))
-    for stage in (straight, broken):
+    for stage in (straight, broken, asked):
         task = start(stage, ports[stage.loop.folder])
         distributed.barrier()
         torch.save(task.state_dict(), stage.loop.folder / f"rank_{rank}.pt")
@@ -102,12 +112,11 @@ def work(rank: int, straight: Stage, broken: Stage, parts: Stage, store: str) ->
 
 
 @pytest.fixture(scope="module")
-def two_workers(
-    tiny: FusionRun, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Stage, Stage, Stage]:
+def two_workers(tiny: FusionRun, tmp_path_factory: pytest.TempPathFactory) -> tuple[Stage, ...]:
     """A stage by two workers whose batch norms learn; once undisturbed, once interrupted.
 
-    And one whose batch norms stand still and whose batches are cut into parts.
+    And one whose batch norms stand still and whose batches are cut into parts; and one that is
+    asked to end between two validations.
     """
     out = tmp_path_factory.mktemp("two")
     straight, broken = (
@@ -115,8 +124,11 @@ def two_workers(
         for name in ("straight", "broken")
     )
     parts = build_stage(tiny, out / "parts", **STILL, **ODD, optimizer__accumulate=2)
-    multiprocessing.spawn(work, (straight, broken, parts, str(out / "store")), nprocs=2)
-    return straight, broken, parts
+    asked = build_stage(
+        tiny, out / "asked", train__steps__sm=9, train__log_every=2, train__validate_every=9
+    )
+    multiprocessing.spawn(work, (straight, broken, parts, asked, str(out / "store")), nprocs=2)
+    return straight, broken, parts, asked
 
 
 def ends(stage: Stage) -> list[dict[str, torch.Tensor]]:
@@ -301,20 +313,29 @@ def test_a_stage_of_no_steps_only_validates(tiny: FusionRun, tmp_path: Path) -> 
     assert [set(row) >= {"step", "val_loss"} for row in rows(stage)] == [True]
 
 
-def test_two_workers_end_with_the_same_statistics(two_workers: tuple[Stage, Stage, Stage]) -> None:
+def test_two_workers_end_with_the_same_statistics(two_workers: tuple[Stage, ...]) -> None:
     first, second = ends(two_workers[0])
     assert all(torch.equal(second[key], value) for key, value in first.items())
 
 
-def test_two_workers_resume_as_if_undisturbed(two_workers: tuple[Stage, Stage, Stage]) -> None:
-    straight, broken, _ = two_workers
+def test_two_workers_that_are_asked_to_end_do_so_with_the_same_statistics(
+    two_workers: tuple[Stage, ...],
+) -> None:
+    asked = two_workers[3]
+    assert rows(asked)[-1]["step"] == 4
+    first, second = ends(asked)
+    assert all(torch.equal(second[key], value) for key, value in first.items())
+
+
+def test_two_workers_resume_as_if_undisturbed(two_workers: tuple[Stage, ...]) -> None:
+    straight, broken, *_ = two_workers
     assert val_losses(broken) == val_losses(straight)
     for wanted, got in zip(ends(straight), ends(broken), strict=True):
         assert all(torch.equal(got[key], value) for key, value in wanted.items())
 
 
 def test_validation_does_not_depend_on_the_number_of_workers(
-    two_workers: tuple[Stage, Stage, Stage], tiny: FusionRun, tmp_path: Path
+    two_workers: tuple[Stage, ...], tiny: FusionRun, tmp_path: Path
 ) -> None:
     alone = build_stage(tiny, tmp_path, train__steps__sm=1, train__judge="fauc_1")
     start(alone, LocalPort(alone.loop.folder))
@@ -324,7 +345,7 @@ def test_validation_does_not_depend_on_the_number_of_workers(
 
 
 def test_two_workers_have_the_losses_of_one_with_the_doubled_batch(
-    two_workers: tuple[Stage, Stage, Stage], tiny: FusionRun, tmp_path: Path
+    two_workers: tuple[Stage, ...], tiny: FusionRun, tmp_path: Path
 ) -> None:
     alone = build_stage(tiny, tmp_path, **STILL, **ODD)
     start(alone, LocalPort(alone.loop.folder))

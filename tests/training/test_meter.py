@@ -56,6 +56,41 @@ def test_a_loss_that_is_not_finite_is_refused(meter: Meter, value: float) -> Non
         meter.trained(2, loss(1.0), 0.5)
 
 
+def test_a_validation_between_two_rows_hides_no_loss(tmp_path: Path) -> None:
+    meter = Meter(tmp_path, LocalPort(tmp_path), 0, TrainConfig(log_every=4), images_per_step=8)
+    for step in (1, 2):
+        meter.trained(step, loss(float(step)), 0.5)
+    meter.validated(2, {"loss": 9.0})
+    for step in (3, 4):
+        meter.trained(step, loss(float(step)), 0.5)
+    _, row = read_rows(tmp_path / "metrics.jsonl")
+    assert (row["step"], row["loss"]) == (4, 2.5)
+
+
+def test_what_no_row_has_told_is_told_before_a_state_is_saved(meter: Meter, tmp_path: Path) -> None:
+    for step, value in enumerate([1.0, 3.0, 5.0], start=1):
+        meter.trained(step, loss(value), 0.5)
+    for _ in range(2):
+        meter.flush()
+    assert [row["loss"] for row in read_rows(tmp_path / "metrics.jsonl")] == [2.0, 5.0]
+    meter.trained(4, loss(1.0), 0.5)
+    meter.trained(5, loss(math.nan), 0.5)
+    with pytest.raises(DataError, match="at step 5"):
+        meter.flush()
+
+
+def test_a_validation_is_no_time_of_a_step(tmp_path: Path) -> None:
+    meter = Meter(tmp_path, LocalPort(tmp_path), 0, TrainConfig(log_every=2), images_per_step=8)
+    batches = iter([empty_batch()] * 2)
+    for step in (1, 2):
+        meter.next_of(batches)
+        meter.trained(step, loss(1.0), 0.5)
+        if step == 1:
+            time.sleep(0.5)
+    (row,) = read_rows(tmp_path / "metrics.jsonl")
+    assert row["images_per_s"] > 2 * 8 / 0.5
+
+
 def test_other_workers_write_nothing(tmp_path: Path) -> None:
     port = LocalPort(tmp_path)
     port.rank = 1

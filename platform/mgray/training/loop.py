@@ -56,8 +56,9 @@ def fit(task: Task, feed: Feed, port: Port, config: LoopConfig) -> None:
     meter = Meter(config.folder, port, start, train, feed.images_per_step)
     for step in range(start, config.steps + 1):
         last, new = step == config.steps, step > start or start == 0
+        asked = not last and step % train.log_every == 0 and _asked_to_stop(config)
         validates = new and (last or step % train.validate_every == 0)
-        saves = step > start and (last or step % train.checkpoint_every == 0)
+        saves = step > start and (last or asked or step % train.checkpoint_every == 0)
         if validates or saves:
             average_statistics(task)
         if validates:
@@ -67,9 +68,9 @@ def fit(task: Task, feed: Feed, port: Port, config: LoopConfig) -> None:
                 score = validate.score(means)
                 if score is not None and standing.judge(score, optimizer) and port.rank == 0:
                     save_best(task, config.folder)
-        last = last or (train.patience is not None and standing.stale >= train.patience)
-        last = last or (step % train.log_every == 0 and _asked_to_stop(config))
+        last |= asked or (train.patience is not None and standing.stale >= train.patience)
         if saves or (last and step > start):
+            meter.flush()
             port.report(step, partial(save_state, step=step, learner=learner))
         if last:
             break

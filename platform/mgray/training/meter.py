@@ -39,10 +39,10 @@ class Meter:
         self._forget()
 
     def next_of(self, batches: Iterator[Batch]) -> Batch:
-        """Take the next batch, and count how long it is waited for."""
-        asked = time.monotonic()
+        """Take the next batch: a step begins, and how long it waits is counted."""
+        self.began = time.monotonic()
         batch = next(batches)
-        self.waited += time.monotonic() - asked
+        self.waited += time.monotonic() - self.began
         return batch
 
     def trained(self, step: int, losses: Mapping[str, Tensor], rate: float) -> None:
@@ -54,17 +54,33 @@ class Meter:
         self.count += 1
         for name, loss in losses.items():
             self.sums[name] = self.sums.get(name, 0.0) + loss.detach()
-        if step % self.every:
+        self.step, self.rate = step, rate
+        if step % self.every == 0:
+            self.flush()
+        else:
+            self._pause()
+
+    def flush(self) -> None:
+        """Write the mean over the steps since the last row, if there are any.
+
+        Called before a resume state is saved: none holds what came of a loss that is not finite,
+        and a run that continues writes the rows of one that was never stopped.
+
+        Raises:
+            DataError: A loss that is not finite.
+        """
+        if not self.count:
             return
         sums = {name: float(total) for name, total in self.sums.items()}
         means = mean_over_workers(sums, self.count, self.port.device)
         if not math.isfinite(means["loss"]):
             raise DataError(
-                f"the loss is {means['loss']} at step {step}: "
+                f"the loss is {means['loss']} at step {self.step}: "
                 "lower optimizer.learning_rate or set train.precision=float32"
             )
-        told = {"learning_rate": rate, "workers": self.port.world}
-        self._write({"step": step, **means, **told, **self._speed()})
+        self._pause()
+        told = {"learning_rate": self.rate, "workers": self.port.world}
+        self._write({"step": self.step, **means, **told, **self._speed()})
         self._forget()
 
     def validated(self, step: int, means: Mapping[str, float]) -> None:
@@ -73,25 +89,31 @@ class Meter:
             self._write({"step": step, **{f"val_{name}": mean for name, mean in means.items()}})
         if self.journal:
             self.journal.write_csv()
-        self._forget()
 
     def close(self) -> None:
         """Let the trackers finish."""
         for tracker in self.trackers:
             tracker.close()
 
+    def _pause(self) -> None:
+        """Count the time of a step; what lies between two of them, as a validation, is not."""
+        now = time.monotonic()
+        self.spent += now - self.began
+        self.began = now
+
     def _speed(self) -> dict[str, float]:
         """How fast it goes, and what worker 0 waits for and holds."""
-        elapsed, device = time.monotonic() - self.since, self.port.device
-        speed = self.images_per_step * self.count / elapsed
-        told = {"images_per_s": speed, "input_wait": self.waited / elapsed}
+        device = self.port.device
+        speed = self.images_per_step * self.count / self.spent
+        told = {"images_per_s": speed, "input_wait": self.waited / self.spent}
         if device.type == "cuda":
             told["gpu_memory_bytes"] = torch.cuda.max_memory_allocated(device)
         return told
 
     def _forget(self) -> None:
         self.sums: dict[str, float | Tensor] = {}
-        self.count, self.since, self.waited = 0, time.monotonic(), 0.0
+        self.count, self.began = 0, time.monotonic()
+        self.spent = self.waited = 0.0
 
     def _write(self, row: Mapping[str, float | int]) -> None:
         """Write one row, less what is not finite: a float16 step that was skipped has no norm."""
