@@ -1,14 +1,17 @@
 """The table follows the archive; run here, without Ray."""
 
+import errno
 import os
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from mgray.config import build
 from mgray.data.table import ImageTable
-from mgray.errors import DataError
+from mgray.errors import ConfigError, DataError
 from mgray.ingest.attempts import MOST_DEATHS, SUFFIX, Attempts
+from mgray.ingest.config import IngestConfig
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
@@ -212,3 +215,81 @@ def flip_a_pixel(shard: Path) -> None:
     data[data.index(pixels) + len(pixels) // 2] ^= 1
     shard.write_bytes(data)
     os.utime(shard, ns=(told.st_atime_ns, told.st_mtime_ns))
+
+
+def test_an_archive_that_lost_most_of_its_files_is_no_reason_to_drop_their_rows(
+    archive, ingest_here, tmp_path
+):
+    for patient in (1, 2):
+        archive.pair(patient)
+    ingest_here(archive, tmp_path / "table", images_per_shard=1)
+    before = contents(tmp_path / "table" / "images")
+    files = sorted((archive.root / "images").rglob("*.dcm"))
+    for path in files[:3]:
+        path.unlink()
+    with pytest.raises(DataError, match=r"3 of the 4 files .* is it mounted"):
+        ingest_here(archive, tmp_path / "table", images_per_shard=1)
+    assert contents(tmp_path / "table" / "images") == before
+    manifest = ingest_here(archive, tmp_path / "table", images_per_shard=1, may_shrink=True)
+    assert (manifest.files, manifest.rows) == (1, 1)
+
+
+def test_half_of_the_files_may_go(archive, ingest_here, tmp_path):
+    archive.pair(1)
+    ingest_here(archive, tmp_path / "table")
+    next((archive.root / "images").rglob("*.dcm")).unlink()
+    assert ingest_here(archive, tmp_path / "table").rows == 1
+
+
+def test_another_key_of_pseudonyms_drops_nothing(archive, ingest_here, tmp_path, monkeypatch):
+    archive.pair(1)
+    monkeypatch.setenv("MGRAY_PSEUDONYM_KEY", "a key of ours")
+    ingest_here(archive, tmp_path / "table")
+    before = contents(tmp_path / "table" / "images")
+    monkeypatch.delenv("MGRAY_PSEUDONYM_KEY")
+    with pytest.raises(DataError, match="MGRAY_PSEUDONYM_KEY the same"):
+        ingest_here(archive, tmp_path / "table")
+    assert contents(tmp_path / "table" / "images") == before
+
+
+def test_other_settings_ingest_all_again_without_asking(archive, ingest_here, decoded, tmp_path):
+    archive.pair(1)
+    ingest_here(archive, tmp_path / "table")
+    before = decoded()
+    assert ingest_here(archive, tmp_path / "table", split_seed=7).rows == 2
+    assert decoded() == before + 2
+
+
+def test_rows_stay_while_nobody_can_tell_whether_their_files_are_there(
+    archive, ingest_here, decoded, tmp_path, monkeypatch
+):
+    archive.pair(1)
+    first = ingest_here(archive, tmp_path / "table")
+    before = decoded()
+
+    def stat(path, *, follow_symlinks=True, real=Path.stat):
+        if path.suffix == ".dcm":
+            raise PermissionError(errno.EACCES, "no")
+        return real(path, follow_symlinks=follow_symlinks)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", stat)
+        again = ingest_here(archive, tmp_path / "table")
+    assert (again, decoded()) == (first, before)
+
+
+def test_a_refusal_is_tried_again_when_that_is_asked_for(archive, ingest_here, decoded, tmp_path):
+    archive.pair(1)
+    archive.put("bad.dcm", b"text")
+    first = ingest_here(archive, tmp_path / "table", images_per_shard=1)
+    before = decoded()
+    ingest_here(archive, tmp_path / "table", images_per_shard=1, retry=("timeout",))
+    assert decoded() == before
+    again = ingest_here(archive, tmp_path / "table", images_per_shard=1, retry=("not_dicom",))
+    assert (again, decoded()) == (first, before + 1)
+
+
+def test_a_reason_that_does_not_exist_is_told_with_those_that_do():
+    told = {"source": "phantom", "archive": "a", "out": "b", "retry": ["tmeout"]}
+    with pytest.raises(ConfigError, match="tmeout is no reason: expected of unreadable, empty"):
+        build(IngestConfig, told)

@@ -1,6 +1,9 @@
+import errno
+import os
+
 import pytest
 
-from mgray.errors import ConfigError, NotFoundError
+from mgray.errors import ConfigError, DataError, NotFoundError
 from mgray.sources.layout import files_below, find_file, find_files, read_text, spelled, tell
 
 LAYOUT = ("tables/a.csv", "images/*.dcm")
@@ -112,3 +115,26 @@ def test_links_in_a_circle_end(tmp_path):
 )
 def test_suffix_is_spelled_as_the_file_here(told, found):
     assert spelled(told, {"a/1.dcm", "2.DCM", "1.dcm"}.__contains__) == found
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error_without_its_name(tmp_path, monkeypatch):
+    for name in ("a/1.dcm", "jane_doe/2.dcm"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+
+    def scandir(top, real=os.scandir):
+        if "jane" in str(top):
+            raise PermissionError(errno.EACCES, "no", str(top))
+        return real(top)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(DataError, match=r"cannot be listed \(Permission denied\)") as error:
+        list(files_below(tmp_path))
+    assert "jane" not in str(error.value)
+
+
+def test_what_a_repaired_filesystem_keeps_aside_is_not_listed(tmp_path):
+    for name in ("lost+found/1.dcm", "a/lost+found/2.dcm", "a/3.dcm"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert list(files_below(tmp_path)) == ["a/3.dcm"]

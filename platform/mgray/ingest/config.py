@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from mgray.config import Config
 from mgray.dicom.croppers import CropperName
 from mgray.dicom.limits import Limits
 from mgray.dicom.record import Volumes
+from mgray.errors import REJECT_REASONS
 from mgray.sources.registry import SourceName
 
 
@@ -33,6 +34,13 @@ class IngestConfig(Config):
     """Exit code 3 if more files than this are refused; no bound if not given."""
     dry_run: bool = False
     """Read headers only, tell what an ingest would do, write nothing; --dry-run says the same."""
+    may_shrink: bool = False
+    """Go on although most files of the table are no longer in the archive, and drop their rows;
+    else that is an error: an archive that is not mounted, or another key of pseudonyms, looks
+    so."""
+    retry: tuple[str, ...] = ()
+    """Reasons whose files are tried once more, e.g. retry=[timeout,decoder_died] after a machine
+    was in trouble, or retry=[unsupported_syntax] after a codec was installed."""
     private_paths: bool = False
     """Also write private/paths.parquet, readable by you alone: which pseudonym is which file."""
     split_seed: int = 0
@@ -54,3 +62,11 @@ class IngestConfig(Config):
     stay those of the full image. Another value ingests all again."""
     limits: Limits = Limits()
     """What one file may cost."""
+
+    @field_validator("retry")
+    @classmethod
+    def _known(cls, reasons: tuple[str, ...]) -> tuple[str, ...]:
+        for reason in reasons:
+            if reason not in REJECT_REASONS:
+                raise ValueError(f"{reason} is no reason: expected of {', '.join(REJECT_REASONS)}")
+        return reasons

@@ -5,6 +5,7 @@ without a ledger is swept away; a ledger whose shard, files, labels or settings 
 and its files are ingested again.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -23,6 +24,9 @@ from mgray.sources.ballot import Ballot
 
 SHARD_PATTERN: Final = "part-" + "[0-9a-f]" * 20 + ".parquet"
 MISSING: Final = -1
+OUT_OF_REACH: Final = -2
+NOT_THERE: Final = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
+"""What the system says where no file can be; anything else tells of the storage."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class FileState:
 
     Args:
         path: Below the archive's root.
-        size: Bytes; ``MISSING`` if there is no such file.
+        size: Bytes; ``MISSING`` if there is no such file, ``OUT_OF_REACH`` if nobody can tell.
         mtime_ns: Time of the last change.
         labels: By path, from the source.
     """
@@ -159,6 +163,13 @@ def load_ledgers(out: Path, stamp: str) -> list[Ledger]:
     return [ledger for key in keys if (ledger := load_ledger(out, key, stamp)) is not None]
 
 
+def all_entries(out: Path) -> Iterator[Entry]:
+    """Read what every ledger says that can be read, of whatever settings."""
+    for path in (out / "ledger").glob("*.json"):
+        with suppress(OSError, ValueError, TypeError, KeyError):
+            yield from ledger_from_json(path.read_text().rpartition("\n")[0]).entries
+
+
 def sweep(out: Path, keep: Iterable[Ledger]) -> None:
     """Delete shards and ledgers that do not count, and drafts of a run that was killed.
 
@@ -182,8 +193,11 @@ def state_of(archive: Path, path: str, labels: Mapping[str, Any]) -> FileState:
     if not Path(path).is_absolute() and ".." not in Path(path).parts:
         try:
             found = (archive / path).stat()
-        except (OSError, ValueError):
+        except ValueError:
             return FileState(path, MISSING, 0, labels)
+        except OSError as error:
+            size = MISSING if error.errno in NOT_THERE else OUT_OF_REACH
+            return FileState(path, size, 0, labels)
         if stat.S_ISREG(found.st_mode):
             return FileState(path, found.st_size, found.st_mtime_ns, labels)
     return FileState(path, MISSING, 0, labels)
@@ -248,6 +262,9 @@ def _entry(data: dict[str, Any]) -> Entry:
 
 
 def _same_bytes(entry: Entry, file: FileState, archive: Path) -> bool:
+    """Whether a file is as it was; the row of one that is out of reach is kept."""
+    if file.size == OUT_OF_REACH and entry.reason is None:
+        return True
     if entry.size != file.size:
         return False
     if entry.mtime_ns == file.mtime_ns:

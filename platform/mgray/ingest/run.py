@@ -17,7 +17,7 @@ from mgray.ingest.private import write_paths
 from mgray.ingest.pseudonym import Pseudonyms, load_key
 from mgray.ingest.row import RowMaker
 from mgray.ingest.tally import Tally, summary
-from mgray.ingest.update import Runner, finish, update_table
+from mgray.ingest.update import Runner, check_archive, finish, update_table
 from mgray.ingest.worker import Job
 from mgray.schema import TABLE_VERSION
 from mgray.sources.csv_table import CsvSource
@@ -116,6 +116,8 @@ def _update(
 ) -> Manifest:
     job = _job(config, source, catalog, load_key(config.out))
     files, tally = Files(job.archive, catalog.rows, job.rows.ids), Tally()
+    if not config.may_shrink:
+        check_archive(job.out, files)
     with start(job) as runner:
         ledgers = update_table(job, files, config.images_per_shard, runner, tally)
     manifest = finish(job, source, catalog, ledgers)
@@ -150,6 +152,7 @@ def _job(config: IngestConfig, source: Source, catalog: Catalog, key: bytes) -> 
         blank_outside_breast=config.blank_outside_breast,
         cropper=config.cropper,
         resolution=config.resolution,
+        retry=config.retry,
         rows=RowMaker(
             ids, source.licence_tag, source.adapter_version, config.split_seed, catalog.described
         ),

@@ -5,6 +5,7 @@ interrupted run continues and a finished one is left alone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
 from mgray.config import fingerprint
@@ -15,9 +16,11 @@ from mgray.ingest import manifest as manifests
 from mgray.ingest.attempts import forget
 from mgray.ingest.index import holds_index, write_index
 from mgray.ingest.ledger import (
+    MISSING,
     Chunk,
     Entry,
     Ledger,
+    all_entries,
     load_ledgers,
     split_into_chunks,
     still_true,
@@ -162,11 +165,35 @@ def _kept(job: Job, files: Files, *, first: bool) -> list[Ledger]:
     return kept
 
 
+def check_archive(out: Path, files: Files) -> None:
+    """Refuse an archive that lacks most of what the table holds: it is hardly the same one.
+
+    Args:
+        out: Folder of the table.
+        files: Of the archive.
+
+    Raises:
+        DataError: More than half of the files that lay in the archive do not any more.
+    """
+    held = [entry for entry in all_entries(out) if entry.size >= 0]
+    there = (files.get(entry.file_id) for entry in held)
+    gone = sum(file is None or file.size == MISSING for file in there)
+    if 2 * gone > len(held):
+        raise DataError(
+            f"{gone} of the {len(held)} files that this table knows are not in the archive: is it "
+            "mounted, is it this table's archive, is MGRAY_PSEUDONYM_KEY the same? "
+            "may_shrink=true drops what is not there"
+        )
+
+
 def _came_back(job: Job, entry: Entry, files: Files) -> bool:
     """Tell whether a file that was refused because its bytes could not be had can be read now.
 
-    Such a refusal tells of the storage, not of the file; any other one stands.
+    Such a refusal tells of the storage, not of the file; any other one stands, unless it is to be
+    tried again.
     """
+    if entry.reason in job.retry:
+        return True
     held = entry.reason is None or not 0 <= entry.size <= job.limits.max_file_bytes
     if held or (entry.sha256 is not None and entry.reason != "unreadable"):
         return False

@@ -19,6 +19,7 @@ from mgray.files import sha256_of, sha256_within
 from mgray.ingest.attempts import MOST_DEATHS, SUFFIX, Attempts
 from mgray.ingest.ledger import (
     MISSING,
+    OUT_OF_REACH,
     Chunk,
     Entry,
     FileState,
@@ -54,6 +55,7 @@ class Job:
         blank_outside_breast: Blank the pixels outside the breast.
         cropper: Tells where the breast is.
         resolution: Long side of what is stored, pixels; full size if ``None``.
+        retry: Reasons whose files are tried once more.
     """
 
     archive: Path
@@ -66,6 +68,7 @@ class Job:
     blank_outside_breast: bool = False
     cropper: CropperName = "p1"
     resolution: int | None = None
+    retry: tuple[str, ...] = ()
 
 
 class ChunkWorker:
@@ -121,6 +124,10 @@ class ChunkWorker:
         try:
             if file.size == MISSING:
                 raise Rejected("unreadable", "no such file below the archive")
+            if file.size == OUT_OF_REACH:
+                raise Rejected(
+                    "unreadable", "the storage does not say whether there is such a file"
+                )
             if not alive:
                 raise Rejected("decoder_died", f"killed its worker {MOST_DEATHS} times")
             record = self._read(path, file)

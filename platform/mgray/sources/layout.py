@@ -11,13 +11,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mgray.errors import ConfigError, NotFoundError
+from mgray.errors import ConfigError, DataError, NotFoundError
 
 SHOWN: Final = 6
 MOST_OF_TEXT: Final = 16 * 2**20
 """Bytes of a small text of a dataset; the largest known has some thousands."""
 SIDECAR: Final = "._"
 """How macOS begins the name of what it keeps beside a file on a foreign disk: no file of a host."""
+LOST_AND_FOUND: Final = "lost+found"
+"""At the root of many a filesystem, for its administrator's eyes."""
 SUFFIXES: Final = frozenset({
     ".csv", ".dcm", ".dicom", ".gz", ".h5", ".ics", ".jpeg", ".jpg", ".json", ".ljpeg", ".loc",
     ".mhd", ".overlay", ".pgm", ".pkl", ".png", ".raw", ".tar", ".txt", ".xls", ".xlsx", ".xml",
@@ -69,12 +71,16 @@ def files_below(
 ) -> Iterator[str]:
     """List files in no order, as paths below the archive with forward slashes.
 
-    Linked folders are entered too, each folder once. Sidecars of macOS (``._*``) are not listed.
+    Linked folders are entered too, each folder once. Sidecars of macOS (``._*``) are not listed,
+    nor what a repair of the filesystem left in ``lost+found``.
 
     Args:
         archive: Root of the dataset.
         folders: Where to look, below it; one that is not there holds nothing.
         suffixes: Ends of their names in lower case.
+
+    Raises:
+        DataError: A folder that cannot be listed.
     """
     ends = tuple(suffixes)
     for folder in folders:
@@ -90,7 +96,8 @@ def _folders(root: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield each folder once, with the names of its files; linked ones after all that are not."""
     waiting, seen = [root], set[tuple[int, int]]()
     for top in waiting:  # grows meanwhile
-        for place, folders, names in os.walk(top):
+        for place, folders, names in os.walk(top, onerror=_refuse):
+            folders[:] = [name for name in folders if name != LOST_AND_FOUND]
             told = Path(place).stat()
             if (told.st_dev, told.st_ino) in seen:
                 folders.clear()
@@ -99,6 +106,15 @@ def _folders(root: Path) -> Iterator[tuple[str, list[str]]]:
             yield place, names
             inner = (Path(place) / name for name in sorted(folders))
             waiting += [folder for folder in inner if folder.is_symlink()]
+
+
+def _refuse(error: OSError) -> None:
+    """End a listing that would lack a folder's files; a folder that is not there has none."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise DataError(
+            f"a folder of the archive cannot be listed ({os.strerror(error.errno or 0)}): its "
+            "files would be lost; make it readable and run the same command again"
+        ) from None
 
 
 def spelled(path: str, is_here: Callable[[str], bool]) -> str:

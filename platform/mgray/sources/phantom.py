@@ -12,6 +12,7 @@ from typing import Any, Final
 from mgray.errors import NotFoundError
 from mgray.schema import IMAGE_KINDS
 from mgray.sources.cells import DENSITIES, Cells, read_table
+from mgray.sources.layout import files_below
 from mgray.sources.source import Catalog, CatalogRow, Count, Description
 
 EXAM_COLUMNS: Final = (
@@ -62,6 +63,7 @@ class PhantomSource:
         Raises:
             NotFoundError: No such archive, or one of its tables is missing.
             ConfigError: A column is missing, or a cell cannot be understood.
+            DataError: A folder that cannot be listed.
         """
         images = archive / "images"
         if not images.is_dir():
@@ -81,8 +83,7 @@ class PhantomSource:
         for cells in exams:
             uid = cells.text("sop_instance_uid") or ""
             labels[uid] = _image_labels(cells, findings.get(uid, []))
-        files = (path for path in images.rglob("*") if path.is_file())
-        paths = sorted(path.relative_to(archive).as_posix() for path in files)
+        paths = sorted(files_below(archive, ("images",), ("",)))
         return Catalog([CatalogRow(path) for path in paths], labels, described=True)
 
     def describe(self) -> Description:
