@@ -11,6 +11,9 @@ import pyarrow as pa
 from mgray.errors import SchemaError
 
 TABLE_VERSION: Final = "7"
+READER_VERSION: Final = "2"
+"""Raised when the same file gives another row in the same columns: an ingest then reads its files
+anew, while tables of before stay readable."""
 VERSION_KEY: Final = b"mgray_table_version"
 
 IMAGE_KINDS: Final = (

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from pydicom import Dataset
 
 from mgray.dicom.example import example_file
 from mgray.errors import NotFoundError
@@ -54,6 +55,28 @@ def test_every_step_of_a_sound_file_is_told(told):
     assert steps["window"] == "SIGMOID window, centre 1000, width 2000, the first of 2"
     assert steps["inversion"] == "inverted once: MONOCHROME1"
     assert {"breast", "flags"} <= steps.keys()
+
+
+def test_tag_is_named_whose_word_was_taken(told):
+    unknown = Dataset()
+    unknown.CodeValue, unknown.CodingSchemeDesignator = "1", "99X"
+    made = told(ImageLaterality="B", Laterality="L", ViewCodeSequence=[unknown], ViewPosition="CC")
+    steps = dict(made.steps)
+    assert steps["side"] == "L, told by Laterality"
+    assert steps["view"] == "CC, told by ViewPosition"
+
+
+def test_side_that_is_written_as_the_view_is_told_by_its_tag(told):
+    steps = dict(told(ImageLaterality=None, ViewPosition="RIGHT", PatientOrientation="MLO").steps)
+    assert steps["side"] == "R, told by ViewPosition"
+    assert steps["view"] == "MLO, told by PatientOrientation"
+
+
+def test_modifiers_follow_the_view_and_a_missing_one_is_left_to_the_table(told):
+    missing = "not in the header: your table must name it"
+    assert dict(told(PaddleDescription="SPOT").steps)["view"] == "CC, told by ViewPosition, spot"
+    steps = dict(told(ImageLaterality="B", ViewPosition="SPOT").steps)
+    assert (steps["side"], steps["view"]) == (missing, missing)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,16 @@
 """What a dry run says is what an ingest does, as far as headers tell."""
 
+import gc
 from pathlib import Path
 
 import pytest
+from pydicom import Dataset
 
 from mgray.dicom.child import DecodeChild
 from mgray.dicom.example import example_file
 from mgray.errors import TooManyRejectedError
 from mgray.ingest.pseudonym import KEY_FILE, KEY_VARIABLE
+from mgray.ingest.settle import settle
 
 PARTS = ("files", "rows", "quarantined", "pairs", "rows_by_kind", "patients", "rows_by_split")
 
@@ -44,6 +47,37 @@ def test_dry_run_decodes_and_writes_nothing(mixed, ingest_here, decoded, tmp_pat
     before = everything(tmp_path)
     ingest_here(mixed, tmp_path / "table", dry_run=True)
     assert (everything(tmp_path), decoded()) == (before, 0)
+
+
+ENTRIES = 4093
+"""Of a lookup table, so many that no other list is as long."""
+
+
+def lookup_table() -> Dataset:
+    table = Dataset()
+    table.add_new("LUTDescriptor", "US", [ENTRIES, 0, 12])
+    table.add_new("LUTData", "US", list(range(ENTRIES)))
+    return table
+
+
+def tables_held() -> int:
+    return sum(type(one) is list and len(one) == ENTRIES + 2 for one in gc.get_objects())
+
+
+def test_dry_run_holds_no_lookup_table_of_the_files_it_counts(
+    archive, ingest_here, tmp_path, monkeypatch
+):
+    held = []
+
+    def settle_and_look(*words):
+        held.append(tables_held())
+        return settle(*words)
+
+    monkeypatch.setattr("mgray.ingest.plan.settle", settle_and_look)
+    for number in range(3):
+        archive.image(f"{number}.dcm", number, VOILUTSequence=[lookup_table()])
+    assert ingest_here(archive, tmp_path / "table", dry_run=True).rows == 3
+    assert held == [0]
 
 
 def test_dry_run_reports_tables_and_names_nobody(mixed, ingest_here, tmp_path, caplog):

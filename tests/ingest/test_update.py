@@ -293,3 +293,14 @@ def test_a_reason_that_does_not_exist_is_told_with_those_that_do():
     told = {"source": "phantom", "archive": "a", "out": "b", "retry": ["tmeout"]}
     with pytest.raises(ConfigError, match="tmeout is no reason: expected of unreadable, empty"):
         build(IngestConfig, told)
+
+
+def test_another_reading_of_files_reads_them_anew(
+    archive, ingest_here, decoded, tmp_path, monkeypatch
+):
+    archive.pair(1)
+    ingest_here(archive, tmp_path / "table")
+    before = decoded()
+    monkeypatch.setattr("mgray.ingest.run.READER_VERSION", "another")
+    assert ingest_here(archive, tmp_path / "table").rows == 2
+    assert decoded() == before + 2

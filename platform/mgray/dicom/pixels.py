@@ -65,6 +65,9 @@ def _within(
 def read_display(columns: Mapping[str, Any], reduce: int = 0) -> Float[np.ndarray, "height width"]:
     """Read display values: float32, 0 black to 1 white, windowed, padding black.
 
+    At reduced sizes padding is matched by equality on the low-pass band, so a seam of mixed values
+    stays where it meets the image.
+
     Args:
         columns: A row of ``schema.IMAGE``.
         reduce: Wavelet levels to leave out, see ``read_stored``.

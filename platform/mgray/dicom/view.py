@@ -12,8 +12,8 @@ VIEW_CODES: Final[dict[str, str]] = {
     "399162004": "CC", "399368009": "MLO", "399260004": "ML", "399352003": "LM",
     "399099002": "LMO", "399192008": "XCCL", "399101009": "XCCM", "399196006": "FB",
     "399188001": "SIO", "441555000": "ISO", "R-10242": "CC", "R-10226": "MLO",
-    "R-10224": "ML", "R-10228": "LM", "R-10230": "LMO", "R-10244": "FB",
-    "Y-X1770": "XCCL", "Y-X1771": "XCCM",
+    "R-10224": "ML", "R-10228": "LM", "R-10230": "LMO", "R-10244": "FB", "R-102D0": "SIO",
+    "R-40AAA": "ISO", "R-1024A": "XCCL", "R-1024B": "XCCM", "Y-X1770": "XCCL", "Y-X1771": "XCCM",
 }  # fmt: skip
 """CID 4014 in SNOMED CT and the retired SNOMED-RT identifiers."""
 VIEWS: Final = frozenset({*VIEW_CODES.values(), "AT", "CV"})
@@ -23,29 +23,49 @@ MODIFIER_CODES: Final[dict[str, str]] = {
     "399110001": "tangential", "399161006": "cleavage", "399197002": "rolled_lateral",
     "399226006": "rolled_medial", "414493004": "rolled_inferior", "415670009": "rolled_superior",
     "441752004": "anterior_compression", "442593008": "inframammary_fold",
+    "R-102D6": "magnification", "R-102D7": "spot", "R-102D5": "implant_displaced",
+    "R-102D1": "axillary_tail", "R-40AB2": "axillary_tissue", "R-40AB3": "nipple_in_profile",
+    "R-102C2": "tangential", "R-102D2": "cleavage", "R-102D3": "rolled_lateral",
+    "R-102D4": "rolled_medial", "R-102CA": "rolled_inferior", "R-102C9": "rolled_superior",
+    "P2-00161": "anterior_compression", "R-40ABE": "inframammary_fold",
 }  # fmt: skip
-"""CID 4015."""
+"""CID 4015 in SNOMED CT and the retired SNOMED-RT identifiers."""
 LATERALITIES: Final = {"L": "L", "R": "R", "LEFT": "L", "RIGHT": "R"}
 
 
 def laterality(dataset: "Dataset") -> str | None:
     """Tell the breast, L or R: by image, series, frame, then a side written as the view."""
+    return _term(told_laterality(dataset))
+
+
+def told_laterality(dataset: "Dataset") -> tuple[str, str] | None:
+    """As ``laterality``, with the keyword of the attribute that tells it."""
     shared = value(dataset, "SharedFunctionalGroupsSequence")
     anatomy = _first(_first(shared), "FrameAnatomySequence")
-    candidates = (
-        text(dataset, "ImageLaterality"),
-        text(dataset, "Laterality"),
-        text(anatomy, "FrameLaterality") if anatomy is not None else None,
-        text(dataset, "ViewPosition"),
+    words = {
+        "ImageLaterality": text(dataset, "ImageLaterality"),
+        "Laterality": text(dataset, "Laterality"),
+        "FrameLaterality": text(anatomy, "FrameLaterality") if anatomy is not None else None,
+        "ViewPosition": text(dataset, "ViewPosition"),
+    }
+    return next(
+        ((LATERALITIES[word], tag) for tag, word in words.items() if word in LATERALITIES), None
     )
-    return next((LATERALITIES[word] for word in candidates if word in LATERALITIES), None)
 
 
 def view(dataset: "Dataset") -> str | None:
     """Tell the base view: by code, View Position, then (CBIS-DDSM) Patient Orientation."""
-    coded = VIEW_CODES.get(_code(_first(value(dataset, "ViewCodeSequence"))))
-    words = [text(dataset, "ViewPosition"), *(texts(dataset, "PatientOrientation") or [])[:1]]
-    return coded or next((word.upper() for word in words if word and word.upper() in VIEWS), None)
+    return _term(told_view(dataset))
+
+
+def told_view(dataset: "Dataset") -> tuple[str, str] | None:
+    """As ``view``, with the keyword of the attribute that tells it."""
+    words = {
+        "ViewCodeSequence": VIEW_CODES.get(_code(_first(value(dataset, "ViewCodeSequence")))),
+        "ViewPosition": (text(dataset, "ViewPosition") or "").upper(),
+        "PatientOrientation": (texts(dataset, "PatientOrientation") or [""])[0].upper(),
+    }
+    return next(((word, tag) for tag, word in words.items() if word in VIEWS), None)
 
 
 def view_modifiers(dataset: "Dataset") -> list[str]:
@@ -101,6 +121,10 @@ def side_contradicted(record: Mapping[str, Any]) -> bool:
         None,
         record["pixels_face"],
     )
+
+
+def _term(told: tuple[str, str] | None) -> str | None:
+    return told[0] if told else None
 
 
 def _first(sequence: Any, keyword: str | None = None) -> Any:

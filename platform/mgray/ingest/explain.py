@@ -26,7 +26,7 @@ from mgray.dicom.pixels import read_display, read_stored
 from mgray.dicom.quiet import quiet
 from mgray.dicom.record import FileRecord, Volumes
 from mgray.dicom.source import opened
-from mgray.dicom.view import laterality, view, view_modifiers
+from mgray.dicom.view import told_laterality, told_view, view_modifiers
 from mgray.errors import NotFoundError, Rejected
 from mgray.ingest.allowed import allowed
 from mgray.schema import IMAGE_KINDS
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 HOPELESS: Final = ("unreadable", "empty", "too_large", "decoder_died", "timeout")
 """Refusals after which the header is not looked at in this process."""
-SIDE_TAGS: Final = ("ImageLaterality", "Laterality", "ViewPosition")
 PICTURE_PX: Final = 900
 GREEN: Final = (0, 200, 0)
 
@@ -166,20 +165,18 @@ def _object(dataset: "Dataset") -> str:
 
 
 def _side(dataset: "Dataset") -> str:
-    side = laterality(dataset)
-    if side is None:
-        return "not in the header: your table must name it"
-    tag = next((keyword for keyword in SIDE_TAGS if text(dataset, keyword)), "FrameLaterality")
-    return f"{side}, told by {tag}"
+    return _told(told_laterality(dataset))
 
 
 def _view(dataset: "Dataset") -> str:
-    found, modifiers = view(dataset), view_modifiers(dataset)
+    found = told_view(dataset)
+    return ", ".join([_told(found), *(view_modifiers(dataset) if found else [])])
+
+
+def _told(found: tuple[str, str] | None) -> str:
     if found is None:
         return "not in the header: your table must name it"
-    coded = "ViewCodeSequence" if "ViewCodeSequence" in dataset else None
-    told = coded or ("ViewPosition" if text(dataset, "ViewPosition") else "PatientOrientation")
-    return ", ".join([found, f"told by {told}", *modifiers])
+    return f"{found[0]}, told by {found[1]}"
 
 
 def _promise(dataset: "Dataset") -> str:

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 SPOTS: Final = frozenset({"spot", "magnification"})
 AT_ONCE: Final = 4096
 """Files that wait for a thread."""
+COUNTED: Final = ("transfer_syntax_uid", "laterality", "view")
+"""Columns of a row that are counted; the others, among them lookup tables, are let go."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,10 @@ def plan(job: Job, files: Files, workers: int | None) -> Plan:
     seen: dict[str, Mapping[str, Any]] = {}
     entries, tally = [], Tally()
     with Bar("read headers", len(files), "files") as bar:
-        for entry, row in _judged(job, files, workers or os.cpu_count() or 1):
+        for entry, counted in _judged(job, files, workers or os.cpu_count() or 1):
             entries.append(entry)
-            if row:
-                seen[entry.file_id] = row
+            if counted:
+                seen[entry.file_id] = counted
             bar.advance(tally.add({entry.reason or KEPT: 1}), tally.note())
     ledgers = settle([Ledger("", job.stamp, "", 0, "", tuple(entries))], files.ranks).settled
     kept = [seen[entry.file_id] for entry in ledgers[0].entries if entry.reason is None]
@@ -104,7 +106,7 @@ def key_for_reading(out: Path) -> bytes:
 def _judged(
     job: Job, files: Sequence[FileState], workers: int
 ) -> Iterator[tuple[Entry, Mapping[str, Any]]]:
-    """Yield what would become of each file, in the order of files."""
+    """Yield what would become of each file, in the order of files, and what is counted of a row."""
     local = threading.local()
 
     with ExitStack() as children:
@@ -113,8 +115,12 @@ def _judged(
             if not hasattr(local, "worker"):
                 child = children.enter_context(DecodeChild(job.limits, job.volumes))
                 local.worker = ChunkWorker(job, _header_reader(child))
-            row: dict[str, Any] = {}
-            return local.worker.judge(file, row.update), row
+            counted: dict[str, Any] = {}
+
+            def keep(row: Mapping[str, Any]) -> None:
+                counted.update((name, row[name]) for name in COUNTED)
+
+            return local.worker.judge(file, keep), counted
 
         with ThreadPoolExecutor(workers) as pool:
             for at in range(0, len(files), AT_ONCE):

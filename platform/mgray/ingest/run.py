@@ -19,7 +19,7 @@ from mgray.ingest.row import RowMaker
 from mgray.ingest.tally import Tally, summary
 from mgray.ingest.update import Runner, check_archive, finish, update_table
 from mgray.ingest.worker import Job
-from mgray.schema import TABLE_VERSION
+from mgray.schema import READER_VERSION, TABLE_VERSION
 from mgray.sources.csv_table import CsvSource
 from mgray.sources.ddsm import DdsmSource
 from mgray.sources.registry import SOURCES
@@ -138,7 +138,8 @@ def _dry_run(config: IngestConfig, source: Source, catalog: Catalog) -> Manifest
 
 def _job(config: IngestConfig, source: Source, catalog: Catalog, key: bytes) -> Job:
     ids = Pseudonyms(key, source.name)
-    stamp = [TABLE_VERSION, source.adapter_version, str(config.split_seed), ids.check()]
+    versions = [TABLE_VERSION, READER_VERSION, source.adapter_version]
+    stamp = [*versions, str(config.split_seed), ids.check()]
     stamp.append(config.volumes)
     stamp += ["blanked"] * config.blank_outside_breast
     stamp += [config.cropper] * (config.cropper != "p1")
