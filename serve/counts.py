@@ -38,15 +38,25 @@ class CountRequests:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on and count its answer."""
+        """Pass a request on and count its answer; a failure will be answered with 500."""
+        started = False
+
+        def count(status: int) -> None:
+            _REQUESTS.labels(getattr(scope.get("route"), "path", "other"), status).inc()
 
         async def counting(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
-                route = getattr(scope.get("route"), "path", "other")
-                _REQUESTS.labels(route, message["status"]).inc()
+                started = True
+                count(message["status"])
             await send(message)
 
-        await self.app(scope, receive, counting)
+        try:
+            await self.app(scope, receive, counting)
+        except Exception:
+            if not started:
+                count(500)
+            raise
 
 
 def count_refusal(code: str) -> None:

@@ -20,7 +20,7 @@ from mgray.data.transforms import PreprocessConfig, crop_box
 from mgray.dicom.child import DecodeChild
 from mgray.dicom.limits import Limits
 from mgray.dicom.pixels import read_display
-from mgray.errors import Rejected
+from mgray.errors import DataError, Rejected
 from mgray.inference.prepare import Prepared, prepare_case
 from mgray.models.folder import read_meta
 from mgray.models.shelf import Shelf
@@ -100,10 +100,10 @@ class Decoder:
         try:
             record = self._child(recipe).read(body)
             filed = form and self._filed(body, record.columns, form, recipe)
+            prepared = _prepared(record.columns, recipe)
         except Rejected as refused:
             return Refusal(refused.reason, refused.detail)
         columns = record.columns
-        prepared = prepare_case({recipe.kind: columns}, (recipe.kind,), recipe.preprocess)
         return Decoded(
             prepared=prepared,
             image=image_facts(columns),
@@ -141,6 +141,18 @@ class Decoder:
     def __del__(self) -> None:
         for child in self.children.values():
             child.close()
+
+
+def _prepared(columns: Mapping[str, Any], recipe: Recipe) -> Prepared:
+    """Make the network's input.
+
+    Raises:
+        Rejected: ``unsupported_kind``, the recipe has no window for such images.
+    """
+    try:
+        return prepare_case({recipe.kind: columns}, (recipe.kind,), recipe.preprocess)
+    except DataError:
+        raise Rejected("unsupported_kind", "the model takes no images of this kind") from None
 
 
 def _preprocessing(columns: Mapping[str, Any], prepared: Prepared, recipe: Recipe) -> Preprocessing:

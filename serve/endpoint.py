@@ -14,13 +14,12 @@ from ray.serve.handle import DeploymentHandle
 from starlette.middleware import Middleware
 
 from mgray import __version__
-from mgray.errors import MgrayError
 from mgray.models.shelf import Shelf
 from serve import model_card, page, pixels, samples, studies, v2
 from serve.answers import Answer, Detected, Refusal, Timing
 from serve.args import Args
-from serve.calls import faults_told, replied
-from serve.counts import CountRequests, observe_answer, render
+from serve.calls import called_off, faults_told, replied
+from serve.counts import CountRequests, count_refusal, observe_answer, render
 from serve.exam import accepted, compose
 from serve.filing import DICOM_ANSWER, Form, Wanted, Written, choose_form, dicom_response
 from serve.gate import Gate
@@ -160,14 +159,14 @@ class Endpoint:
 
         A current version that cannot be loaded is answered for by the one before it.
         """
-        model = self.models.choose(wanted.model, wanted.version)
-        try:
-            found, decoded = await self._ask_each(bodies, model, form, wanted)
-        except MgrayError:
-            model = self.models.fallback(model, wanted.version)
-            found, decoded = await self._ask_each(bodies, model, form, wanted)
+        model, (replies, decoded) = await self.models.ask(
+            wanted.model,
+            wanted.version,
+            lambda model: self._ask_each(bodies, model, form, wanted),
+        )
+        found = accepted(replies)
         self.models.answered(model, wanted.version)
-        return accepted(found), decoded
+        return found, decoded
 
     async def _ask_each(
         self, bodies: Sequence[bytes], model: str, form: Form | None, wanted: Wanted
@@ -179,7 +178,8 @@ class Endpoint:
             for one in decoded
         ]
         try:
-            return await asyncio.gather(*asked), decoded
+            with called_off(*decoded):
+                return await asyncio.gather(*asked), decoded
         finally:
             for one in asked:
                 one.cancel()
@@ -189,10 +189,11 @@ class Endpoint:
     ) -> Written:
         if answer.exam.warnings:
             raise Problem("several_exams")
-        written: Written | Refusal = await self.decoder.write.remote(
-            form, wanted.fppi, answer, *decoded
-        )
+        reply = self.decoder.write.remote(form, wanted.fppi, answer, *decoded)
+        with called_off(reply):
+            written: Written | Refusal = await reply
         if isinstance(written, Refusal):
+            count_refusal(written.reason)
             raise Problem(written.reason, written.detail)
         return written
 

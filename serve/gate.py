@@ -176,7 +176,7 @@ class Gate:
     async def _taken_in(self, scope: Scope, body: "Body") -> AsyncIterator[None]:
         limit = 0 if _is_open(scope) else self.config.max_body_bytes
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if not announced.isdigit() or int(announced[:20]) > limit:
+        if not announced.isdigit() or int(announced.lstrip(b"0")[:20] or b"0") > limit:
             raise Problem("too_large", f"the body may hold {limit} bytes")
         try:
             await self._take_in(body, limit)

@@ -38,10 +38,17 @@ async def read_images(request: Request, max_bytes: int, max_images: int) -> list
     body = await _read(request, _Inflated(max_bytes) if encoding == "gzip" else _Plain(max_bytes))
     images = [body]
     if kind in MULTIPART:
-        images = split_parts(body, str(media.get_param("boundary", "")), max_images)
+        images = split_parts(body, _boundary(media), max_images)
     if not all(images):
         raise Problem("empty")
     return images
+
+
+def _boundary(media: Message) -> str:
+    try:
+        return str(media.get_param("boundary", ""))
+    except (TypeError, ValueError):  # parts of RFC 2231 that cannot be put in order
+        raise Problem("malformed_multipart", "the boundary parameter cannot be read") from None
 
 
 def split_parts(body: bytes, boundary: str, most: int) -> list[bytes]:
@@ -110,7 +117,7 @@ class _Inflated(_Plain):
 
 async def _read(request: Request, sink: _Plain) -> bytes:
     length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > sink.max_bytes:
+    if not length.isdecimal() or int(length.lstrip("0")[:20] or "0") > sink.max_bytes:
         raise Problem("too_large", f"the body may hold {sink.max_bytes} bytes")
     async for chunk in request.stream():
         if chunk:

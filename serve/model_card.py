@@ -4,7 +4,6 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from mgray.errors import MgrayError
 from serve.answers import ModelFacts
 from serve.problems import responses
 from serve.replica import Replica, wait_for
@@ -24,11 +23,9 @@ async def model_card(
     here: Replica, model: str | None = None, version: str | None = None
 ) -> ModelCard:
     """Tell which model answers and show its card."""
-    chosen = here.models.choose(model, version)
-    try:
-        return await _card(here, chosen)
-    except MgrayError:
-        return await _card(here, here.models.fallback(chosen, version))
+    card: ModelCard
+    _, card = await here.models.ask(model, version, lambda chosen: _card(here, chosen))
+    return card
 
 
 async def _card(here: Any, model: str) -> ModelCard:

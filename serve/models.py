@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
 from pydantic import BaseModel
 
@@ -13,6 +13,7 @@ from serve.problems import Problem
 
 log = logging.getLogger("ray.serve")
 LOOK_EVERY_S: Final = 1.0
+T = TypeVar("T")
 
 
 class ModelListing(BaseModel, use_attribute_docstrings=True):
@@ -64,6 +65,28 @@ class Models:
                 log.warning("the models cannot be listed: those known a second ago are served")
             self._looked = self._clock()
         return self._found
+
+    async def ask(
+        self, name: str | None, version: str | None, call: Callable[[str], Awaitable[T]]
+    ) -> tuple[str, T]:
+        """Ask the model for a request; if it cannot be loaded, the one that answered before it.
+
+        Returns:
+            The model that answered, and its answer.
+
+        Raises:
+            Problem: 404, no such name or version; 503, neither can be loaded.
+        """
+        model = self.choose(name, version)
+        try:
+            return model, await call(model)
+        except MgrayError:
+            model = self.fallback(model, version)
+        try:
+            return model, await call(model)
+        except MgrayError:
+            log.error("model %s cannot be loaded either", model)
+            raise Problem("unavailable") from None
 
     def answered(self, model: str, version: str | None) -> None:
         """Note that a model answered, if as the current version, not as one asked for."""

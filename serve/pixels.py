@@ -9,6 +9,7 @@ from mgray.dicom.child import DecodeChild
 from mgray.dicom.preview import preview, to_pgm
 from mgray.errors import Rejected
 from serve.answers import Refusal
+from serve.calls import called_off
 from serve.counts import count_refusal
 from serve.problems import Problem, responses
 from serve.replica import Replica, wait_for
@@ -36,14 +37,16 @@ async def pixels(
     """
     (body,) = await here.read(request, 1)
     with here.places.hold(1):
-        reply = await wait_for(here, here.decoder.pixels.remote(body, side))
-    if isinstance(reply, Refusal):
-        count_refusal(reply.reason)
-        raise Problem(reply.reason, reply.detail)
+        reply = here.decoder.pixels.remote(body, side)
+        with called_off(reply):
+            packed = await wait_for(here, reply)
+    if isinstance(packed, Refusal):
+        count_refusal(packed.reason)
+        raise Problem(packed.reason, packed.detail)
     headers = {"Vary": "Accept-Encoding"}
     if "gzip" not in request.headers.get("accept-encoding", ""):
-        return Response(gzip.decompress(reply), headers=headers, media_type=MEDIA_TYPE)
-    return Response(reply, headers=headers | {"Content-Encoding": "gzip"}, media_type=MEDIA_TYPE)
+        return Response(gzip.decompress(packed), headers=headers, media_type=MEDIA_TYPE)
+    return Response(packed, headers=headers | {"Content-Encoding": "gzip"}, media_type=MEDIA_TYPE)
 
 
 def packed_pixels(child: DecodeChild, body: bytes, side: int) -> bytes | Refusal:

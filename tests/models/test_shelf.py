@@ -73,6 +73,27 @@ def test_a_version_is_never_replaced(shelf: Shelf, model: Path) -> None:
         shelf.add("fused", "2", model)
 
 
+def test_a_version_that_was_taken_away_needs_a_new_number(shelf: Shelf, model: Path) -> None:
+    shutil.rmtree(shelf.root / "fused" / "2")
+    with pytest.raises(ConfigError, match="version 2 of fused was refused before: give a new"):
+        shelf.add("fused", "2", model)
+    shelf.add("fused", "3", model)
+    assert shelf.versions() == {"fused": ["1", "3"]}
+
+
+def test_a_copy_that_failed_uses_no_number_up(
+    shelf: Shelf, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copytree", full)
+        with pytest.raises(OSError, match="no space"):
+            shelf.add("fused", "3", model)
+    assert shelf.add("fused", "3", model).is_dir()
+
+
 @pytest.mark.parametrize("word", ["", "../x", "a/b", ".hidden", "x" * 65, "current"])
 def test_a_name_is_letters_digits_and_dots(shelf: Shelf, model: Path, word: str) -> None:
     with pytest.raises(ConfigError, match="is no name"):

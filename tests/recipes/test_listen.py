@@ -83,6 +83,9 @@ def test_success_means_that_the_report_is_stored(world):
     [
         (httpx.Response(422, json={"code": "no_pixels"}), CANNOT_UNDERSTAND),
         (httpx.Response(415, text="no problem"), CANNOT_UNDERSTAND),
+        (httpx.Response(400, json={"code": "empty"}), CANNOT_UNDERSTAND),
+        (httpx.Response(413, json={"code": "too_large"}), CANNOT_UNDERSTAND),
+        *((httpx.Response(status), OUT_OF_RESOURCES) for status in (302, 403, 404, 406, 421, 431)),
         (httpx.Response(503, json={"code": "busy"}), OUT_OF_RESOURCES),
         (httpx.Response(401, json={"code": "unauthorized"}), OUT_OF_RESOURCES),
         (httpx.Response(500, json={"code": "internal"}), OUT_OF_RESOURCES),

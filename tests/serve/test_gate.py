@@ -359,3 +359,8 @@ def test_bytes_of_a_body_that_is_done_while_another_is_waited_for_are_forgotten(
         return gate.held_bytes
 
     assert asyncio.run(both()) == 0
+
+
+@pytest.mark.parametrize(("length", "status"), [("4", 200), ("1001", 413), ("9" * 5000, 413)])
+def test_a_length_may_have_thousands_of_leading_zeros(length: str, status: int) -> None:
+    assert ask([AUTHORISED, ("content-length", "0" * 5000 + length)]).status == status

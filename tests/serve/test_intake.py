@@ -163,3 +163,16 @@ def test_another_encoding_is_refused():
 def test_any_bytes_as_gzip_end_as_an_image_or_as_a_code(body):
     ended, _ = read(gzip.compress(b"some content")[:12] + body, content_encoding="gzip")
     assert isinstance(ended, list) or ended in {"malformed_gzip", "too_large", "empty"}
+
+
+@pytest.mark.parametrize(
+    "boundary", [f"boundary*{'0' * 4400}=x", "boundary*1=x; boundary*=y"], ids=["long", "mixed"]
+)
+def test_a_boundary_in_parts_that_have_no_order_is_refused(boundary):
+    told = {"content_type": f"multipart/form-data; {boundary}"}
+    assert read(multipart(b"one"), **told)[0] == "malformed_multipart"
+
+
+@pytest.mark.parametrize(("length", "ended"), [("0" * 5000, [b"x"]), ("9" * 5000, "too_large")])
+def test_an_announced_length_of_thousands_of_digits_is_a_number(length, ended):
+    assert read(b"x", content_length=length)[0] == ended

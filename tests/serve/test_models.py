@@ -1,9 +1,10 @@
+import asyncio
 import shutil
 from pathlib import Path
 
 import pytest
 
-from mgray.errors import ConfigError
+from mgray.errors import ConfigError, DataError
 from mgray.models.shelf import Shelf
 from serve.models import Models, default_name
 from serve.problems import Problem
@@ -100,3 +101,25 @@ def test_a_version_that_was_asked_for_has_no_stand_in_and_is_none(shelf: Shelf) 
     models.answered("fused/1", None)
     with pytest.raises(Problem):
         models.fallback("fused/2", "2")
+
+
+def test_a_model_that_cannot_be_loaded_is_answered_for_by_the_last_one(shelf: Shelf) -> None:
+    async def call(model: str) -> str:
+        if model == "fused/1":
+            raise DataError("cannot be loaded")
+        return f"answer of {model}"
+
+    models = Models(shelf, "fused")
+    models.answered("fused/2", None)
+    assert asyncio.run(models.ask(None, None, call)) == ("fused/2", "answer of fused/2")
+
+
+def test_if_the_last_one_cannot_be_loaded_either_it_is_503(shelf: Shelf) -> None:
+    async def call(model: str) -> str:
+        raise DataError("cannot be loaded")
+
+    models = Models(shelf, "fused")
+    models.answered("fused/2", None)
+    with pytest.raises(Problem) as refused:
+        asyncio.run(models.ask(None, None, call))
+    assert (refused.value.status, refused.value.code) == (503, "unavailable")

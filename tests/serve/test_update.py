@@ -33,7 +33,7 @@ def update(endpoint, models):
     Shelf(models).choose("fused", "1")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def second(models, other_model):
     """A second version that nobody has chosen."""
     folder = Shelf(models).add("fused", "second", other_model)

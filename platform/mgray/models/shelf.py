@@ -4,6 +4,7 @@
 
     MODELS/NAME/VERSION/   model folders
     MODELS/NAME/current    the version that answers unless another is asked for, as text
+    MODELS/NAME/.VERSION.used   an empty file: the version is or was there
 
 A single model folder is a shelf too: its one model bears the folder's name, its one version is
 ``0``. Names of a request are looked up among those that are there; none becomes a path.
@@ -80,8 +81,8 @@ class Shelf:
         """Copy a model folder onto the shelf; it answers nobody before it is chosen.
 
         Raises:
-            ConfigError: A name that is none, a version that is there with other weights, or a shelf
-                of one model.
+            ConfigError: A name that is none, a version that is or was there, as replicas remember
+                it, or a shelf of one model.
             NotFoundError: No model folder.
             DataError: A file that is damaged or was changed.
         """
@@ -96,9 +97,13 @@ class Shelf:
         target = self.root / name / version
         if target.exists():
             raise ConfigError(f"{name} has a version {version} already: give a new one")
+        used = target.with_name(f".{version}.used")
+        if used.exists():
+            raise ConfigError(f"version {version} of {name} was refused before: give a new number")
         partial = target.with_name(f".{version}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(source, partial)
+        used.touch()
         partial.rename(target)
         return target
 

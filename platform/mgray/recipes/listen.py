@@ -34,8 +34,8 @@ OUT_OF_RESOURCES: Final = 0xA700
 """Come again later."""
 CANNOT_UNDERSTAND: Final = 0xC000
 """This image will not be answered."""
-LATER: Final = (401, 408, 429)
-"""Statuses that say nothing of the image, beside those of the endpoint's own faults (500 on)."""
+UNFIT: Final = (400, 413, 415, 422)
+"""Statuses that tell of the image; any other tells of who answers, or of the way there."""
 STALLED_S: Final = 30.0
 """Seconds for which a PDU that has begun may stand still, and until a sender says who it is."""
 CODE: Final = re.compile(r"[a-z_0-9]{1,40}\Z")
@@ -121,8 +121,7 @@ def answer(body: bytes, endpoint: httpx.Client, archive: httpx.Client, fppi: str
         reply = endpoint.post("/v1/detect", content=body, headers=headers, params={"fppi": fppi})
         if reply.status_code != httpx.codes.OK:
             log.warning("refused: %d %s", reply.status_code, _code(reply))
-            later = reply.is_server_error or reply.status_code in LATER
-            return OUT_OF_RESOURCES if later else CANNOT_UNDERSTAND
+            return CANNOT_UNDERSTAND if reply.status_code in UNFIT else OUT_OF_RESOURCES
         store(archive, [reply.content])
     except httpx.RequestError as error:
         log.warning("the endpoint does not answer: %s", type(error).__name__)
