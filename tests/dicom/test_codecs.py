@@ -1,11 +1,14 @@
+import io
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
+from PIL import Image
 
 from mgray.dicom.child import DecodeChild
 from mgray.dicom.codecs import (
@@ -17,7 +20,7 @@ from mgray.dicom.codecs import (
     encode_htj2k,
 )
 from mgray.dicom.example import SYNTAX, encode, example_file
-from mgray.dicom.pixels import read_stored
+from mgray.dicom.pixels import read_display, read_stored
 from mgray.dicom.record import iter_frames, read_record
 from mgray.errors import Rejected
 
@@ -250,3 +253,99 @@ def test_gdcm_s_stand_in_would_be_picked_by_pydicom(gdcm):
         command, env={"PYTHONPATH": str(gdcm)}, capture_output=True, text=True, check=True
     )
     assert found.stdout.strip() == "True"
+
+
+def breast(bits, shape=(256, 200)):
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    disc = (y - 128) ** 2 + x**2 < 100**2
+    return np.where(disc, 2**bits // 4 + 2 * y + x % 7, y // 16).astype(np.uint16)
+
+
+def without(frame, start, stop):
+    """Leave a share of a frame out, and keep its end marker."""
+    return frame[: int(len(frame) * start)] + frame[int((len(frame) - 2) * stop) :]
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0.5, 1), (0.9, 1), (0.4, 0.7)])
+@pytest.mark.parametrize("syntax", ["jpeg_lossless", "jpeg", "htj2k", "j2k", "jpeg_ls", "rle"])
+def test_codestream_without_its_middle_or_its_rest_is_refused(syntax, start, stop):
+    bits = 8 if syntax == "jpeg" else 12
+    frame = without(encode(breast(bits), syntax, bits, False), start, stop)
+    with pytest.raises(Rejected) as caught:
+        decode_frame(frame, syntax, FrameSpec(256, 200, 8 if bits == 8 else 16, bits, False))
+    assert caught.value.reason in ("corrupt_pixels", "header_mismatch")
+
+
+@pytest.mark.parametrize("predictor", range(1, 8))
+def test_every_predictor_of_lossless_jpeg_is_refused_when_cut(predictor):
+    made = {"lossless": True, "predictor": predictor, "bitspersample": 12}
+    frame = without(bytes(imagecodecs.jpeg8_encode(breast(12), **made)), 0.8, 1)
+    with pytest.raises(Rejected, match="ends before the image does"):
+        decode_frame(frame, "jpeg_lossless", FrameSpec(256, 200, 16, 12, False))
+
+
+def with_restarts(pixels, **restarts):
+    file = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(file, "JPEG", quality=95, **restarts)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("every", [{"restart_marker_rows": 1}, {"restart_marker_blocks": 7}])
+@pytest.mark.parametrize("place", np.linspace(0.5, 0.9, 9))
+def test_jpeg_with_restart_markers_is_refused_when_cut(every, place):
+    frame = with_restarts(breast(8), **every)
+    spec = FrameSpec(256, 200, 8, 8, False)
+    decode_frame(frame, "jpeg", spec)
+    with pytest.raises(Rejected, match="ends before the image does"):
+        decode_frame(without(frame, place, 1), "jpeg", spec)
+
+
+@pytest.mark.parametrize("every", [{}, {"restart_marker_rows": 1}, {"progressive": True}])
+def test_jpeg_that_is_middle_grey_passes(every):
+    grey = np.where(np.arange(200) < 100, breast(8), 128)
+    for image in (grey, np.full_like(grey, 128)):
+        found, _ = decode_frame(
+            with_restarts(image, **every), "jpeg", FrameSpec(256, 200, 8, 8, False)
+        )
+        assert found[-1, -1] == 128
+
+
+@pytest.mark.parametrize("bits", [8, 12, 16])
+@pytest.mark.parametrize("signed", [False, True])
+def test_lossless_jpeg_that_is_middle_grey_passes(bits, signed):
+    lowest = -(2 ** (bits - 1)) if signed else 2 ** (bits - 1)
+    image = np.full((64, 48), lowest, np.int32)
+    image[:30, :20] += np.arange(20)
+    spec = FrameSpec(64, 48, 8 if bits == 8 else 16, bits, signed)
+    found, _ = decode_frame(encode(image, "jpeg_lossless", bits, signed), "jpeg_lossless", spec)
+    np.testing.assert_array_equal(found, image)
+
+
+@pytest.mark.parametrize("syntax", ["explicit", "big", "rle"])
+def test_signed_values_over_bits_stored_are_kept_and_flagged(syntax):
+    image = full_range(12, True)
+    image[5, 5:8] = -32768, 3000, -3000
+    columns = read_record(example_file(image, syntax, 12, signed=True)).columns
+    np.testing.assert_array_equal(read_stored(columns), image)
+    assert "values_over_bits_stored" in columns["qc_flags"]
+
+
+def test_signed_values_whose_unused_bits_are_empty_are_within_bits_stored():
+    image = full_range(12, True)
+    columns = read_record(example_file(image & 0xFFF, signed=True)).columns
+    np.testing.assert_array_equal(read_stored(columns), image)
+    assert "values_over_bits_stored" not in columns["qc_flags"]
+
+
+def test_signed_jpeg_of_more_bits_than_stored_is_read_by_its_own():
+    image = full_range(12, True)
+    frame = encode(image, "jpeg_lossless", 14, True)
+    found, _ = decode_frame(frame, "jpeg_lossless", FrameSpec(37, 52, 16, 12, True))
+    np.testing.assert_array_equal(found, image)
+
+
+def test_signed_padding_over_bits_stored_is_black():
+    image = np.full((64, 48), 500)
+    image[:, 20:] = -32768
+    columns = read_record(example_file(image, signed=True, PixelPaddingValue=-32768)).columns
+    assert (read_display(columns)[:, 20:] == 0).all()

@@ -1,3 +1,7 @@
+import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -64,3 +68,34 @@ def test_without_a_decoder_the_refusal_says_how_to_get_it(decoder):
         decode_ljpeg(b"abcd", decoder, 4, Limits())
     assert error.value.reason == "unsupported_syntax"
     assert "nowhere" not in str(error.value)
+
+
+def is_running(pid):
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().split()[2] != "Z"
+
+
+def until(holds):
+    """Wait for it, at most 20 s."""
+    end = time.monotonic() + 20
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.02)
+    return holds()
+
+
+def test_program_does_not_outlive_the_process_that_runs_it(program, tmp_path):
+    told = program(f"echo $$ > {tmp_path}/new && mv {tmp_path}/new {tmp_path}/pid", "exec sleep 60")
+    code = (
+        "from mgray.dicom.limits import Limits; from mgray.dicom.ljpeg import decode_ljpeg; "
+        f"decode_ljpeg(b'ab', {told!r}, 2, Limits())"
+    )
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    parent = subprocess.Popen([sys.executable, "-c", code], env=environment)
+    try:
+        assert until((tmp_path / "pid").exists)
+        pid = int((tmp_path / "pid").read_text())
+        assert is_running(pid)
+    finally:
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+    assert until(lambda: not is_running(pid))

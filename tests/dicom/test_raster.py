@@ -187,3 +187,27 @@ def test_sixteen_bits_in_colours_are_refused_since_only_eight_could_be_read(chan
     coded = cv2.imencode(".png", np.repeat(SIXTEEN[..., None], channels, 2))[1].tobytes()
     with pytest.raises(Rejected, match="a PNG of 16 bits in colours"):
         read_picture(coded, Limits())
+
+
+@pytest.mark.parametrize("highest", [256, 1023, 65535])
+def test_ppm_of_more_than_eight_bits_is_refused_since_only_eight_could_be_read(highest):
+    grey = np.full((96, 64, 3), 7, ">u2")
+    plain = b" ".join(b"7" for _ in grey.ravel())
+    for kind, values in ((b"P6", grey.tobytes()), (b"P3", plain)):
+        with pytest.raises(Rejected, match="a PPM of 16 bits in colours") as error:
+            read_picture(kind + b"\n64 96 %d\n" % highest + values, Limits())
+        assert error.value.reason == "unsupported_kind"
+
+
+def test_ppm_of_eight_bits_that_is_grey_is_read():
+    data = b"P6\n64 96\n255\n" + np.repeat(EIGHT[..., None], 3, 2).tobytes()
+    assert np.array_equal(read_picture(data, Limits()), EIGHT)
+
+
+def test_picture_of_four_inks_is_refused():
+    inks = np.dstack([np.zeros((96, 64, 3), np.uint8), EIGHT])
+    file = io.BytesIO()
+    Image.fromarray(inks, "CMYK").save(file, "JPEG")
+    with pytest.raises(Rejected, match="four inks") as error:
+        read_picture(file.getvalue(), Limits())
+    assert error.value.reason == "unsupported_kind"

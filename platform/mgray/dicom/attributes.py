@@ -73,15 +73,24 @@ def integer(dataset: "Dataset", keyword: str, default: int | None = None) -> int
 
 
 def stored_integer(dataset: "Dataset", keyword: str) -> int | None:
-    """Read a US-or-SS attribute in the sign of the pixels, (0028,0103)."""
+    """Read a US-or-SS attribute as a stored value, in the sign of the pixels, (0028,0103).
+
+    As of pixels, the two's complement is that of (0028,0101) where no higher bit is set, else of
+    16 bits.
+
+    Raises:
+        Rejected: ``corrupt_header``; it is not one number.
+    """
     found = value(dataset, keyword)
     if found is None:
         return None
-    signed = integer(dataset, "PixelRepresentation") == 1
-    if isinstance(found, bytes):
-        return int.from_bytes(found[:2], "little", signed=signed)
-    bits = int(found) & 0xFFFF
-    return bits - 0x10000 if signed and bits & 0x8000 else bits
+    try:
+        told = int.from_bytes(found[:2], "little") if isinstance(found, bytes) else int(found)
+    except (TypeError, ValueError, OverflowError):
+        raise Rejected("corrupt_header", f"{keyword} is not one whole number") from None
+    pattern, bits = told & 0xFFFF, integer(dataset, "BitsStored") or 16
+    sign = 1 << (bits if pattern < 1 << bits else 16) - 1
+    return (pattern ^ sign) - sign if integer(dataset, "PixelRepresentation") == 1 else pattern
 
 
 def functional_group(dataset: "Dataset", keyword: str) -> "Dataset":
@@ -123,9 +132,18 @@ def voi_lut(dataset: "Dataset", place: "Dataset | None" = None) -> list[float] |
         raise Rejected("corrupt_header", "VOILUTSequence cannot be read") from None
     if len(entries) < count or not 8 <= bits <= 16:
         raise Rejected("corrupt_header", "VOILUTSequence contradicts its descriptor")
-    if integer(dataset, "PixelRepresentation") == 1 and first >= 0x8000:
+    if first >= 0x8000 and _maps_negatives(dataset):
         first -= 0x10000
     return [float(first), float(bits), *entries[:count]]
+
+
+def _maps_negatives(dataset: "Dataset") -> bool:
+    """Tell whether a VOI LUT's first mapped value is signed: stored or rescaled values may be."""
+    rescale = functional_group(dataset, "PixelValueTransformationSequence")
+    slope, intercept = number(rescale, "RescaleSlope"), number(rescale, "RescaleIntercept")
+    highest = 2 ** (integer(dataset, "BitsStored") or 16) - 1
+    lowest = min(0.0, (1.0 if slope is None else slope) * highest) + (intercept or 0.0)
+    return integer(dataset, "PixelRepresentation") == 1 or lowest < 0
 
 
 def _has_items(sequence: Any) -> bool:

@@ -16,7 +16,13 @@ from typing import Any, Final
 import numpy as np
 from jaxtyping import Integer
 
-from mgray.dicom.codestream import FrameHeader, check_end, is_codestream, read_frame_header
+from mgray.dicom.codestream import (
+    FrameHeader,
+    check_end,
+    is_codestream,
+    read_frame_header,
+    with_more_samples,
+)
 from mgray.errors import Rejected
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -80,16 +86,16 @@ def decode_frame(
         Rejected: ``header_mismatch``, ``corrupt_pixels``, ``bad_pixels`` or ``too_large`` (out of
             memory).
     """
-    actual = family
+    actual, bits = family, spec.bits_allocated
     if family in _FROM_CODESTREAM or (family == "rle" and is_codestream(frame)):
         header = read_frame_header(frame)
         _check(header, spec)
-        check_end(frame)
-        actual, frame = header.family, frame[header.start :]
+        check_end(frame, header)
+        actual, bits, frame = header.family, header.precision, frame[header.start :]
     raw = _guarded(_DECODERS[actual], frame, spec)
     if raw.shape != (spec.rows, spec.columns) or raw.dtype.kind not in "iu" or raw.itemsize > 2:
         raise Rejected("bad_pixels", f"decoded to shape {raw.shape} of {raw.dtype}")
-    return _stored(raw, spec), actual != family
+    return _stored(raw, spec, bits), actual != family
 
 
 def encode_htj2k(stored: Integer[np.ndarray, "height width"]) -> bytes:
@@ -206,11 +212,20 @@ def _guarded(decode: Callable[[bytes, FrameSpec], Array], frame: bytes, spec: Fr
         raise Rejected("corrupt_pixels", type(error).__name__) from None
 
 
-def _stored(raw: Array, spec: FrameSpec) -> Integer[np.ndarray, "height width"]:
-    """Make it 16 bits; two's complement of ``bits_stored`` where the codec knows no sign."""
+def _stored(raw: Array, spec: FrameSpec, bits: int) -> Integer[np.ndarray, "height width"]:
+    """Make it 16 bits; two's complement where the codec knows no sign.
+
+    That of ``bits_stored`` where no higher bit is set; else of all bits, so that values beyond
+    ``bits_stored`` stay what they are, as they do without a sign.
+
+    Args:
+        raw: As decoded.
+        spec: The header's promise.
+        bits: Of a coded sample.
+    """
     values = np.require(raw, np.int16 if spec.signed else np.uint16, ["C", "ALIGNED"])
     if spec.signed and raw.dtype.kind == "u":
-        unused = 16 - spec.bits_stored
+        unused = 16 - (spec.bits_stored if int(raw.max()) < 1 << spec.bits_stored else bits)
         values = (values << unused) >> unused
     return values
 
@@ -254,7 +269,19 @@ def _htj2k(frame: bytes, spec: FrameSpec) -> Array:
 
 
 def _jpeg(frame: bytes, spec: FrameSpec) -> Array:
-    values: Array = codec("imagecodecs").jpeg8_decode(frame)
+    """Decode lossless, baseline or extended JPEG, all of whose samples are there.
+
+    libjpeg fills rows, or blocks, that it has no samples for with the middle of the range, and
+    says nothing. So where the last pixel has that value the frame is decoded again with more
+    samples: only one that lacked some comes out different. What is lost in the middle also lacks
+    at the end, unless restart markers hide it; of lossless JPEG, the end of the last row may be
+    lost unseen.
+    """
+    decode = codec("imagecodecs").jpeg8_decode
+    values: Array = decode(frame)
+    filling = 1 << (read_frame_header(frame).precision - 1)
+    if values.item(-1) == filling and not np.array_equal(values, decode(with_more_samples(frame))):
+        raise Rejected("corrupt_pixels", "the codestream ends before the image does")
     return values
 
 

@@ -11,6 +11,8 @@ JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"
 HT_CAPABILITY = 0x4000  # Rsiz bit 14: the stream uses Part 15 (HTJ2K) block coding
 JPEG_FAMILY = {0xC0: "jpeg", 0xC1: "jpeg", 0xC2: "jpeg", 0xC3: "jpeg_lossless", 0xF7: "jpeg_ls"}
 END = b"\xff\xd9"  # EOI of JPEG and EOC of JPEG 2000; in neither can coded samples hold it
+SOT = b"\xff\x90"
+SAMPLES = bytes(range(7, 250, 3))  # without a marker, and of many codes
 TAIL = 65_536
 MAX_TILES = 65_535  # ISO 15444-1 A.4.2: Isot has 16 bits
 
@@ -56,17 +58,53 @@ def is_codestream(data: bytes) -> bool:
     return data.startswith((SOI, SOC_SIZ, JP2))
 
 
-def check_end(frame: bytes) -> None:
-    """Refuse a codestream without its end marker: some codecs fill what was cut off with grey.
+def check_end(frame: bytes, header: FrameHeader) -> None:
+    """Refuse a codestream that is not whole: some codecs fill what is missing with grey.
+
+    It must have its end marker, and the tile-parts of JPEG 2000 must be as long as they say. JPEG
+    and JPEG-LS name no lengths; nor does a last tile-part of length 0, which may be cut.
+
+    Args:
+        frame: One frame; bytes after the end marker are allowed.
+        header: Of ``read_frame_header``.
 
     Raises:
         Rejected: ``corrupt_pixels``.
 
     References:
-        ISO/IEC 10918-1 B.2.1, ISO/IEC 14495-1 C.1.2, ISO/IEC 15444-1 A.4.4.
+        ISO/IEC 10918-1 B.2.1, ISO/IEC 14495-1 C.1.2, ISO/IEC 15444-1 A.4.2 and A.4.4.
     """
-    if frame.rfind(END, max(0, len(frame) - TAIL)) < 0:
+    end = frame.rfind(END, max(0, len(frame) - TAIL))
+    if end < 0:
         raise Rejected("corrupt_pixels", "the codestream is cut off: it has no end marker")
+    try:
+        whole = "2k" not in header.family or _adds_up(frame, header.start + 2, end)
+    except struct.error:
+        whole = False
+    if not whole:
+        raise Rejected("corrupt_pixels", "a part of the codestream is missing")
+
+
+def with_more_samples(frame: bytes) -> bytes:
+    """Put coded samples, of no meaning, before the end marker of a JPEG stream.
+
+    A decoder that has all its samples passes over them; one that lacks some decodes them. They are
+    repeated behind every restart marker, one of which is the next that the decoder waits for.
+    """
+    end = frame.rfind(END)
+    restarts = b"".join(bytes([0xFF, code]) + SAMPLES for code in range(0xD0, 0xD8))
+    return frame[:end] + SAMPLES + restarts + frame[end:]
+
+
+def _adds_up(frame: bytes, at: int, end: int) -> bool:
+    """Tell whether the main header's segments, from ``at``, and the tile-parts lead to an end."""
+    while frame[at : at + 2] not in (SOT, END):
+        (length,) = struct.unpack_from(">H", frame, at + 2)
+        at += 2 + length
+    while frame[at : at + 2] == SOT:
+        (length,) = struct.unpack_from(">I", frame, at + 6)
+        at += length or end - at
+    return frame[at : at + 2] == END
 
 
 def _read_siz(frame: bytes, start: int) -> FrameHeader:

@@ -1,13 +1,15 @@
 """Lossless JPEG of 1990 (DDSM): decoded by a program that the user has, the Stanford decoder.
 
 Libraries of today do not read it. ``jpeg -d -s FILE`` leaves headerless big-endian numbers in
-``FILE.1``; it is run on a copy in a folder of its own, which is deleted afterwards.
+``FILE.1``; it is run on a copy in a folder of its own. That is deleted afterwards, and stays behind
+only if this process is killed meanwhile; the program is killed with it.
 
 References:
     github.com/aaalgo/ljpeg keeps its sources, made to compile today.
 """
 
 import contextlib
+import ctypes
 import os
 import resource
 import signal
@@ -28,6 +30,9 @@ SHARE: Final = 0.5
 MORE: Final = 2**20
 """Bytes that a file of the program may have beyond the image's."""
 NAME: Final = "image.LJPEG"
+PR_SET_PDEATHSIG: Final = 1
+"""Of Linux's prctl(2): the signal that a process gets when the thread that started it ends."""
+LIBC: Final = ctypes.CDLL(None)
 
 
 def decode_ljpeg(data: bytes, decoder: str | None, expected: int, limits: Limits) -> bytes:
@@ -69,6 +74,7 @@ def _run(command: list[str], folder: str, expected: int, limits: Limits) -> None
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one call, that takes no lock
         )
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else type(error).__name__
@@ -84,3 +90,8 @@ def _run(command: list[str], folder: str, expected: int, limits: Limits) -> None
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)  # and whatever it started
             process.wait()
+
+
+def _die_with_parent() -> None:
+    """Ask to be killed with the thread that started this process; the decoder inherits it."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -41,7 +41,9 @@ SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
 EXPLICIT: Final = "1.2.840.10008.1.2.1"
 PICTURES: Final = ("JPEG", "PNG", "PPM")
 PGM: Final = re.compile(
-    rb"P[2356]" + 2 * rb"(?:\s|#[^\r\n]*+)++\d++" + rb"(?:\s|#[^\r\n]*+)++(\d{1,5})"
+    rb"P(?:[25]|(?P<colours>[36]))"
+    + 2 * rb"(?:\s|#[^\r\n]*+)++\d++"
+    + rb"(?:\s|#[^\r\n]*+)++(?P<highest>\d{1,5})"
 )
 """Header of a PGM or PPM: sides, and the highest value, between blanks and comments."""
 PNG: Final = re.compile(rb"\x89PNG\r\n\x1a\n.{16}\x10[^\0]", re.DOTALL)
@@ -93,20 +95,18 @@ def decode_raster(
 def read_picture(data: bytes, limits: Limits) -> Integer[np.ndarray, "height width"]:
     """Decode a grey JPEG, PNG or PGM of 8 or 16 bits; colour that is grey is taken as grey.
 
-    Of 16 bits in colours Pillow keeps 8, so such a PNG is refused. It stretches the values of a PGM
-    to its whole range of 8 or 16 bits; they are brought back.
+    Of more than 8 bits in colours Pillow keeps 8, so such a PNG or PPM is refused. It stretches the
+    values of a PGM to its whole range of 8 or 16 bits; they are brought back.
 
     Raises:
-        Rejected: Not such a file, or too large.
+        Rejected: Not such a file, too large, or in colours: ``unsupported_kind``.
     """
     from PIL import Image
 
-    if PNG.match(data):
-        raise Rejected("unsupported_kind", "a PNG of 16 bits in colours, of which 8 could be read")
+    _check_depth(data)
     try:
         with quiet(), Image.open(io.BytesIO(data), formats=PICTURES) as picture:
-            if picture.width * picture.height > limits.max_pixels:
-                raise Rejected("too_large", f"{picture.height} x {picture.width} pixels")
+            _check_picture(picture.size, picture.mode, limits)
             indexed = picture.mode in ("P", "PA")  # numbers of colours, not greys
             pixels = np.asarray(picture.convert("RGB") if indexed else picture)
     except (Rejected, MemoryError):
@@ -129,6 +129,32 @@ def read_picture(data: bytes, limits: Limits) -> Integer[np.ndarray, "height wid
     return pixels.astype(np.uint16)
 
 
+def _check_depth(data: bytes) -> None:
+    """Refuse colours of more than 8 bits."""
+    if PNG.match(data):
+        raise Rejected("unsupported_kind", "a PNG of 16 bits in colours, of which 8 could be read")
+    header = PGM.match(data)
+    if header and header["colours"] and int(header["highest"]) > 255:
+        text = "a PPM of 16 bits in colours, of which 8 could be read: expected PGM, write it so"
+        raise Rejected("unsupported_kind", text)
+
+
+def _check_picture(size: tuple[int, int], mode: str, limits: Limits) -> None:
+    """Refuse too many pixels, and inks: more of them is darker, and the fourth is no transparency.
+
+    Args:
+        size: Width and height, pixels.
+        mode: Pillow's word for the channels.
+        limits: Of what is decoded.
+    """
+    width, height = size
+    if width * height > limits.max_pixels:
+        raise Rejected("too_large", f"{height} x {width} pixels")
+    if mode == "CMYK":
+        text = "a picture of four inks (CMYK): expected grey or RGB, convert it"
+        raise Rejected("unsupported_kind", text)
+
+
 def _grey(pixels: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "height width"]:
     """Take one channel of those that are equal; what is beyond the colours is transparency."""
     if pixels.ndim == 2:
@@ -142,7 +168,7 @@ def _grey(pixels: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "height width
 def _highest(data: bytes) -> int | None:
     """Read the highest value that a PGM's header allows, if it is none of Pillow's own."""
     header = PGM.match(data)
-    highest = int(header[1]) if header else 255
+    highest = int(header["highest"]) if header else 255
     return None if highest in (255, 65535) else highest
 
 
