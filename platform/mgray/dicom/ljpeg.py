@@ -14,6 +14,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -93,5 +94,6 @@ def _run(command: list[str], folder: str, expected: int, limits: Limits) -> None
 
 
 def _die_with_parent() -> None:
-    """Ask to be killed with the thread that started this process; the decoder inherits it."""
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    """Ask Linux to be killed with the thread that started this process; the decoder inherits it."""
+    if sys.platform == "linux":
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,6 +1,7 @@
 """The one loop of every stage, recipe and paper; the same in plain Python and inside Ray Train."""
 
 import math
+import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -62,9 +63,10 @@ def fit(task: Task, feed: Feed, port: Port, config: LoopConfig) -> None:
         if validates or saves:
             average_statistics(task)
         if validates:
+            begun = time.monotonic()
             with _mean_weights(learner, feed, config):
                 means = validate()
-                meter.validated(step, means)
+                meter.validated(step, means, time.monotonic() - begun)
                 score = validate.score(means)
                 if score is not None and standing.judge(score, optimizer) and port.rank == 0:
                     save_best(task, config.folder)

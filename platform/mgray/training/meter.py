@@ -39,10 +39,10 @@ class Meter:
         self._forget()
 
     def next_of(self, batches: Iterator[Batch]) -> Batch:
-        """Take the next batch: a step begins, and how long it waits is counted."""
-        self.began = time.monotonic()
+        """Take the next batch, and count how long it is waited for."""
+        asked = time.monotonic()
         batch = next(batches)
-        self.waited += time.monotonic() - self.began
+        self.waited += time.monotonic() - asked
         return batch
 
     def trained(self, step: int, losses: Mapping[str, Tensor], rate: float) -> None:
@@ -57,8 +57,6 @@ class Meter:
         self.step, self.rate = step, rate
         if step % self.every == 0:
             self.flush()
-        else:
-            self._pause()
 
     def flush(self) -> None:
         """Write the mean over the steps since the last row, if there are any.
@@ -78,13 +76,19 @@ class Meter:
                 f"the loss is {means['loss']} at step {self.step}: "
                 "lower optimizer.learning_rate or set train.precision=float32"
             )
-        self._pause()
         told = {"learning_rate": self.rate, "workers": self.port.world}
         self._write({"step": self.step, **means, **told, **self._speed()})
         self._forget()
 
-    def validated(self, step: int, means: Mapping[str, float]) -> None:
-        """Write what a validation found as ``val_...``; nothing without validation pairs."""
+    def validated(self, step: int, means: Mapping[str, float], seconds: float = 0.0) -> None:
+        """Write what a validation found as ``val_...``; nothing without validation pairs.
+
+        Args:
+            step: Steps done before it.
+            means: What it found.
+            seconds: How long it took, which no step did.
+        """
+        self.since += seconds
         if means:
             self._write({"step": step, **{f"val_{name}": mean for name, mean in means.items()}})
         if self.journal:
@@ -95,25 +99,18 @@ class Meter:
         for tracker in self.trackers:
             tracker.close()
 
-    def _pause(self) -> None:
-        """Count the time of a step; what lies between two of them, as a validation, is not."""
-        now = time.monotonic()
-        self.spent += now - self.began
-        self.began = now
-
     def _speed(self) -> dict[str, float]:
         """How fast it goes, and what worker 0 waits for and holds."""
-        device = self.port.device
-        speed = self.images_per_step * self.count / self.spent
-        told = {"images_per_s": speed, "input_wait": self.waited / self.spent}
+        device, spent = self.port.device, time.monotonic() - self.since
+        speed = self.images_per_step * self.count / spent
+        told = {"images_per_s": speed, "input_wait": self.waited / spent}
         if device.type == "cuda":
             told["gpu_memory_bytes"] = torch.cuda.max_memory_allocated(device)
         return told
 
     def _forget(self) -> None:
         self.sums: dict[str, float | Tensor] = {}
-        self.count, self.began = 0, time.monotonic()
-        self.spent = self.waited = 0.0
+        self.count, self.since, self.waited = 0, time.monotonic(), 0.0
 
     def _write(self, row: Mapping[str, float | int]) -> None:
         """Write one row, less what is not finite: a float16 step that was skipped has no norm."""

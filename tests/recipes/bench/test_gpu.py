@@ -9,13 +9,13 @@ from mgray.recipes.bench.gpu import (
     NETWORKS,
     PRECISIONS,
     TIMED,
-    WARM,
     StepFigures,
     compared,
     gpu_run,
     measure_gpu,
     step_figures,
 )
+from mgray.recipes.bench.training import WARM
 from mgray.training.journal import read_rows, steps_done
 
 

@@ -15,8 +15,8 @@ from mgray.recipes.bench.figures import Comparison, Measured
 from mgray.recipes.bench.full_size import SYNTAXES, full_size_archive, make_full_size
 from mgray.recipes.bench.ingest import ingest_words
 from mgray.recipes.bench.process import seconds_of
+from mgray.recipes.bench.training import WARM, timed_rows
 from mgray.recipes.fusion import FusionRun, run_fusion, smoke
-from mgray.training.journal import read_rows
 from mgray.training.stages import STAGES
 
 NETWORKS: Final = ("tf_efficientdet_d0", "tf_efficientdet_d4")
@@ -25,8 +25,6 @@ TIMED: Final = {"sm": "stage I", "student": "stage II", "fused": "stage III"}
 SIZE: Final = (1024, 640)
 """Height and width of the network's input: divisible by 128, about as P1's 2944 x 1920."""
 BATCH: Final = 8
-WARM: Final = 4
-"""First steps, which are not counted, and steps between two rows of metrics."""
 
 
 @dataclass(frozen=True)
@@ -98,11 +96,11 @@ def gpu_run(config: BenchConfig, table: Path, out: Path, network: str, precision
 def step_figures(run: FusionRun) -> dict[str, StepFigures]:
     """Train a new run here, without Ray, and read what its rows say of each timed stage."""
     run_fusion(run, use_ray=False)
-    return {stage: _figures(run.out / STAGES / stage / "metrics.jsonl") for stage in TIMED}
+    return {stage: _figures(run.out / STAGES / stage) for stage in TIMED}
 
 
-def _figures(journal: Path) -> StepFigures:
-    rows = [row for row in read_rows(journal) if "images_per_s" in row][1:]
+def _figures(folder: Path) -> StepFigures:
+    rows = timed_rows(folder)
     held = [row["gpu_memory_bytes"] for row in rows if "gpu_memory_bytes" in row]
     return StepFigures(
         images_per_s=1 / fmean(1 / row["images_per_s"] for row in rows),

@@ -5,7 +5,7 @@ import time
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import nn
@@ -91,9 +91,12 @@ def _words(run: FusionRun) -> list[str]:
 
 
 def _step_s(folder: Path, size: int) -> float:
-    rows = read_rows(folder / "metrics.jsonl")
-    rates = [row["images_per_s"] for row in rows if "images_per_s" in row][1:]
-    return fmean(size / rate for rate in rates)
+    return fmean(size / row["images_per_s"] for row in timed_rows(folder))
+
+
+def timed_rows(folder: Path) -> list[dict[str, Any]]:
+    """Rows of a stage that tell its speed, but for the first: ``WARM`` steps are not counted."""
+    return [row for row in read_rows(folder / "metrics.jsonl") if "images_per_s" in row][1:]
 
 
 def _bare_step_s(stage: Stage) -> float:
