@@ -238,8 +238,15 @@ PLACE: Final = pa.schema(
         _field("pixels_crc32", pa.uint32(), "of the Parquet page that holds them", nullable=False),
     ]
 )
+HEADS: Final = pa.schema(
+    [
+        _field("head_bytes", pa.list_(I32), "first bytes of pixels, enough for 1/2, 1/4, 1/8 size"),
+        _field("head_crc32", pa.list_(pa.uint32()), "of these bytes"),
+    ]
+)
+"""What is read in place of all pixels where a smaller size will do; tables of before have none."""
 INDEX: Final = pa.schema(
-    [*(field for field in IMAGE if field.name not in ("pixels", *PRIVATE)), *PLACE],
+    [*(field for field in IMAGE if field.name not in ("pixels", *PRIVATE)), *PLACE, *HEADS],
     metadata=IMAGE.metadata,
 )
 """``index.parquet``: every row of the image table but its pixels, and where these lie."""

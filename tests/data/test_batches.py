@@ -16,9 +16,10 @@ from mgray.config import replace
 from mgray.data.batches import Batch, DataConfig, batches, endless
 from mgray.data.draws import Draws
 from mgray.data.pairs import Pair, build_pairs
-from mgray.data.storage import Storage
-from mgray.data.table import ImageTable
+from mgray.data.storage import LocalFolder, Storage
+from mgray.data.table import ImageTable, with_heads
 from mgray.errors import ConfigError, DataError
+from mgray.schema import HEADS
 
 CONFIG = replace(
     DataConfig(global_batch_size=4),
@@ -94,6 +95,29 @@ def test_threads_do_not_change_the_batches(table: ImageTable, pairs: list[Pair])
     one = epoch_of(table, pairs, replace(CONFIG, {"threads": 1, "prefetch": 1}))
     many = epoch_of(table, pairs, replace(CONFIG, {"threads": 4, "prefetch": 8}))
     assert digest(one) == digest(many)
+
+
+def test_a_batch_is_made_from_as_much_of_each_image_as_it_shows(
+    make_pair_rows: Any, write_table: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quarter of the images' size, from a table that tells parts and from one of before."""
+    noise = np.random.default_rng(0).integers(0, 4096, (4, 256, 192))
+    rows = [make_pair_rows(f"k{number}", stored=one) for number, one in enumerate(noise)]
+    table = ImageTable.open(write_table([row for pair in rows for row in pair]))
+    pairs = build_pairs(table)
+    sizes: list[int] = []
+    read_at = LocalFolder.read_at
+
+    def count(self: LocalFolder, name: str, offset: int, size: int) -> bytes:
+        sizes.append(size)
+        return read_at(self, name, offset, size)
+
+    monkeypatch.setattr(LocalFolder, "read_at", count)
+    told = digest(epoch_of(table, pairs))
+    some, before = sum(sizes), with_heads(table.places.drop_columns(HEADS.names))
+    sizes.clear()
+    assert digest(epoch_of(change(table, places=before), pairs)) == told
+    assert some < sum(sizes) / 8
 
 
 @dataclass(frozen=True)

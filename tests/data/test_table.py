@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from mgray.data.table import ImageTable
-from mgray.dicom.pixels import read_stored
+from mgray.dicom.pixels import keep_resolution, read_stored
 from mgray.errors import DataError, NotFoundError, SchemaError
-from mgray.schema import INDEX, PLACE, VERSION_KEY
+from mgray.schema import HEADS, INDEX, PLACE, VERSION_KEY
 
 
 def numbered(make_row: Any, count: int) -> list[dict[str, Any]]:
@@ -73,6 +73,89 @@ def test_columns_that_are_not_asked_for_are_not_read(folder: Path) -> None:
     assert some == {name: whole[name] for name in ("rows", "image_id", "pixels")}
 
 
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Bytes of every read from now on."""
+    sizes: list[int] = []
+    pread = os.pread
+
+    def count(descriptor: int, size: int, offset: int) -> bytes:
+        sizes.append(size)
+        return pread(descriptor, size, offset)
+
+    monkeypatch.setattr(os, "pread", count)
+    return sizes
+
+
+@pytest.fixture
+def noise(make_row: Any, write_table: Any) -> Path:
+    """Images of noise, the second stored at half its size."""
+    stored = np.random.default_rng(0).integers(0, 4096, (2, 256, 192))
+    rows = [make_row(image, image_id=f"i{n}") for n, image in enumerate(stored)]
+    rows[1] |= keep_resolution(rows[1], 128)
+    return Path(write_table(rows, shards=1))
+
+
+@pytest.mark.parametrize("reduce", range(6))
+def test_a_smaller_size_is_the_same_from_fewer_bytes(
+    noise: Path, reduce: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = ImageTable.open(noise)
+    whole = table.records([0])[0]
+    sizes = counted(monkeypatch)
+    (record,) = table.records([0], reduce=lambda _: reduce)
+    share = 4.0 ** -min(reduce, 3)
+    assert (
+        sizes == [len(record["pixels"])] == [pytest.approx(share * len(whole["pixels"]), rel=0.5)]
+    )
+    np.testing.assert_array_equal(read_stored(record, reduce), read_stored(whole, reduce))
+
+
+def test_a_larger_size_than_was_read_is_a_mistake_of_the_caller(noise: Path) -> None:
+    (record,) = ImageTable.open(noise).records([0], reduce=lambda _: 2)
+    with pytest.raises(ValueError, match="reduce=1: expected 2 to 5"):
+        read_stored(record, 1)
+
+
+@pytest.mark.parametrize("reduce", [0, 1, 2, 3])
+def test_levels_that_the_table_lacks_are_not_spared_again(noise: Path, reduce: int) -> None:
+    table = ImageTable.open(noise)
+    (whole,), (record,) = table.records([1]), table.records([1], reduce=lambda _: reduce)
+    assert (record["pixels"] == whole["pixels"]) == (reduce < 2)
+    least = max(reduce, 1)
+    np.testing.assert_array_equal(read_stored(record, least), read_stored(whole, least))
+
+
+@pytest.mark.parametrize("reduce", [1, 2, 3])
+@pytest.mark.parametrize("place", [0, 0.5, -1])
+def test_a_flipped_bit_in_the_part_that_is_read_is_an_error(
+    noise: Path, reduce: int, place: float
+) -> None:
+    table = ImageTable.open(noise)
+    size = table.places["head_bytes"][0].as_py()[reduce - 1]
+    shard = noise / "images" / "part-00000.parquet"
+    content = bytearray(shard.read_bytes())
+    at = size - 1 if place < 0 else int(place * size)
+    content[table.places["pixels_at"][0].as_py() + at] ^= 4
+    shard.write_bytes(content)
+    with pytest.raises(DataError, match=r"part-00000\.parquet is damaged"):
+        table.records([0], reduce=lambda _: reduce)
+
+
+def test_a_table_of_before_tells_no_parts_and_is_read_whole(
+    noise: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, manifest = noise / "index.parquet", noise / "manifest.json"
+    pq.write_table(pq.read_table(index).drop_columns(HEADS.names), index)
+    told = json.loads(manifest.read_text())
+    told["index"]["sha256"] = hashlib.sha256(index.read_bytes()).hexdigest()
+    manifest.write_text(json.dumps(told))
+    table = ImageTable.open(noise)
+    sizes = counted(monkeypatch)
+    (record,) = table.records([0], reduce=lambda _: 3)
+    assert sizes == [table.places["pixels_bytes"][0].as_py()]
+    assert read_stored(record).shape == (256, 192)
+
+
 def test_length_counts_all_shards(folder: Path) -> None:
     assert len(ImageTable.open(folder)) == 11
 
@@ -80,7 +163,7 @@ def test_length_counts_all_shards(folder: Path) -> None:
 def test_private_columns_never_leave_the_table(folder: Path) -> None:
     table = ImageTable.open(folder)
     seen = {*table.index.column_names, *table.records([0])[0]}
-    assert seen == {*INDEX.names, "pixels"} - {*PLACE.names}
+    assert seen == {*INDEX.names, "pixels"} - {*PLACE.names, *HEADS.names}
     assert "extra_json" not in seen
 
 

@@ -18,6 +18,7 @@ from mgray.dicom.codecs import (
     decode_frame,
     decode_htj2k,
     encode_htj2k,
+    htj2k_heads,
 )
 from mgray.dicom.example import SYNTAX, encode, example_file
 from mgray.dicom.pixels import read_display, read_stored
@@ -120,6 +121,50 @@ def test_reduced_sizes_round_up(size):
     for reduce in range(1, 6):
         shape = tuple(-(-n // 2**reduce) for n in size)
         assert decode_htj2k(codestream, reduce).shape == shape
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (33, 7), (96, 80), (301, 200)])
+def test_a_head_holds_the_smaller_sizes_to_the_bit_and_no_larger_one(size, bits):
+    image = np.random.default_rng(sum(size)).integers(0, 2**bits, size).astype(np.uint16)
+    codestream = encode_htj2k(image)
+    heads = htj2k_heads(codestream)
+    assert len(codestream) > heads[0] > heads[1] > heads[2]
+    for spared, end in enumerate(heads, 1):
+        for reduce in range(spared, 6):
+            np.testing.assert_array_equal(
+                decode_htj2k(codestream[:end], reduce), decode_htj2k(codestream, reduce)
+            )
+        with pytest.raises(ValueError, match=f"reduce={spared - 1}: expected {spared} to 5"):
+            decode_htj2k(codestream[:end], spared - 1)
+
+
+def test_half_size_is_a_quarter_of_the_bytes_of_noise():
+    image = np.random.default_rng(0).integers(0, 4096, (512, 512)).astype(np.uint16)
+    codestream = encode_htj2k(image)
+    shares = np.array(htj2k_heads(codestream)) / len(codestream)
+    np.testing.assert_allclose(shares, [1 / 4, 1 / 16, 1 / 64], rtol=0.4)
+
+
+def test_a_head_cut_by_a_byte_is_refused():
+    codestream = encode_htj2k(full_range(12, False, (96, 80)))
+    with pytest.raises(Rejected, match="within a tile-part"):
+        decode_htj2k(codestream[: htj2k_heads(codestream)[1] - 1], 2)
+
+
+def test_a_codestream_of_before_has_no_heads_and_is_read():
+    image = full_range(12, False, (96, 80))
+    codestream = imagecodecs.htj2k_encode(image.astype(np.int16), reversible=True)
+    assert htj2k_heads(codestream) == []
+    np.testing.assert_array_equal(decode_htj2k(codestream), image)
+    assert decode_htj2k(codestream, 2).shape == (24, 20)
+
+
+def test_another_decoder_reads_what_the_table_holds():
+    from openjpeg.utils import decode
+
+    image = full_range(12, False, (96, 80))
+    np.testing.assert_array_equal(decode(io.BytesIO(encode_htj2k(image))), image)
 
 
 def test_fourteen_bits_are_coded_in_sixteen():

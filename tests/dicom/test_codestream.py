@@ -1,12 +1,13 @@
 import io
 import struct
+from itertools import pairwise
 
 import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
 
-from mgray.dicom.codestream import check_end, read_frame_header, with_more_samples
+from mgray.dicom.codestream import check_end, read_frame_header, size_ends, with_more_samples
 from mgray.dicom.example import encode
 from mgray.errors import Rejected
 
@@ -118,3 +119,26 @@ def test_more_samples_change_no_whole_jpeg(lossless):
     frame = imagecodecs.jpeg8_encode(image, **bits)
     again = imagecodecs.jpeg8_decode(with_more_samples(bytes(frame)))
     np.testing.assert_array_equal(again, imagecodecs.jpeg8_decode(frame))
+
+
+def test_every_tile_part_that_is_there_ends_a_size():
+    frame = tiled([(50, 50), (14, 14), (30, 30)])
+    ends = size_ends(frame)
+    assert [end - start for start, end in pairwise(ends)] == [14, 30]
+    assert ends[-1] == len(frame) - 2
+    for place, end in enumerate(ends):
+        assert size_ends(frame[:end]) == ends[: place + 1]
+        assert size_ends(memoryview(frame)[:end]) == ends[: place + 1]
+
+
+@pytest.mark.parametrize("more", [-1, 1, 2, 11, 13])
+def test_a_head_that_does_not_end_with_a_tile_part_is_refused(more):
+    frame = tiled([(50, 50), (14, 14), (30, 30)])
+    with pytest.raises(Rejected, match="within a tile-part"):
+        size_ends(frame[: size_ends(frame)[1] + more])
+
+
+@pytest.mark.parametrize("frame", [b"", b"\xff\x4f\xff\x51 nothing", b"\xff\x4f\xff\xd9"])
+def test_sizes_of_no_codestream_are_refused(frame):
+    with pytest.raises(Rejected, match="within a tile-part"):
+        size_ends(frame)

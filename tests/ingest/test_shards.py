@@ -1,13 +1,16 @@
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from mgray.dicom.codecs import encode_htj2k
 from mgray.ingest.ledger import Entry
 from mgray.ingest.shards import open_shard, rewrite_shard, write_quarantine
 from mgray.schema import IMAGE, QUARANTINE, check_version
 from mgray.sources.ballot import Ballot
 
-PIXELS = bytes(range(256)) * 100
+NOISE = np.random.default_rng(0).integers(0, 4096, (128, 128)).astype(np.uint16)
+PIXELS = encode_htj2k(NOISE)
 
 
 def row(path, **changes):

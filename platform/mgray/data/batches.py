@@ -7,6 +7,7 @@ wait for storage.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final, NotRequired, TypedDict, Unpack
 
 import torch
@@ -21,6 +22,7 @@ from mgray.data.prefetch import Pools, in_order
 from mgray.data.sampler import class_weights, rank_positions
 from mgray.data.table import ImageTable
 from mgray.data.targets import FINDING_COLUMNS, MALIGNANT, Sample, prepare_sample, read_findings
+from mgray.data.transforms import levels_spared
 from mgray.dicom.pixels import DISPLAY_COLUMNS
 
 __all__ = ["Batch", "DataConfig", "Place", "batches", "endless"]
@@ -198,7 +200,9 @@ class _Maker:
 
     def _records(self, pair: Pair) -> dict[str, dict[str, Any]]:
         rows = [pair.rows[kind] for kind in self.kinds]
-        return dict(zip(self.kinds, self.table.records(rows, READ_COLUMNS), strict=True))
+        spared = partial(levels_spared, config=self.config.preprocess)
+        records = self.table.records(rows, READ_COLUMNS, spared)
+        return dict(zip(self.kinds, records, strict=True))
 
     def _part(
         self, epoch: int, position: int, pair: Pair, read: Future[dict[str, dict[str, Any]]]

@@ -34,6 +34,7 @@ __all__ = [
     "PreprocessConfig",
     "check_record",
     "crop_box",
+    "levels_spared",
     "locate",
     "prepare",
 ]
@@ -154,6 +155,19 @@ def check_record(record: Mapping[str, Any], config: PreprocessConfig) -> None:
             f"the table lacks {kept} wavelet levels, the network's input may lack {needed}: "
             "ingest again with a larger resolution, or without"
         )
+
+
+def levels_spared(record: Mapping[str, Any], config: PreprocessConfig) -> int:
+    """Tell how many wavelet levels ``prepare`` leaves out: no more of an image need be read.
+
+    Args:
+        record: ``GEOMETRY_COLUMNS`` of a row of the image table.
+        config: Shape of the input.
+
+    Raises:
+        DataError: No window for images of this kind.
+    """
+    return _lay_out(record, config).reduce
 
 
 def locate(record: Mapping[str, Any], config: PreprocessConfig) -> Geometry:

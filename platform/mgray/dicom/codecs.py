@@ -17,10 +17,12 @@ import numpy as np
 from jaxtyping import Integer
 
 from mgray.dicom.codestream import (
+    END,
     FrameHeader,
     check_end,
     is_codestream,
     read_frame_header,
+    size_ends,
     with_more_samples,
 )
 from mgray.errors import Rejected
@@ -28,6 +30,10 @@ from mgray.errors import Rejected
 Array = np.ndarray[Any, np.dtype[Any]]
 HTJ2K_RESOLUTIONS: Final = 5
 """Wavelet levels of the table's codestreams: ``reduce`` may be 0 to 5."""
+MOST_HEADS: Final = 3
+"""Sizes below the full one whose share of a codestream the index tells: to an eighth."""
+BY_SIZE: Final = 1
+"""OpenJPH's word for a tile-part for each size."""
 
 SYNTAXES: Final[dict[str, str]] = {
     "1.2.840.10008.1.2": "little",
@@ -113,23 +119,37 @@ def encode_htj2k(stored: Integer[np.ndarray, "height width"]) -> bytes:
         samples = np.ascontiguousarray(stored).view(np.int16)  # a copy would cost as a codec does
     else:
         samples = np.ascontiguousarray(stored, np.int16)
-    return bytes(codec("imagecodecs").htj2k_encode(samples, reversible=True))
+    told = {"reversible": True, "tilepart": BY_SIZE}
+    return bytes(codec("imagecodecs").htj2k_encode(samples, **told))
+
+
+def htj2k_heads(codestream: bytes | memoryview) -> list[int]:
+    """How many of its first bytes hold an image reduced by 1, 2, and more wavelet levels.
+
+    Args:
+        codestream: From ``encode_htj2k``, all of it. Older tables have codestreams of a single
+            tile-part, for which the list is empty.
+    """
+    *smaller, _ = size_ends(codestream)
+    return smaller[: -1 - MOST_HEADS : -1]
 
 
 def decode_htj2k(codestream: bytes, reduce: int = 0) -> Integer[np.ndarray, "height width"]:
     """Decode what ``encode_htj2k`` made, signed integers of 16 or 32 bits.
 
     Args:
-        codestream: From the image table.
+        codestream: From the image table, or its head of ``htj2k_heads``.
         reduce: Wavelet levels to leave out: 0 is full size, 1 half, 2 a quarter; up to
             ``HTJ2K_RESOLUTIONS``. Sizes round up. The values are the low-pass (LL) band, not
             clipped.
 
     Raises:
         Rejected: ``corrupt_pixels``.
+        ValueError: No such size, or one that the head does not hold.
     """
-    if not 0 <= reduce <= HTJ2K_RESOLUTIONS:
-        raise ValueError(f"reduce={reduce}: expected 0 to {HTJ2K_RESOLUTIONS}")
+    least = 0 if codestream.endswith(END) else HTJ2K_RESOLUTIONS + 1 - len(size_ends(codestream))
+    if not least <= reduce <= HTJ2K_RESOLUTIONS:
+        raise ValueError(f"reduce={reduce}: expected {least} to {HTJ2K_RESOLUTIONS}")
     try:
         return _open_jph(codestream, reduce)
     except Exception as error:

@@ -1,6 +1,7 @@
 """Size and kind of a compressed frame, read from its first markers without decoding it."""
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mgray.errors import Rejected
@@ -85,6 +86,31 @@ def check_end(frame: bytes, header: FrameHeader) -> None:
         raise Rejected("corrupt_pixels", "a part of the codestream is missing")
 
 
+def size_ends(frame: bytes | memoryview) -> tuple[int, ...]:
+    """Where the bytes end that hold a JPEG 2000 image at each of its sizes, the smallest first.
+
+    Args:
+        frame: A codestream that has a tile-part for each size, or its beginning up to the end of
+            any tile-part.
+
+    Returns:
+        For each size that is there; one end alone if all sizes are in one tile-part.
+
+    Raises:
+        Rejected: ``corrupt_pixels``; it ends elsewhere.
+
+    References:
+        ISO/IEC 15444-1 A.4.2.
+    """
+    try:
+        ends = tuple(_part_ends(frame, _main_end(frame, 2)))
+    except struct.error:
+        ends = ()
+    if not ends or ends[-1] > len(frame) or frame[ends[-1] :] not in (b"", END):
+        raise Rejected("corrupt_pixels", "the codestream ends within a tile-part")
+    return ends
+
+
 def with_more_samples(frame: bytes) -> bytes:
     """Put coded samples, of no meaning, before the end marker of a JPEG stream.
 
@@ -98,13 +124,25 @@ def with_more_samples(frame: bytes) -> bytes:
 
 def _adds_up(frame: bytes, at: int, end: int) -> bool:
     """Tell whether the main header's segments, from ``at``, and the tile-parts lead to an end."""
+    start = _main_end(frame, at)
+    last = [start, *_part_ends(frame, start, end)][-1]
+    return frame[last : last + 2] == END
+
+
+def _main_end(frame: bytes | memoryview, at: int) -> int:
+    """Where the main header ends whose first segment after SOC is at ``at``."""
     while frame[at : at + 2] not in (SOT, END):
         (length,) = struct.unpack_from(">H", frame, at + 2)
         at += 2 + length
+    return at
+
+
+def _part_ends(frame: bytes | memoryview, at: int, end: int = 0) -> Iterator[int]:
+    """Where each tile-part from ``at`` on ends; one of length 0 ends at ``end``."""
     while frame[at : at + 2] == SOT:
         (length,) = struct.unpack_from(">I", frame, at + 6)
         at += length or end - at
-    return frame[at : at + 2] == END
+        yield at
 
 
 def _read_siz(frame: bytes, start: int) -> FrameHeader:

@@ -7,6 +7,7 @@ import logging
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from mgray.cluster import start_ray
 from mgray.data.pairs import build_pairs
 from mgray.data.storage import absolute, shown
 from mgray.data.table import ImageTable
+from mgray.data.transforms import levels_spared
 from mgray.errors import NotFoundError
 from mgray.inference.predictor import Predictor
 from mgray.models.folder import read_meta
@@ -128,7 +130,8 @@ class PairPredictor:
     def _row(self, task: dict[str, Any]) -> dict[str, Any]:
         predictor = self._predictor_of(task["model"])
         inputs = predictor.meta.inputs
-        records = self.table.records([task[kind] for kind in inputs])
+        spared = partial(levels_spared, config=predictor.preprocess)
+        records = self.table.records([task[kind] for kind in inputs], reduce=spared)
         (detections,) = predictor.predict([dict(zip(inputs, records, strict=True))])
         return {
             "model": task["model"],

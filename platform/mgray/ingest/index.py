@@ -9,16 +9,19 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mgray.data.table import INDEX_COLUMNS, INDEX_FILE, damaged
+from mgray.data.table import INDEX_COLUMNS, INDEX_FILE, crc32, damaged, with_heads
+from mgray.dicom.codecs import htj2k_heads
+from mgray.errors import Rejected
 from mgray.files import sha256_of, whole
 from mgray.progress import Bar
-from mgray.schema import INDEX, PLACE
+from mgray.schema import HEADS, INDEX, PLACE
 
 PIECES: Final = "index"
 """Folder of the pieces, beside the folder of the shards."""
@@ -30,8 +33,8 @@ THREADS: Final = 8
 """Shards that are read at once: storage may be slow to answer."""
 HEADER: Final = 24
 """Bytes that hold the first four fields of a page's header."""
-INDEX_ROWS: Final = pa.schema([INDEX.field(name) for name in INDEX_COLUMNS])
-"""The index without the places."""
+INDEX_ROWS: Final = pa.schema([INDEX.field(name) for name in (*INDEX_COLUMNS, *HEADS.names)])
+"""The index without what only the shard can tell."""
 I32: Final = 0x15
 """The next field of a Thrift struct, an integer."""
 
@@ -64,22 +67,42 @@ def holds_index(out: Path, sha256: str | None) -> bool:
         return False
 
 
+def index_row(row: pa.Table) -> pa.Table:
+    """Tell the index of one row of a shard, but not where it lies.
+
+    Args:
+        row: A table of one row of ``schema.IMAGE``.
+
+    Returns:
+        One of ``INDEX_ROWS``.
+
+    Raises:
+        Rejected: ``corrupt_pixels``.
+    """
+    pixels = memoryview(row["pixels"][0].as_buffer()).cast("B")  # signed, else
+    ends, checksums = htj2k_heads(pixels), list[int]()
+    for start, end in pairwise([0, *reversed(ends)]):
+        checksums.insert(0, crc32(bytes(pixels[start:end]), *checksums[:1]))
+    found = row.select(INDEX_COLUMNS)
+    for field, told in zip(HEADS, (ends, checksums), strict=True):
+        found = found.append_column(field, pa.array([told], field.type))
+    return found
+
+
 def write_piece(shard: Path, rows: Sequence[pa.Table]) -> None:
     """Write the piece of the index that tells of one shard.
 
     Args:
         shard: Written with one row group for each row.
-        rows: Its rows, tables with the columns of ``INDEX_COLUMNS``.
+        rows: Its rows, of ``index_row``.
 
     Raises:
         ValueError: A shard that was written otherwise.
     """
     schema = INDEX.with_metadata({**INDEX.metadata, OF_BYTES: _size_of(shard)})
     places = pa.Table.from_pylist(_places(shard), schema=PLACE)
-    told = pa.concat_tables(
-        [INDEX_ROWS.empty_table(), *(one.select(INDEX_COLUMNS) for one in rows)]
-    )
-    columns = [*told.columns, *places.columns]
+    told = pa.concat_tables([INDEX_ROWS.empty_table(), *rows])
+    columns = [(told if name in told.column_names else places)[name] for name in INDEX.names]
     piece = pa.table(columns, schema=schema).combine_chunks()  # else a chunk a row
     with whole(_piece_path(shard)) as draft:
         pq.write_table(piece, draft, compression="zstd", write_page_checksum=True)
@@ -115,7 +138,7 @@ def _held_piece(shard: Path) -> pa.Table | None:
             _piece_path(shard), page_checksum_verification=True, use_threads=False
         )
         of = (piece.schema.metadata or {}).get(OF_BYTES)
-        return piece.cast(INDEX) if of == _size_of(shard) else None
+        return with_heads(piece).cast(INDEX) if of == _size_of(shard) else None
     except (pa.ArrowException, OSError, ValueError):
         return None
 
@@ -125,9 +148,10 @@ def _make_piece(path: Path, sha256: str) -> None:
         if sha256_of(path) != sha256:
             raise ValueError("not as it was written")
         with pq.ParquetFile(path, page_checksum_verification=True) as shard:
-            rows = shard.read(columns=list(INDEX_COLUMNS), use_threads=False)
-        write_piece(path, [rows])
-    except (pa.ArrowException, OSError, ValueError) as error:
+            groups = range(shard.num_row_groups)
+            rows = [index_row(shard.read_row_group(n, use_threads=False)) for n in groups]
+        write_piece(path, rows)
+    except (pa.ArrowException, OSError, ValueError, Rejected) as error:
         raise damaged(path.name) from error
 
 

@@ -30,9 +30,8 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mgray.data.table import INDEX_COLUMNS
 from mgray.files import whole
-from mgray.ingest.index import write_piece
+from mgray.ingest.index import index_row, write_piece
 from mgray.ingest.ledger import Entry
 from mgray.ingest.vote import settled_frame
 from mgray.schema import IMAGE, QUARANTINE
@@ -96,7 +95,7 @@ def _open(path: Path) -> Iterator[Callable[[pa.Table], None]]:
 
         def write(row: pa.Table) -> None:
             writer.write_table(row)
-            told.append(row.select(INDEX_COLUMNS))
+            told.append(index_row(row))
 
         yield write
     write_piece(path, told)

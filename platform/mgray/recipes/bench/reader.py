@@ -56,13 +56,16 @@ def rate(work: Callable[[Any], object], items: Sequence[Any], threads: int) -> f
 
 def read_row(table: ImageTable, row: int) -> object:
     """Read the stored values of one row as the reader does, at the size asked for."""
-    (record,) = table.records([row], READ)
-    return read_stored(record, reduce_to(record["rows"], record["columns"], LONG_SIDE))
+    (record,) = table.records([row], READ, _reduce)
+    return read_stored(record, _reduce(record))
 
 
 def decode_bare(record: Mapping[str, Any]) -> object:
     """Call the codec alone, at the same size."""
     import imagecodecs
 
-    reduce = reduce_to(record["rows"], record["columns"], LONG_SIDE)
-    return imagecodecs.htj2k_decode(record["pixels"], skipres=reduce)
+    return imagecodecs.htj2k_decode(record["pixels"], skipres=_reduce(record))
+
+
+def _reduce(record: Mapping[str, Any]) -> int:
+    return reduce_to(record["rows"], record["columns"], LONG_SIDE)
