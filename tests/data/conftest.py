@@ -84,3 +84,10 @@ def make_pair_rows(make_row: MakeRow) -> Callable[..., list[Row]]:
         return rows
 
     return make
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an S3 client asks for."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")

@@ -6,8 +6,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from mgray.data.alignment import measure, read_alignment
+from mgray.data.storage import RemoteFolder
 from mgray.errors import DataError, SchemaError
 from mgray.schema import PAIR
+from tests.data.s3 import serve_s3
 
 
 def square(x: int, y: int, side: int = 20) -> np.ndarray:
@@ -53,3 +55,20 @@ def test_pairs_are_read_as_they_were_written(tmp_path: Path) -> None:
     table = pa.Table.from_pylist([told], schema=PAIR)
     pq.write_table(table, tmp_path / "pairs.parquet", write_page_checksum=True)
     assert read_alignment(tmp_path).equals(table)
+
+
+@pytest.mark.usefixtures("keys")
+def test_pairs_elsewhere_are_read_alike(tmp_path: Path) -> None:
+    pq.write_table(PAIR.empty_table(), tmp_path / "pairs.parquet", write_page_checksum=True)
+    with serve_s3(tmp_path) as s3:
+        assert read_alignment(Path(s3.uri(tmp_path.name))).equals(PAIR.empty_table())
+
+
+def test_no_word_of_missing_pairs_holds_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: RemoteFolder, name: str) -> bytes:
+        raise FileNotFoundError(name)
+
+    monkeypatch.setattr(RemoteFolder, "read", fail)
+    uri = "s3://key:secret@bucket/table?region=here&scheme=http"
+    with pytest.raises(DataError, match=r"of the image table in 's3://bucket/table' is missing"):
+        read_alignment(Path(uri))

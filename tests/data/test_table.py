@@ -215,9 +215,10 @@ def test_a_table_without_index_is_an_error(folder: Path) -> None:
         ImageTable.open(folder)
 
 
-def test_a_manifest_that_knows_no_index_is_an_error(folder: Path) -> None:
+@pytest.mark.parametrize("told", [None, "x", {}])
+def test_a_manifest_that_knows_no_index_is_an_error(folder: Path, told: object) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
-    del manifest["index"]
+    manifest["index"] = told
     (folder / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(DataError, match=r"no index\.parquet, or one that its manifest"):
         ImageTable.open(folder)

@@ -5,7 +5,13 @@ import pytest
 import torch
 
 from mgray.data.augment import Augmentation
-from mgray.data.targets import Sample, prepare_sample, read_findings, shared_annotations
+from mgray.data.targets import (
+    Sample,
+    carry_over,
+    prepare_sample,
+    read_findings,
+    shared_annotations,
+)
 from mgray.data.transforms import PreprocessConfig, locate
 
 NET = PreprocessConfig(net_height=64, net_width=48, margin=0.0)
@@ -186,6 +192,31 @@ def test_annotations_are_shared_in_the_images_own_frame(make_row: Any, make_find
     assert carried["coords"] == pytest.approx(BOX, abs=0.5)
     assert (carried["finding_id"], carried["pathology"]) == ("2", "malignant")
     assert carried["visible"] is None
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("there", [(0, 0, 64, 96), (0, 16, 64, 112), (16, 30, 90, 120)])
+@pytest.mark.parametrize("here", [(0, 0, 32, 30), (3, 8, 32, 56), (10, 20, 48, 64)])
+def test_a_breast_lies_on_its_partner_at_any_edge(
+    make_row: Any, there: tuple[int, ...], here: tuple[int, ...], mirrored: bool
+) -> None:
+    """A rim around it, as a network sees one, may be cut at the edge of one image alone."""
+    origin = make_row(np.zeros((128, 96)), breast_box=[*map(float, there)])
+    face = "left" if mirrored else "right"
+    target = make_row(np.zeros((64, 48)), breast_box=[*map(float, here)], pixels_face=face)
+    found = carry_over(np.array([there], float), origin, target)
+    np.testing.assert_allclose(found, [here], atol=1e-9)
+    wall = np.array([[there[0], there[1], there[0], there[3]]], float)
+    side = here[2] if mirrored else here[0]
+    np.testing.assert_allclose(carry_over(wall, origin, target)[0, [0, 2]], side, atol=1e-9)
+
+
+def test_what_the_partner_shows_outside_this_image_is_not_shared(
+    make_row: Any, make_finding: Any
+) -> None:
+    mine = make_row(breast_box=[0.0, 0.0, 40.0, 64.0])
+    theirs = make_row(breast_box=[0.0, 10.0, 40.0, 60.0], annotations=[make_finding((5, 1, 15, 9))])
+    assert shared_annotations(mine, theirs) == []
 
 
 def test_boxes_of_one_finding_in_one_image_are_all_targets(

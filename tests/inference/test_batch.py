@@ -1,7 +1,9 @@
+import shutil
+
 import pytest
 
 from mgray.data.table import ImageTable
-from mgray.errors import NotFoundError
+from mgray.errors import DataError, NotFoundError
 from mgray.inference.batch import PairPredictor, build_tasks, collect, predict_models
 from mgray.inference.predictor import Predictor
 from mgray.schema import PREDICTION
@@ -73,3 +75,17 @@ def test_tasks_come_in_the_order_of_the_table(table_folder):
     tasks = build_tasks(["sm"], table_folder, ("train", "val", "test"))
     first = [min(task["sm"], task["ffdm"]) for part in tasks for task in part.to_pylist()]
     assert first == sorted(first)
+
+
+def test_a_damaged_shard_is_one_line(fused_folder, table_folder, tmp_path):
+    """As ``jobs.evaluate`` says it: Ray's own error has a page and lacks the cause."""
+    table = ImageTable.open(table_folder)
+    shutil.copytree(table_folder, tmp_path / "table")
+    for row in range(len(table)):
+        place = {name: table.places[name][row].as_py() for name in table.places.column_names}
+        shard = tmp_path / "table" / "images" / place["shard"]
+        content = bytearray(shard.read_bytes())
+        content[place["pixels_at"] + place["head_bytes"][2] - 1] ^= 1
+        shard.write_bytes(content)
+    with pytest.raises(DataError, match=r"^image table: shard [^\n]* is damaged [^\n]*$"):
+        dict(predict_models({"fused": fused_folder}, tmp_path / "table", ("test",)))

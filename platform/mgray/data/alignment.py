@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Bool, Float
 
+from mgray.data.storage import open_storage, shown
 from mgray.errors import DataError
 from mgray.schema import PAIR, check_version
 
@@ -40,17 +41,18 @@ def read_alignment(folder: Path) -> pa.Table:
     """Read the pairs of a table as ``schema.PAIR``.
 
     Args:
-        folder: Of the image table.
+        folder: Of the image table, local or a URI.
 
     Raises:
         DataError: They are missing or damaged.
         SchemaError: Of another table version.
     """
     try:
-        table = pq.read_table(folder / FILE, page_checksum_verification=True)
+        content = pa.BufferReader(open_storage(folder).read(FILE))
+        table = pq.read_table(content, page_checksum_verification=True)
     except (pa.ArrowException, OSError):
         raise DataError(
-            f"{FILE} of the image table in {str(folder)!r} is missing or damaged: "
+            f"{FILE} of the image table in {shown(folder)!r} is missing or damaged: "
             "run the same python -m jobs.ingest again"
         ) from None
     check_version(table.schema, FILE)

@@ -42,10 +42,10 @@ class PreprocessConfig(Config):
     cropper: CropperName = "p1"
     """The paper whose rule finds the breast; the table's must be the same."""
     fit: Literal["stretch", "letterbox", "window"] = "stretch"
-    """P1-A11: stretch fills the input, so that the breast boxes of a pair coincide. letterbox keeps
-    the aspect and pads with black on the right, above and below. window (P1-A10) takes a part of
-    fixed size, where it holds most of the breast, black beyond the crop. Images are not registered
-    further."""
+    """P1-A11: stretch fills the input, so that the breast boxes of a pair coincide, unless an edge
+    of an image cuts the rim around one. letterbox keeps the aspect and pads with black on the
+    right, above and below. window (P1-A10) takes a part of fixed size, where it holds most of the
+    breast, black beyond the crop. Images are not registered further."""
     windows: dict[str, tuple[int, int]] = Field(
         default={"ffdm": (2944, 1920), "synthetic_2d": (2116, 1339)}
     )

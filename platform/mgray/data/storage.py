@@ -24,7 +24,7 @@ ATTEMPTS: Final = 5
 PAUSE_S: Final = 0.2
 """Before the second attempt; 3 s over all attempts, beside what the filesystem itself waits."""
 T = TypeVar("T")
-_URI: Final = re.compile(r"^(?!file:)([a-z][a-z0-9+-]+):/{1,2}(?=[^/])")
+_URI: Final = re.compile(r"^(?!file:)([a-z][a-z0-9+-]+):/{1,2}(?=[^/])", re.IGNORECASE)
 
 
 @runtime_checkable
@@ -149,11 +149,11 @@ def absolute(folder: Path) -> Path:
 def shown(folder: Path | str) -> str:
     """Name a folder without what a URI may hold of credentials."""
     name = _text(folder)
-    return re.sub(r"(?<=//)[^/@]*@|\?.*", "", name) if _URI.match(name) else name
+    return re.sub(r"(?<=//).*@|\?.*", "", name) if _URI.match(name) else name
 
 
 def _text(folder: Path | str) -> str:
-    return _URI.sub(r"\1://", str(folder))  # Path drops a slash
+    return _URI.sub(lambda found: f"{found[1].lower()}://", str(folder))  # Path drops a slash
 
 
 def _said(error: OSError) -> str:

@@ -210,7 +210,7 @@ def _read_manifest(storage: Storage, where: str, found: dict[str, int]) -> dict[
 
 
 def _read_index(storage: Storage, where: str, manifest: dict[str, Any]) -> pa.Table:
-    told = manifest.get("index") or {}
+    told = manifest["index"] if isinstance(manifest.get("index"), dict) else {}
     try:
         content = storage.read(INDEX_FILE)
     except OSError:

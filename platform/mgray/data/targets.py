@@ -17,14 +17,14 @@ from torch import Tensor
 
 from mgray.data.augment import Augmentation
 from mgray.data.config import PreprocessConfig
-from mgray.data.transforms import GEOMETRY_COLUMNS, locate, prepare
+from mgray.data.transforms import GEOMETRY_COLUMNS, Geometry, prepare
+from mgray.dicom.view import faces_left
 
 LABEL_OF_PATHOLOGY: Final = {"benign": 0, "high_risk": 0, "malignant": 1}
 """Classes of the detector. Findings of other or unknown pathology are no targets."""
 MALIGNANT: Final = 1
 FINDING_COLUMNS: Final = ("image_id", "annotations", *GEOMETRY_COLUMNS)
 """What is read of an image whose pixels are not needed."""
-_REGISTERED: Final = PreprocessConfig()  # stretches one breast box onto the other
 _MIN_SIDE_PX: Final = 1.0  # a box cut to less by the edge of the net frame is no target
 
 
@@ -106,6 +106,7 @@ def shared_annotations(own: Mapping[str, Any], partner: Mapping[str, Any]) -> li
 
     Returns:
         Annotations in the dicom frame of ``own``; whether one carried over shows there is unknown.
+        One that lies outside the image is left out.
     """
     edge = np.array([own["columns"], own["rows"]] * 2, dtype=np.float64)
     annotations = list(own["annotations"])
@@ -114,7 +115,8 @@ def shared_annotations(own: Mapping[str, Any], partner: Mapping[str, Any]) -> li
             finding = seen["partner"]
             box = np.clip(carry_over(finding.box, partner, own)[0], 0, edge)
             changes = {"finding_id": finding.key, "coords": box.tolist(), "visible": None}
-            annotations.append({**partner["annotations"][finding.number], **changes})
+            if (box[2:] - box[:2] >= _MIN_SIDE_PX).all():
+                annotations.append({**partner["annotations"][finding.number], **changes})
     return annotations
 
 
@@ -128,8 +130,19 @@ def carry_over(
         origin: ``GEOMETRY_COLUMNS`` of an image.
         target: Of its partner, in whose dicom frame the result is.
     """
-    there, here = (locate(row, _REGISTERED) for row in (origin, target))
+    there, here = _on_breast(origin), _on_breast(target)
     return here.boxes_to_dicom(there.boxes_to_net(boxes))
+
+
+def _on_breast(record: Mapping[str, Any]) -> Geometry:
+    """A frame of 1 by 1 that is the breast's box, the chest wall on the left."""
+    width, height = float(record["columns"]), float(record["rows"])
+    x0, y0, x1, y1 = record["breast_box"] or (0.0, 0.0, width, height)
+    scale_x, scale_y = 1 / (x1 - x0), 1 / (y1 - y0)
+    offset_x, offset_y = -x0 * scale_x, -y0 * scale_y
+    if faces_left(record):
+        scale_x, offset_x = -scale_x, 1 - offset_x
+    return Geometry((scale_x, scale_y), (offset_x, offset_y), (1, 1))
 
 
 def read_findings(record: Mapping[str, Any]) -> list[Finding]:

@@ -14,8 +14,8 @@ from mgray.data.transforms import GEOMETRY_COLUMNS
 def telling_rows(index: pa.Table, rows: Sequence[int], config: PreprocessConfig) -> pa.Table:
     """Pick the rows that ``check_record`` refuses first; other settings of an ingest hold for all.
 
-    One of each kind of image, and of each stored size those with the smallest breasts, of which
-    the network needs the largest size.
+    One of each kind of image, and of each stored size those of which the network sees the smallest
+    part: it needs the largest size of them.
 
     Args:
         index: Of an image table.
@@ -27,8 +27,8 @@ def telling_rows(index: pa.Table, rows: Sequence[int], config: PreprocessConfig)
     """
     seen = np.unique(np.asarray(rows, np.int64))
     kinds, sizes = (index[name].to_numpy()[seen] for name in ("image_kind", "pixel_reduce"))
-    height = _extent(index, 1)[seen] / config.net_height
-    width = _extent(index, 0)[seen] / config.net_width
+    width, height = (extent[seen] for extent in _crop_size(index, config))
+    height, width = height / config.net_height, width / config.net_width
     chosen = {int(seen[np.flatnonzero(kinds == kind)[0]]) for kind in set(kinds)}
     for size in set(sizes.tolist()) - {0}:
         equal = np.flatnonzero(sizes == size)
@@ -37,7 +37,15 @@ def telling_rows(index: pa.Table, rows: Sequence[int], config: PreprocessConfig)
     return index.select(list(GEOMETRY_COLUMNS)).take(pa.array(sorted(chosen), pa.int64()))
 
 
-def _extent(index: pa.Table, edge: int) -> Float64[np.ndarray, " row"]:
-    """Height or width of the breasts, infinite where none was found."""
-    low, high = (pc.list_element(index["breast_box"], edge + at) for at in (0, 2))
-    return np.asarray(pc.fill_null(pc.subtract(high, low).cast(pa.float64()), np.inf))
+def _crop_size(index: pa.Table, config: PreprocessConfig) -> list[Float64[np.ndarray, " row"]]:
+    """Width and height of what ``prepare`` shows of each image: the breast and a rim around it."""
+    edges = [index[name].cast(pa.float64()) for name in ("columns", "rows")]
+    ends = [pc.list_element(index["breast_box"], at).cast(pa.float64()) for at in range(4)]
+    lows = [pc.fill_null(low, 0.0).to_numpy() for low in ends[:2]]
+    highs = [pc.coalesce(*both).to_numpy() for both in zip(ends[2:], edges, strict=True)]
+    sides = np.maximum(highs[0] - lows[0], highs[1] - lows[1])
+    rim = config.margin * sides if config.margin_px is None else config.margin_px
+    return [
+        np.minimum(high + rim, edge.to_numpy()) - np.maximum(low - rim, 0)
+        for low, high, edge in zip(lows, highs, edges, strict=True)
+    ]

@@ -21,7 +21,7 @@ from mgray.data.pairs import build_pairs
 from mgray.data.storage import absolute, shown
 from mgray.data.table import ImageTable
 from mgray.data.transforms import levels_spared
-from mgray.errors import NotFoundError
+from mgray.errors import DataError, MgrayError, NotFoundError
 from mgray.inference.predictor import Predictor
 from mgray.models.folder import read_meta
 from mgray.progress import Bar
@@ -36,6 +36,9 @@ _TASK: Final = pa.schema(
         ("ffdm", pa.int64()),
     ]
 )
+WRONG: Final = "wrong"
+"""Column of what a worker says of pairs that it could not predict."""
+_ANSWER: Final = PREDICTION.append(pa.field(WRONG, pa.string()))
 
 
 def predict_models(
@@ -60,6 +63,7 @@ def predict_models(
 
     Raises:
         NotFoundError: No model, no table, or no pair in these splits.
+        DataError: A damaged table or model, or a network that gives no numbers.
         MgrayError: The cluster of ``RAY_ADDRESS`` cannot be joined.
     """
     for folder in folders.values():
@@ -75,6 +79,8 @@ def predict_models(
             batch_size=None, batch_format="pyarrow"
         ):
             assert isinstance(rows, pa.Table)
+            if said := rows[WRONG].drop_null().to_pylist():
+                raise DataError(said[0])
             bar.advance(len(rows))
             for name in pc.unique(rows["model"]).to_pylist():
                 found[name].append(rows.filter(pc.field("model") == name))
@@ -106,6 +112,26 @@ def build_tasks(models: Iterable[str], data: Path, splits: Sequence[str]) -> lis
 def collect(found: Sequence[pa.Table]) -> pa.Table:
     """Put a model's answers, in any order, into one table of ``schema.PREDICTION``."""
     return pa.concat_tables(found).sort_by("pair_key").select(PREDICTION.names).cast(PREDICTION)
+
+
+class _Telling:
+    """A worker that says what went wrong, in a row with the one line of it.
+
+    An exception would reach the driver as Ray's, with a page of traceback and without its text.
+    """
+
+    def __init__(self, *make: Any) -> None:
+        self._make = make
+        self._predictor: PairPredictor | None = None
+
+    def __call__(self, tasks: pa.Table) -> pa.Table:
+        """Predict some pairs."""
+        try:
+            self._predictor = self._predictor or PairPredictor(*self._make)
+            found = self._predictor(tasks)
+        except MgrayError as error:
+            return pa.Table.from_pylist([{WRONG: str(error)}], schema=_ANSWER)
+        return found.append_column(WRONG, pa.nulls(len(found), pa.string()))
 
 
 class PairPredictor:
@@ -159,7 +185,7 @@ def _stream(
         # Ray 2.60 calls the last two deprecated and has no other way to say them yet.
         warnings.simplefilter("ignore", RayDeprecationWarning)
         return ray.data.from_arrow(tasks).map_batches(
-            PairPredictor,
+            _Telling,
             fn_constructor_args=make,
             batch_size=None,
             batch_format="pyarrow",
