@@ -18,7 +18,7 @@ from mgray.recipes.fusion import FusionRun, build_stages
 from mgray.training.checkpoint import BEST_FILE
 from mgray.training.feed import Feed, build_feed
 from mgray.training.journal import read_rows
-from mgray.training.loop import STOP_FILE, fit
+from mgray.training.loop import STOP_FILE, drop_path_seed, fit
 from mgray.training.port import LocalPort, Save, state_name
 from mgray.training.stages import Stage
 from mgray.training.task import Task
@@ -31,6 +31,14 @@ STILL = {
 }
 ODD = {"batches__global_batch_size": 3}
 """Two workers have unequal shares, of two and of one image."""
+
+
+def test_neither_seeds_nor_steps_nor_workers_share_draws() -> None:
+    """Seed 1 is not seed 0 a step later."""
+    some = range(8)
+    seeds = {drop_path_seed(seed, step, rank) for seed in some for step in some for rank in some}
+    assert len(seeds) == 8**3
+    torch.manual_seed(max(seeds))
 
 
 class DyingPort(LocalPort):

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import torch
 
 from mgray.models.config import PostprocessConfig
@@ -76,7 +77,7 @@ def fit(task: Task, feed: Feed, port: Port, config: LoopConfig) -> None:
             port.report(step, partial(save_state, step=step, learner=learner))
         if last:
             break
-        torch.manual_seed((config.seed + step) * port.world + port.rank)  # for drop path
+        torch.manual_seed(drop_path_seed(config.seed, step, port.rank))
         rate = learning_rate(step, config.steps, optimizer, standing.reductions)
         batch = meter.next_of(batches)
         meter.trained(step + 1, train_step(model, batch, learner, rate, optimizer), rate)
@@ -84,6 +85,11 @@ def fit(task: Task, feed: Feed, port: Port, config: LoopConfig) -> None:
             learner.average.update(step + 1)
     meter.close()
     _keep(learner, feed, port, config)
+
+
+def drop_path_seed(seed: int, step: int, rank: int) -> int:
+    """What a step's draws depend on; no two of seed, step and rank share them."""
+    return int(np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)[0])
 
 
 def _asked_to_stop(config: LoopConfig) -> bool:
