@@ -33,7 +33,8 @@ async def pixels(
     They are those before the window. The comment is JSON: ``affine`` (2 x 3) maps half-open pixel
     coordinates of the map to the DICOM's own, ``value`` (slope, intercept) its grey levels to the
     header's units, and ``curve``, at equal steps over the grey levels from ``span``'s first to its
-    second, is what the header wants to be shown.
+    second, is what the header wants to be shown. Where ``padded``, grey level 0 is padding: black
+    whatever the curve.
     """
     (body,) = await here.read(request, 1)
     with here.places.hold(1):

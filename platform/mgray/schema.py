@@ -11,7 +11,7 @@ import pyarrow as pa
 from mgray.errors import SchemaError
 
 TABLE_VERSION: Final = "7"
-READER_VERSION: Final = "2"
+READER_VERSION: Final = "3"
 """Raised when the same file gives another row in the same columns: an ingest then reads its files
 anew, while tables of before stay readable."""
 VERSION_KEY: Final = b"mgray_table_version"

@@ -12,7 +12,7 @@ export const LAYERS = {
 /**
  * List the boxes to be shown on one image.
  * @param {object} image with `answer` (of the answer's images) and `truth`
- * @param {{threshold: number, layers: Set<string>}} shown
+ * @param {{threshold: number, layers: Set<string>}} shown `threshold` as of `thresholdAt`
  * @returns {{layer: string, box: number[], score: ?number, label: string}[]}
  */
 export function visibleBoxes(image, { threshold, layers }) {

@@ -7,7 +7,7 @@ import { asJson, save } from "./download.js";
 import { byId, make } from "./element.js";
 import { fillHelp, listenForKeys } from "./keyboard.js";
 import { asImages, detect, readImages, sharpen } from "./opening.js";
-import { nearestStop, reportWords, scaleOf, scoreAt, startOf } from "./operating.js";
+import { nearestStop, reportWords, scaleOf, startOf, thresholdAt } from "./operating.js";
 import { makeLayers, showAnswer, showFindings, showOperatingPoint } from "./panel.js";
 import { showSamples } from "./samples.js";
 import { shortcutsOf } from "./shortcuts.js";
@@ -105,7 +105,7 @@ function showResult(answer) {
 
 function setPosition(position) {
   state.position = Math.min(Math.max(position, 0), state.scale.length - 1);
-  state.threshold = scoreAt(state.scale, state.position);
+  state.threshold = thresholdAt(state.scale, state.position);
   showOperatingPoint(state.scale, state.position);
   refresh();
 }

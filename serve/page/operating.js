@@ -21,10 +21,20 @@ export function startOf(scale) {
   return one > 0 ? one : (scale.length - 1) / 2;
 }
 
-/** The threshold on the score at a position of the slider. */
+/** The score at a position of the slider. */
 export function scoreAt(scale, position) {
   const { below, above, part } = around(scale, position);
   return below.score + (above.score - below.score) * part;
+}
+
+/** The least score that is shown at a position; at "none" no score is enough, 1 neither. */
+export function thresholdAt(scale, position) {
+  return position > 0 ? scoreAt(scale, position) : Infinity;
+}
+
+/** Which scores are shown at a position, in words. */
+export function scoreWords(scale, position) {
+  return `score ${position > 0 ? "≥" : ">"} ${scoreAt(scale, position).toFixed(2)}`;
 }
 
 /** The position of the slider in words: false positives per image. */

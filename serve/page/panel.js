@@ -3,7 +3,7 @@
 import { LAYERS, isSame, visibleBoxes } from "./boxes.js";
 import { byId, make } from "./element.js";
 import { nameOf } from "./exam.js";
-import { scoreAt, wordOf, wordsAt } from "./operating.js";
+import { scoreWords, wordOf, wordsAt } from "./operating.js";
 
 const SIDES = { L: "Left", R: "Right" };
 
@@ -26,7 +26,7 @@ export function showOperatingPoint(scale, position) {
   byId("threshold").setAttribute("aria-valuetext", words);
   byId("threshold-words").replaceChildren(
     make("strong", "", words),
-    make("span", "", `score ≥ ${scoreAt(scale, position).toFixed(2)}`),
+    make("span", "", scoreWords(scale, position)),
   );
 }
 

@@ -9,7 +9,8 @@ import { draggedWindow } from "./window.js";
 export class Stage {
   /**
    * @param {HTMLElement} root
-   * @param {object} state `{tool, threshold, layers, boxesOn, inverted, selected}`, read when drawing
+   * @param {object} state `{tool, threshold, layers, boxesOn, inverted, selected}`, read when
+   *   drawing; `selected` is null or `{image, box}`, the box as `visibleBoxes` lists it
    * @param {{pick: Function, sharpen: Function}} on what a person or a zoom asks for
    */
   constructor(root, state, on) {
@@ -122,15 +123,25 @@ export class Stage {
     return this.state.boxesOn ? visibleBoxes(image, this.state) : [];
   }
 
+  /** The box that is selected on a pane's image; null if none is. */
+  selectedOf({ image }) {
+    const { selected } = this.state;
+    return selected?.image === image ? selected.box : null;
+  }
+
   /** Draw all panes before the next frame. */
   draw() {
     if (this.waiting) return;
     this.waiting = true;
     requestAnimationFrame(() => {
       this.waiting = false;
-      const { selected, inverted } = this.state;
-      this.visible.forEach((pane) => pane.draw({ boxes: this.boxesOf(pane), selected, inverted }));
+      this.visible.forEach((pane) => this.drawPane(pane));
     });
+  }
+
+  drawPane(pane) {
+    const { inverted } = this.state;
+    pane.draw({ boxes: this.boxesOf(pane), selected: this.selectedOf(pane), inverted });
   }
 
   zoom(pane, x, y, factor) {

@@ -3,6 +3,7 @@
  *
  * The header's window is a curve over a span of grey levels, flat beyond it; another center and
  * width shift and stretch that curve, so that a sigmoid stays one. Both are in the header's units.
+ * Padding has a grey level of its own, 0, and is black whatever the window.
  */
 
 const LEVELS = 65536;
@@ -54,10 +55,13 @@ export function shades(frame, window, inverted) {
     const bright = curveAt(frame.curve, Math.min(Math.max(at, 0), last));
     const positive = Math.round(255 * bright);
     const shade = inverted ? 255 - positive : positive;
-    table[grey] = 0xff000000 | (shade * 0x010101);
+    table[grey] = opaque(shade);
   }
+  if (frame.padded) table[0] = opaque(inverted ? 255 : 0);
   return table;
 }
+
+const opaque = (shade) => 0xff000000 | (shade * 0x010101);
 
 function curveAt(curve, at) {
   const index = Math.floor(at);

@@ -30,7 +30,8 @@ def shown(grey, frame, window=None):
     center, width = window or frame.window
     stretch = frame.window[1] / width
     at = (grey - (center - intercept) / slope) * stretch + (frame.window[0] - intercept) / slope
-    return np.interp(at, np.linspace(*frame.span, len(frame.curve)), frame.curve)
+    curve = np.interp(at, np.linspace(*frame.span, len(frame.curve)), frame.curve)
+    return np.where(frame.padded & (grey == 0), 0.0, curve)
 
 
 @pytest.mark.parametrize("attributes", WINDOWS.values(), ids=WINDOWS)
@@ -105,6 +106,37 @@ def test_padding_is_darkest_in_a_negative_too():
     assert (preview(row, 96)[0][:, 40:] == 0).all()
 
 
+@pytest.mark.parametrize("center", [2048, 0, -2048])
+@pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
+def test_padding_is_black_under_a_window_that_begins_below_the_darkest_value(function, center):
+    image = WAVES.copy()
+    image[:, 40:] = 0
+    told = {"PixelPaddingValue": 0, "VOILUTFunction": function, "WindowWidth": 4096}
+    wanted = read_display(columns(image, WindowCenter=center, **told))
+    assert (wanted[:, 40:] == 0).all()
+    for header in (center, 2048):
+        grey, frame = preview(columns(image, WindowCenter=header, **told), 96)
+        np.testing.assert_allclose(shown(grey, frame, (center, 4096)), wanted, atol=0.01)
+
+
+@pytest.mark.parametrize("attributes", WINDOWS.values(), ids=WINDOWS)
+def test_padding_of_any_value_is_black_and_spares_the_darkest_pixels(attributes):
+    image = WAVES.copy()
+    image[:, 40:60], image[:, 60:70], image[:, 70:] = 2000, 0, 4095
+    row = columns(image, PixelPaddingValue=2000, **attributes)
+    grey, frame = preview(row, 96)
+    np.testing.assert_array_equal(grey == 0, image == 2000)
+    np.testing.assert_allclose(shown(grey, frame), read_display(row), atol=0.01)
+
+
+def test_without_padding_the_darkest_grey_is_that_of_pixels():
+    image = WAVES.copy()
+    image[:, 40:] = 0
+    grey, frame = preview(columns(image), 96)
+    assert (grey[:, 40:] == 0).all()
+    assert not frame.padded
+
+
 @pytest.mark.parametrize(("long_side", "shape"), [(96, (96, 80)), (95, (48, 40)), (24, (24, 20))])
 def test_the_size_is_the_largest_allowed(long_side, shape):
     assert preview(columns(), long_side)[0].shape == shape
@@ -139,3 +171,6 @@ def test_the_comment_of_the_grey_map_is_the_frame():
     assert (comment["rows"], comment["columns"]) == (96, 80)
     assert comment["pixel_spacing_mm"] == [0.1, 0.2]
     assert (comment["laterality"], comment["view"], comment["image_kind"]) == ("L", "CC", "ffdm")
+    assert comment["padded"] is False
+    padded = to_pgm(*preview(columns(PixelPaddingValue=0), 96)).split(b"\n")[1]
+    assert json.loads(padded.removeprefix(b"# "))["padded"] is True

@@ -63,8 +63,21 @@ def test_unknown_exam_is_refused(maker):
 
 def test_ids_are_pseudonyms_of_the_table_first(maker, ids):
     row, _ = maker.row("a.dcm", record(), {"patient_id": "bea", "exam_id": "7"})
-    assert (row["patient_id"], row["exam_id"]) == (ids.patient("bea"), ids.exam("7"))
+    assert (row["patient_id"], row["exam_id"]) == (ids.patient("bea"), ids.exam("7", "bea"))
     assert row["image_id"] == ids.image("1.2.3")
+
+
+def test_first_exams_of_two_women_of_a_table_are_two(maker):
+    """Else the FFDM of one would be paired with the SM of the other."""
+    told = [{"patient_id": name, "exam_id": "1"} for name in ("bea", "carla")]
+    ffdm, _ = maker.row("a.dcm", record(), told[0])
+    sm, other = (maker.row("b.dcm", record(image_kind="synthetic_2d"), one)[0] for one in told)
+    assert ffdm["pair_key"] == sm["pair_key"] != other["pair_key"]
+
+
+def test_exam_of_a_header_is_one_whoever_it_is_of(maker, ids):
+    row, _ = maker.row("a.dcm", record(), {"patient_id": "bea"})
+    assert row["exam_id"] == ids.exam(record().identity.study_instance_uid)
 
 
 def test_patient_without_id_is_known_by_the_exam(maker):

@@ -2,6 +2,7 @@ import csv
 import hashlib
 import json
 import logging
+import shutil
 from pathlib import Path
 
 import pytest
@@ -161,3 +162,46 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"cannot be made \(Not a directory\): give another"):
         write_archive(PhantomConfig(out=tmp_path / "file" / "archive", exams=1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "\udcff", "[]", "3", '{"images": []}', '{"images": null, "annotations": null}',
+     '{"images": [3], "annotations": []}', '{"images": [{}], "annotations": []}'],
+)  # fmt: skip
+def test_an_exam_of_a_damaged_record_is_made_again(
+    archive: Path, tmp_path: Path, text: str
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(archive, out)
+    record = sorted((out / "exams").iterdir())[0]
+    record.write_text(text, errors="surrogateescape")
+    write_archive(config(out))
+    assert digests(out) == digests(archive)
+    assert record.read_bytes() == (archive / "exams" / record.name).read_bytes()
+
+
+@pytest.mark.parametrize("damaged", [0, 1])
+def test_a_damaged_record_beyond_exams_goes_with_its_images(
+    archive: Path, tmp_path: Path, damaged: int
+) -> None:
+    """Either of two, one of which is wanted."""
+    out, fresh = tmp_path / "out", tmp_path / "fresh"
+    shutil.copytree(archive, out)
+    sorted((out / "exams").iterdir())[damaged].write_text("{")
+    write_archive(config(out, exams=1))
+    write_archive(config(fresh, exams=1))
+    assert digests(out) == digests(fresh)
+    assert len(list((out / "exams").iterdir())) == 1
+
+
+@pytest.mark.parametrize("text", ["", "{", "\udcff", "[]", "3", '{"seed": {}}', '{"sead": 5}'])
+def test_damaged_settings_are_one_line(archive: Path, tmp_path: Path, text: str) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(archive, out)
+    (out / "settings.json").write_text(text, errors="surrogateescape")
+    with pytest.raises(
+        ConfigError, match=r"holds settings\.json that is damaged .*give another out$"
+    ):
+        write_archive(config(out))
+    assert digests(out) == digests(archive)

@@ -1,9 +1,12 @@
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from mgray.data.table import ImageTable
 from mgray.dicom.example import example_file
 from mgray.dicom.record import read_record
 from mgray.errors import ConfigError, DataError
@@ -113,3 +116,31 @@ def test_spot_views_are_no_standard_views() -> None:
         for view, spot in [("L-CC", True), *zip(VIEWS, spots, strict=True)]
     ]  # fmt: skip
     assert _whole_exams(rows) == [{"L-CC": [1], "R-CC": [2], "L-MLO": [3], "R-MLO": [4]}]
+
+
+def test_high_risk_is_a_biopsy_that_a_round_trip_keeps(
+    phantom_table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither benign nor malignant would be read back as no biopsy, assumed normal."""
+    images = ImageTable.open(phantom_table)
+    index = images.index
+    for name, value in (("pathology", "high_risk"), ("cancer", 0), ("label_source", "pathology")):
+        at = index.schema.get_field_index(name)
+        told = pa.array([value] * len(index), index.schema.field(at).type)
+        index = index.set_column(at, index.schema.field(at), told)
+    biopsied = replace(images, index=index)
+    monkeypatch.setattr(ImageTable, "open", lambda _: biopsied)
+    export_exam_list(phantom_table, tmp_path / "out")
+    rows = NyuExamListSource().catalog(tmp_path / "out").rows
+    names = ("pathology", "cancer", "label_source")
+    assert {tuple(row.labels[name] for name in names) for row in rows} == {
+        ("benign", 0, "pathology")
+    }
+
+
+def test_high_risk_breast_is_benign_and_known() -> None:
+    sure = {"cancer": 0, "pathology": "high_risk", "label_source": "pathology"}
+    exam = {"L-CC": [0], "L-MLO": [0], "R-CC": [1], "R-MLO": [1]}
+    told = _labels([sure, {**sure, "pathology": "negative"}], exam)
+    assert (told["left_benign"], told["right_benign"], told["benign"]) == (1, 0, 1)
+    assert (told["malignant"], told["unknown"]) == (0, 0)

@@ -176,7 +176,7 @@ def test_volumes_are_found_under_either_path_in_every_release(tmp_path, rows, cl
 def test_exam_is_that_of_the_table_not_the_headers(dbt, rows):
     path, key = dbt.volume()
     made = rows(dbt)
-    assert made.rows[path]["exam_id"] == made.ids.exam(key["StudyUID"])
+    assert made.rows[path]["exam_id"] == made.ids.exam(key["StudyUID"], key["PatientID"])
 
 
 def test_splits_are_official(dbt, rows):

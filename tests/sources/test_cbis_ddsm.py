@@ -292,3 +292,9 @@ def test_what_macos_puts_beside_files_is_no_image_no_mask_and_no_table(cbis, row
     (row,) = made.rows.values()
     assert [one["coords"] for one in row["annotations"]] == [list(BOX)]
     assert (made.refused, made.manifest.files) == ({}, 1)
+
+
+def test_rounded_abnormality_is_refused(cbis, catalog):
+    cbis.abnormality(cbis.film(), None, **{"abnormality id": "1E+15"})
+    with pytest.raises(ConfigError, match="abnormality id must be digits, not rounded by a spread"):
+        catalog()

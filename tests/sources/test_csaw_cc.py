@@ -183,3 +183,12 @@ def test_woman_of_a_file_of_another_name_is_the_tables(csaw, labels):
     path = csaw.image(7, anon_patientid="7", anon_filename="scan.dcm")
     (csaw.root / path).rename(csaw.root / "scan.dcm")
     assert labels(csaw)["scan.dcm"]["patient_id"] == "7"
+
+
+def test_rounded_woman_is_refused_where_no_file_name_tells_her(csaw, labels):
+    told = {"anon_patientid": "1.23457E+09"}
+    csaw.image(1, **told)
+    assert len(labels(csaw)) == 1
+    csaw.image(2, anon_filename="x.dcm", **told)
+    with pytest.raises(ConfigError, match="anon_patientid must be digits, not rounded by a spread"):
+        labels(csaw)

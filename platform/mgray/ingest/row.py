@@ -123,10 +123,11 @@ class RowMaker:
         if not exam:
             raise Rejected("missing_identity", "the exam is neither in the table nor the header")
         patient = labels.get("patient_id") or record.identity.patient_id or f"of exam {exam}"
+        whose = labels.get("patient_id") if labels.get("exam_id") else None
         return {
             "image_id": self.ids.image(record.identity.sop_instance_uid),
             "patient_id": self.ids.patient(patient),
-            "exam_id": self.ids.exam(exam),
+            "exam_id": self.ids.exam(exam, whose),  # a table's may be each woman's first
             "dataset": self.ids.dataset,
             "licence_tag": labels.get("licence_tag") or self.licence_tag,
             "adapter_version": self.adapter_version,

@@ -1,8 +1,9 @@
 """An archive of phantom exams: DICOM files, ``annotations.csv`` and ``exams.csv``.
 
 An exam's rows are kept in ``out/exams/<hash>.json``, written after its images; an exam with that
-file and its images is complete and is not made again. The two tables are taken away before an exam
-is made or removed, and written last, so an archive with tables is complete.
+file and its images is complete and is not made again, unless the file is damaged. The two tables
+are taken away before an exam is made or removed, and written last, so an archive with tables is
+complete.
 """
 
 import csv
@@ -43,7 +44,7 @@ def write_archive(config: PhantomConfig) -> None:
     The result is that of a fresh folder, whatever was there before.
 
     Raises:
-        ConfigError: The folder holds an archive of other settings.
+        ConfigError: The folder holds an archive of other or damaged settings.
     """
     _claim(config)
     missing = [i for i in range(config.exams) if not _is_complete(config, i)]
@@ -104,8 +105,7 @@ def _claim(config: PhantomConfig) -> None:
     if not path.is_file():
         _write_text(path, json.dumps(settings, indent=1))
         return
-    whole = {**json.loads(path.read_text()), "out": config.out, "exams": config.exams}
-    found = build(PhantomConfig, whole).model_dump(mode="json")  # keys it did not know: defaults
+    found = _settings(config)
     changed = sorted(key for key in settings if found[key] != settings[key])
     if changed:
         raise ConfigError(
@@ -114,12 +114,34 @@ def _claim(config: PhantomConfig) -> None:
         )
 
 
+def _settings(config: PhantomConfig) -> dict[str, Any]:
+    """Read the settings of the archive that is there; keys that it did not know are defaults."""
+    try:
+        told = {**json.loads((config.out / SETTINGS).read_text())}
+        whole = {**told, "out": config.out, "exams": config.exams}
+        return build(PhantomConfig, whole).model_dump(mode="json")
+    except (ValueError, TypeError, ConfigError):
+        raise ConfigError(
+            f"{str(config.out)!r} holds {SETTINGS} that is damaged or of another version: "
+            "give another out"
+        ) from None
+
+
 def _is_complete(config: PhantomConfig, number: int) -> bool:
     record = _record(config, number)
-    if not record.is_file():
-        return False
-    images = json.loads(record.read_text())["images"]
-    return all((config.out / image["path"]).is_file() for image in images)
+    rows = _read_rows(record) if record.is_file() else None
+    return rows is not None and all((config.out / row["path"]).is_file() for row in rows["images"])
+
+
+def _read_rows(record: Path) -> Rows | None:
+    """Read the rows of an exam; ``None`` if they are damaged."""
+    try:
+        rows: Rows = json.loads(record.read_text())
+        images = all(row.keys() == set(EXAM_COLUMNS) for row in rows["images"])
+        boxes = all(row.keys() == set(ANNOTATION_COLUMNS) for row in rows["annotations"])
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return None
+    return rows if images and boxes else None
 
 
 def _surplus(config: PhantomConfig) -> list[Path]:
@@ -130,11 +152,21 @@ def _surplus(config: PhantomConfig) -> list[Path]:
 
 def _remove(config: PhantomConfig, records: Sequence[Path]) -> None:
     for record in records:
-        for image in json.loads(record.read_text())["images"]:
-            (config.out / image["path"]).unlink(missing_ok=True)
+        for path in _images_of(config, record):
+            path.unlink(missing_ok=True)
         record.unlink()  # last: an interrupted removal continues
     if records:
         log.info("removed %d exams beyond exams=%d", len(records), config.exams)
+
+
+def _images_of(config: PhantomConfig, record: Path) -> list[Path]:
+    """List the images of an exam; those of a damaged record are all that no sound one names."""
+    rows = _read_rows(record)
+    if rows is not None:
+        return [config.out / row["path"] for row in rows["images"]]
+    sound = [told for one in record.parent.glob("*.json") if (told := _read_rows(one))]
+    named = {config.out / row["path"] for told in sound for row in told["images"]}
+    return sorted(set((config.out / "images").glob("*.dcm")) - named)
 
 
 def _record(config: PhantomConfig, number: int) -> Path:

@@ -130,8 +130,9 @@ def sixteen_bits(record: Mapping[str, Any]) -> UInt16[np.ndarray, "height width"
 def _labels(rows: list[Mapping[str, Any]], exam: Mapping[str, list[int]]) -> dict[str, int]:
     """Say of each side and of the exam whether it is benign, malignant or unknown.
 
-    A proxy or an assumption is unknown, and so is a side with an image that nothing is told of. One
-    such side makes the exam unknown, for which alone the list has that word.
+    What is high-risk is benign here. A proxy or an assumption is unknown, and so is a side with an
+    image that nothing is told of. One such side makes the exam unknown, for which alone the list
+    has that word.
     """
     told: dict[str, int] = {}
     known = True
@@ -140,7 +141,8 @@ def _labels(rows: list[Mapping[str, Any]], exam: Mapping[str, list[int]]) -> dic
         proven = [row for row in own if row["label_source"] not in UNPROVEN]
         known &= len(proven) == len(own) and all(row["cancer"] is not None for row in own)
         told[f"{word}_malignant"] = int(any(row["cancer"] == 1 for row in proven))
-        told[f"{word}_benign"] = int(any(row["pathology"] == "benign" for row in proven))
+        benign = any(row["pathology"] in ("benign", "high_risk") for row in proven)
+        told[f"{word}_benign"] = int(benign)
     for kind in ("malignant", "benign"):
         told[kind] = int(told[f"left_{kind}"] or told[f"right_{kind}"])
     return {**told, "unknown": int(not known)}

@@ -17,7 +17,7 @@ from mgray.sources.cells import Cells
 from mgray.sources.csv_table import WORST_FIRST
 from mgray.sources.layout import by_name, find_files, is_table
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
-from mgray.sources.tables import as_id, dumps, extra_json, open_table, without_nones
+from mgray.sources.tables import as_id, dumps, extra_json, open_table, read_id, without_nones
 
 TABLES: Final = "{mass,calc}_case_description_{train,test}_set.csv"
 LAYOUT: Final = (
@@ -251,7 +251,7 @@ def _finding(cells: Cells, kind: str, split: str) -> Finding:
         patient,
         cells.word("left or right breast", SIDES),
         cells.word("image view", ("CC", "MLO")),
-        as_id(cells.text("abnormality id")),
+        read_id(cells, "abnormality id"),
         [{"calc": "calcification"}.get(kind, kind), *parts],
         PATHOLOGY.get(pathology or ""),
         pathology != UNPROVEN,

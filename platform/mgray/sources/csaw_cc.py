@@ -11,7 +11,7 @@ from mgray.sources.cells import Cells
 from mgray.sources.layout import by_name, files_below, find_file
 from mgray.sources.pairing import flag_repeated
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
-from mgray.sources.tables import Table, as_id, dumps, extra_json, open_table, without_nones
+from mgray.sources.tables import Table, as_id, dumps, extra_json, open_table, read_id, without_nones
 from mgray.sources.timing import Timeline
 
 LAYOUT: Final = (
@@ -159,9 +159,8 @@ def _when(cells: Cells) -> tuple[str | None, int | None]:
 
 def _woman(cells: Cells) -> str | None:
     """Tell the woman by the file's name, whose zeros no spreadsheet drops, else by the table."""
-    return _named(cells.text("anon_filename") or "").get("patient_id") or as_id(
-        cells.text("anon_patientid")
-    )
+    named = _named(cells.text("anon_filename") or "")
+    return named.get("patient_id") or read_id(cells, "anon_patientid")
 
 
 def _named(path: str) -> dict[str, str]:

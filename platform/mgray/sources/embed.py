@@ -21,7 +21,7 @@ from mgray.sources.layout import files_below, find_file, spelled
 from mgray.sources.pairing import Candidate, pair_by_time
 from mgray.sources.source import Catalog, Count, Description, count_notices
 from mgray.sources.spool import Rows, Spool
-from mgray.sources.tables import Table, as_id, dumps, extra_json, open_table, without_nones
+from mgray.sources.tables import Table, dumps, extra_json, open_table, read_id, without_nones
 
 LAYOUT: Final = (
     "tables/EMBED_OpenData_metadata.csv (or _metadata_reduced.csv)",
@@ -66,6 +66,8 @@ TEXTS: Final = {
     "kind_unknown": "images whose FinalImageType is none of 2D, cview, 3D: the header's kind is "
     "taken",
     "clinical_missing": "images whose exam the clinical table lacks: no labels",
+    "exam_of_other_patient": "images whose acc_anon has findings of another empi_anon: those are "
+    "left out, and with them findings without one",
     "dates_unread": "findings whose study_date_anon is no date (YYYY-MM-DD): nothing of a later "
     "exam is taken over to or from them",
     "biopsy_unsided": "images whose pathology is of a finding of both breasts, or of no side, "
@@ -94,7 +96,8 @@ DESCRIPTION: Final = Description(
     layout=LAYOUT,
     pitfalls=(
         "anon_dicom_path begins with a server's folder: replaced by images/",
-        "acc_anon has 16 digits: ids stay text",
+        "acc_anon has 16 digits: ids stay text, one that a spreadsheet rounded is refused",
+        "an acc_anon under two empi_anon: an image has the findings of its own empi_anon alone",
         "one exam has several findings: merged into one row for each image, none counted twice",
         "a finding of side B, or of no side, belongs to both breasts",
         "a bilateral exam lists only the breast with a finding: the other one is assumed normal, "
@@ -137,7 +140,7 @@ class EmbedSource:
 
     name: str = "embed"
     licence_tag: str = "EMBED"
-    adapter_version: str = "5"
+    adapter_version: str = "6"
 
     def describe(self) -> Description:
         """Tell what the dataset is."""
@@ -230,7 +233,7 @@ def _image(cells: Cells, known: Clinical, seen: Seen) -> None:
     kind = (cells.text("FinalImageType") or "").lower()
     if NUMBER.search(cells.text("ROI_coords") or "") or cells.number("num_roi"):
         for side in [_side(cells)] if _side(cells) else SIDES:  # of an unknown side: either
-            seen.breasts.add(f"{as_id(cells.text('acc_anon'))}-{side}", DRAWN)
+            seen.breasts.add(f"{read_id(cells, 'acc_anon')}-{side}", DRAWN)
     if len(found) != 1:
         seen.counts["rows_doubled" if found else "files_not_here"] += 1
         return
@@ -240,7 +243,8 @@ def _image(cells: Cells, known: Clinical, seen: Seen) -> None:
         seen.files.add(path, {})
     else:
         seen.counts["kind_unknown"] += kind not in KINDS
-        breast = known.breast(as_id(cells.text("acc_anon")), _side(cells))
+        whose = read_id(cells, "empi_anon")
+        breast = known.breast(read_id(cells, "acc_anon"), _side(cells), whose)
         labels = _labels(cells, known, breast, seen)
         seen.files.add(path, labels)
         if breast.assumed:
@@ -288,17 +292,18 @@ def _side(cells: Cells) -> str | None:
 
 
 def _labels(cells: Cells, known: Clinical, breast: Breast, seen: Seen) -> dict[str, Any]:
-    exam, side = as_id(cells.text("acc_anon")), _side(cells)
+    exam, side = read_id(cells, "acc_anon"), _side(cells)
     seen.counts["side_not_told"] += side is None
     spot = (cells.text("spot_mag") or "0").lower() not in NORMAL_VIEW
     extra = {"metadata": extra_json(cells, MAPPED), "clinical": breast.extra}
     seen.counts["clinical_missing"] += not known.holds(exam)
+    seen.counts["exam_of_other_patient"] += breast.mixed
     seen.counts["biopsy_unsided"] += breast.unsided
     view = cells.text("ViewPosition")
     return without_nones(
         {
             **breast.labels,
-            "patient_id": as_id(cells.text("empi_anon")),
+            "patient_id": read_id(cells, "empi_anon"),
             "exam_id": exam,
             "laterality": side,
             "view": view.upper() if view else None,

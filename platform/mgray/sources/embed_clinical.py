@@ -9,14 +9,14 @@ bside          breast of the biopsy, which a finding of both breasts does not te
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from mgray.sources.cells import Cells
 from mgray.sources.csv_table import WORST_FIRST
 from mgray.sources.spool import Spool
-from mgray.sources.tables import as_id, extra_json, without_nones
+from mgray.sources.tables import as_id, extra_json, read_id, without_nones
 from mgray.sources.timing import Timeline, day_number
 
 COLUMNS: Final = (
@@ -87,6 +87,7 @@ class Breast:
         unsided: The pathology of it, or that may be of it, is of a finding of both breasts whose
             biopsy names no side.
         assumed: Its exam is of both breasts and names only the other one: as if normal.
+        mixed: The exam has findings of another patient, which say nothing of this one.
     """
 
     labels: dict[str, Any] = field(default_factory=dict)
@@ -95,6 +96,7 @@ class Breast:
     extra: list[dict[str, str]] = field(default_factory=list)
     unsided: bool = False
     assumed: bool = False
+    mixed: bool = False
 
 
 class Clinical:
@@ -119,13 +121,18 @@ class Clinical:
         """Tell whether the table has an exam."""
         return exam is not None and bool(self.of_exam(exam))
 
-    def breast(self, exam: str | None, side: str | None) -> Breast:
-        """Tell what is known of one breast in one exam; nothing if the table lacks the exam."""
+    def breast(self, exam: str | None, side: str | None, patient: str | None) -> Breast:
+        """Tell what is known of a patient's breast in one exam; nothing if the table lacks it."""
         known = exam is not None and side is not None and self.holds(exam)
-        return self._known(exam, side) if known else Breast()
+        return self._known(exam, side, patient) if known else Breast()
 
-    def _breast(self, exam: str, side: str) -> Breast:
+    def _breast(self, exam: str, side: str, patient: str | None) -> Breast:
         findings = self.of_exam(exam)
+        hers = _of_patient(findings, patient)
+        told = self._told(hers, side) if hers else Breast()
+        return replace(told, mixed=len(hers) < len(findings))
+
+    def _told(self, findings: Sequence[Finding], side: str) -> Breast:
         own = [one for one in findings if one.side == side or one.side in BOTH]
         shared = without_nones(
             {
@@ -238,8 +245,15 @@ def cancer_of(pathology: str | None) -> int | None:
     return None if pathology in (None, "other_cancer") else int(pathology == "malignant")
 
 
+def _of_patient(findings: Sequence[Finding], patient: str | None) -> Sequence[Finding]:
+    """Leave out findings of others; where there are others, also those that name nobody."""
+    if len({patient, *(one.patient for one in findings)} - {None}) <= 1:
+        return findings
+    return [one for one in findings if one.patient and one.patient == patient]
+
+
 def _finding(cells: Cells) -> Finding | None:
-    exam = as_id(cells.text("acc_anon"))
+    exam = read_id(cells, "acc_anon")
     if exam is None:
         return None
     asses, words = cells.text("asses"), (cells.text("desc") or "").lower()
@@ -249,8 +263,8 @@ def _finding(cells: Cells) -> Finding | None:
     side = cells.word("side", SIDES)
     return Finding(
         exam,
-        as_id(cells.text("empi_anon")),
-        as_id(cells.text("numfind")),
+        read_id(cells, "empi_anon"),
+        read_id(cells, "numfind"),
         side,
         cells.word("bside", SIDES) or (None if side in BOTH else side),
         BIRADS.get((asses or "").lower()),

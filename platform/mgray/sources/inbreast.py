@@ -12,7 +12,7 @@ from mgray.collector import paused_collector
 from mgray.sources.cells import DENSITIES, Cells
 from mgray.sources.layout import by_name, files_below, find_file
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
-from mgray.sources.tables import Table, as_id, dumps, extra_json, open_table, without_nones
+from mgray.sources.tables import Table, as_id, dumps, extra_json, open_table, read_id, without_nones
 
 LAYOUT: Final = (
     "INbreast.xls (or INbreast.csv)",
@@ -104,7 +104,7 @@ class InbreastSource:
         contours, _ = _contours(archive)
         labels: dict[str, dict[str, Any]] = {}
         for cells in table:
-            name = as_id(cells.text("File Name"))
+            name = read_id(cells, "File Name")
             if name is None or not name.isdigit():
                 continue  # the blank row and the totals
             path = here.get(name)
@@ -127,7 +127,7 @@ class InbreastSource:
             NotFoundError: No table.
             ConfigError: A column that cannot be found.
         """
-        names = [as_id(cells.text("File Name")) for cells in _table(archive)]
+        names = [read_id(cells, "File Name") for cells in _table(archive)]
         here, _ = _images(archive)
         return [
             Count("images in the table", 410, sum(bool(name and name.isdigit()) for name in names)),

@@ -10,7 +10,7 @@ from mgray.sources.cells import DENSITIES, Cells
 from mgray.sources.layout import files_below, find_file, spelled
 from mgray.sources.pairing import flag_repeated
 from mgray.sources.source import Catalog, CatalogRow, Count, Description, count_notices
-from mgray.sources.tables import Table, as_id, dumps, extra_json, open_table, without_nones
+from mgray.sources.tables import Table, dumps, extra_json, open_table, read_id, without_nones
 
 LAYOUT: Final = ("train.csv", "train_images/<patient_id>/<image_id>.dcm")
 COLUMNS: Final = (
@@ -140,7 +140,7 @@ def _table(archive: Path) -> Table:
 
 
 def _path(cells: Cells) -> str:
-    patient, image = as_id(cells.text("patient_id")), as_id(cells.text("image_id"))
+    patient, image = read_id(cells, "patient_id"), read_id(cells, "image_id")
     return f"{IMAGES}/{patient}/{image}.dcm"
 
 
@@ -151,7 +151,7 @@ def _named(path: str) -> dict[str, Any]:
 
 
 def _labels(cells: Cells) -> dict[str, Any]:
-    patient, cancer = as_id(cells.text("patient_id")), cells.flag("cancer")
+    patient, cancer = read_id(cells, "patient_id"), cells.flag("cancer")
     birads = cells.number("BIRADS")
     return without_nones(
         {

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from mgray.errors import MissingExtraError
+from mgray.files import whole
 from mgray.sources.cbis_ddsm import PATHS, CbisDdsmSource
 from mgray.sources.source import Catalog, Count, Description
 
@@ -106,7 +107,7 @@ def write_samples(archive: Path) -> None:
             path = archive / "CBIS-DDSM" / case / "study" / "1.000000-full mammogram images"
             path.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(files[name], path / "1-1.dcm")
-    with (archive / TABLE).open("w", newline="") as file:  # last: it says all is there
+    with whole(archive / TABLE) as draft, draft.open("w", newline="") as file:  # last: all is there
         table = csv.DictWriter(file, [*COLUMNS, *PATHS], "")
         table.writeheader()
         table.writerows(_lines())

@@ -5,6 +5,7 @@ Ids stay texts from end to end: 16 digits do not fit a float, and ``22678622.0``
 
 import csv
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ CHUNK: Final = 2**16
 MOST_OF_HEADER: Final = 2**16
 """Characters of a table's first line."""
 SHEETS: Final = (".xls", ".xlsx")
+ROUNDED: Final = re.compile(r"\d([.,]\d+)?[eE]\+?\d+")
+"""What a spreadsheet makes of a long number."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,18 @@ def as_id(text: str | None) -> str | None:
         return None
     whole, point, rest = text.partition(".")
     return whole if point and whole.isdigit() and not rest.strip("0") else text
+
+
+def read_id(cells: Cells, column: str) -> str | None:
+    """Read an id that may have become a float, but not one that was rounded.
+
+    Raises:
+        ConfigError: ``4.12346E+15`` may be any of many ids.
+    """
+    text = as_id(cells.text(column))
+    if text is not None and ROUNDED.fullmatch(text):
+        raise cells.fault(column, "digits, not rounded by a spreadsheet")
+    return text
 
 
 def without_nones(labels: Mapping[str, Any]) -> dict[str, Any]:

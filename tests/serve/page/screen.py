@@ -23,6 +23,16 @@ def press(page, key):
     page.keyboard.press(key)
 
 
+def drag(page, start, across, down):
+    """Drag over the first pane from a point of it."""
+    place = page.locator(".pane").first.bounding_box()
+    x, y = place["x"] + start[0], place["y"] + start[1]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + across, y + down, steps=3)
+    page.mouse.up()
+
+
 def screen_of(page, pane=0):
     """A pane as it is on the screen, with what stands in its corners left out."""
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
@@ -76,3 +86,17 @@ def sees_box(page, box):
         orange[y1 - 2 : y1 + 3, x0 + 4 : x1 - 4].any(axis=0),
     )
     return [side.size > 0 and side.mean() > 0.9 for side in sides]
+
+
+def widths_of_lines(screen, edges):
+    """How wide a malignant box's lines are, pixels; of its left, right, top and bottom."""
+    x0, y0, x1, y1 = (round(edge) for edge in edges)
+    orange = np.clip(screen[..., 0] - screen[..., 2], 0, None)
+    rows, columns = slice(y0 + 20, y1 - 20), slice(x0 + 20, x1 - 20)  # no tag, no corners
+    sides = (
+        orange[rows, x0 - 5 : x0 + 6].sum(axis=1),
+        orange[rows, x1 - 5 : x1 + 6].sum(axis=1),
+        orange[y0 - 5 : y0 + 6, columns].sum(axis=0),
+        orange[y1 - 5 : y1 + 6, columns].sum(axis=0),
+    )
+    return [float(np.median(side)) / orange.max() for side in sides]

@@ -1,5 +1,6 @@
 """The page in a real Chromium: images, boxes and what moves them."""
 
+import json
 import re
 
 import numpy as np
@@ -10,12 +11,14 @@ from tests.serve.page.screen import (
     SIZE,
     box_on_screen,
     bright_rows,
+    drag,
     drop,
     orange_in,
     percent_of,
     press,
     screen_of,
     sees_box,
+    widths_of_lines,
 )
 
 pytestmark = pytest.mark.ray
@@ -43,6 +46,46 @@ def test_the_box_is_drawn_where_the_answer_has_it(show, body, answer):
     box = show_the_best_alone(page, answer)
     expect(page.locator("#findings li")).to_have_count(1)
     assert sees_box(page, box) == [True] * 4
+
+
+def test_a_chosen_finding_is_drawn_with_thicker_lines_until_another_place_is_clicked(
+    show, body, answer
+):
+    page = show(body)
+    box = show_the_best_alone(page, answer)
+    edges = box_on_screen(page, box)
+    thin = screen_of(page)
+    page.locator(".finding").click()
+    press(page, "0")
+    thick = screen_of(page)
+    assert widths_of_lines(thin, edges) == pytest.approx([2.0] * 4, rel=0.1)
+    assert widths_of_lines(thick, edges) == pytest.approx([3.5] * 4, rel=0.1)
+    page.locator(".pane").click(position={"x": edges[0] + 9, "y": 9})
+    np.testing.assert_array_equal(screen_of(page), thin)
+
+
+@pytest.mark.parametrize("how", ["a key", "a click on the box"])
+def test_a_box_is_chosen_by_other_ways_too(show, body, answer, how):
+    page = show(body)
+    edges = box_on_screen(page, show_the_best_alone(page, answer))
+    x, y = (edges[0] + edges[2]) / 2, (edges[1] + edges[3]) / 2
+    if how == "a key":
+        press(page, "n")
+        press(page, "0")
+    else:
+        page.locator(".pane").click(position={"x": x, "y": y})
+    assert widths_of_lines(screen_of(page), edges) == pytest.approx([3.5] * 4, rel=0.1)
+
+
+def test_only_the_chosen_box_of_the_chosen_image_is_thicker(show, body, answer):
+    page = show(body, body)
+    show_the_best_alone(page, answer)
+    page.locator(".finding").first.click()
+    page.locator(".finding").first.click()
+    chosen = [screen_of(page, pane) for pane in (0, 1)]
+    page.locator(".pane").last.click(position={"x": 300, "y": 9})
+    none = [screen_of(page, pane) for pane in (0, 1)]
+    assert [(one != other).any() for one, other in zip(chosen, none, strict=True)] == [True, False]
 
 
 def test_the_box_follows_zoom_and_pan(show, body, answer):
@@ -92,6 +135,40 @@ def test_the_slider_takes_boxes_away_and_gives_them_back(show, body, answer):
     assert not orange.any()
 
 
+@pytest.fixture
+def saturated(new_page, body):
+    """A page with an answer whose scores are all 1, one measured threshold too."""
+
+    def saturate(route):
+        answer = route.fetch()
+        told = json.loads(re.sub(r'"score":\s*[-+.\de]+', '"score":1.0', answer.text()))
+        route.fulfill(response=answer, json=told | {"thresholds": {"0.5": 1.0, "1": 0.25}})
+
+    page = new_page()
+    page.route("**/v1/detect?contributions=true", saturate)
+    drop(page, body)
+    expect(page.locator(".panel")).to_be_visible()
+    return page
+
+
+def test_none_takes_away_a_box_whose_score_is_one(saturated, answer):
+    for layer in ("Benign", "A only", "B only"):
+        saturated.get_by_label(layer, exact=True).check()
+    findings = saturated.locator("#findings li")
+    expect(findings).to_have_count(len(answer["images"][0]["detections"]))
+    saturated.locator("#threshold").press("Home")
+    expect(findings).to_have_count(0)
+    expect(saturated.locator(".pane")).to_have_attribute("aria-label", "Left CC, 0 boxes")
+    expect(saturated.locator("#threshold-words")).to_contain_text("score > 1.00")
+
+
+def test_a_measured_threshold_of_one_shows_a_box_whose_score_is_one(saturated, answer):
+    labels = [found["label"] for found in answer["images"][0]["detections"]]
+    saturated.locator("#threshold").fill("1")
+    expect(saturated.locator("#findings li")).to_have_count(labels.count("malignant"))
+    expect(saturated.locator("#threshold-words")).to_contain_text("score ≥ 1.00")
+
+
 def test_each_half_s_boxes_can_be_shown(show, body, client):
     asked = {"contributions": True}
     head = {"Content-Type": "application/dicom"}
@@ -114,11 +191,7 @@ def test_a_drag_changes_the_window(show, body):
     page = show(body)
     press(page, "x")
     before, told = screen_of(page), page.locator(".readout").text_content()
-    place = page.locator(".pane").bounding_box()
-    page.mouse.move(place["x"] + 300, place["y"] + 200)
-    page.mouse.down()
-    page.mouse.move(place["x"] + 300, place["y"] + 300, steps=3)
-    page.mouse.up()
+    drag(page, (300, 200), 0, 100)
     assert screen_of(page).mean() > before.mean() + 5
     assert page.locator(".readout").text_content() != told
     press(page, "r")
@@ -131,14 +204,48 @@ def test_a_window_narrower_than_the_header_s_reaches_black_and_white(show, make_
     grey = screen_of(page)[300:400]
     assert grey[:, 700:900].min() > 100
     assert grey[:, 400:600].max() < 150
-    place = page.locator(".pane").bounding_box()
-    page.mouse.move(place["x"] + place["width"] - 20, place["y"] + 200)
-    page.mouse.down()
-    page.mouse.move(place["x"] + 20, place["y"] + 200, steps=3)
-    page.mouse.up()
+    width = page.locator(".pane").bounding_box()["width"]
+    drag(page, (width - 20, 200), 40 - width, 0)
     narrow = screen_of(page)[300:400]
     assert narrow[:, 700:900].max() == 0
     assert narrow[:, 400:600].max() == 255
+
+
+@pytest.fixture
+def show_sigmoid(show, make_dicom):
+    """Open an image of 12 bits under a sigmoid that begins below the darkest value."""
+    window = {"WindowCenter": 2048, "WindowWidth": 4096, "VOILUTFunction": "SIGMOID"}
+
+    def show_sigmoid(padding):
+        page = show(make_dicom(bits_stored=12, PixelPaddingValue=padding, **window))
+        press(page, "x")
+        return page
+
+    return show_sigmoid
+
+
+def beside_the_breast(page):
+    """Shades of the image where the stored values are 0."""
+    return np.unique(screen_of(page)[300:400, 700:900]).tolist()
+
+
+def test_padding_is_black_however_the_window_is_moved_and_white_inverted(show_sigmoid):
+    page = show_sigmoid(0)
+    breast = screen_of(page)[300:400, 400:600].mean()
+    assert beside_the_breast(page) == [0]
+    drag(page, (300, 200), 40, 100)
+    assert screen_of(page)[300:400, 400:600].mean() > breast + 20
+    assert beside_the_breast(page) == [0]
+    press(page, "i")
+    assert beside_the_breast(page) == [255]
+
+
+@pytest.mark.parametrize("padding", [None, 4095])
+def test_what_is_no_padding_is_shown_as_the_window_has_it(show_sigmoid, padding):
+    page = show_sigmoid(padding)
+    assert beside_the_breast(page) == [30]
+    press(page, "i")
+    assert beside_the_breast(page) == [225]
 
 
 def test_a_narrow_window_is_told_with_the_digits_it_needs(show, make_dicom):
