@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mgray.metrics import fractions
 from mgray.metrics.binary import Confusion
 from mgray.metrics.fractions import (
     RATES,
@@ -116,3 +117,24 @@ def test_a_missing_rate_is_what_the_others_leave() -> None:
     made = Confusion(206, 70, 156, 22)
     row = PrintedRow("row", printed(made, 3))
     assert [str(v) for v in values_of(row, "sensitivity", Counts(228, 226))] == ["0.904"]
+
+
+@pytest.mark.parametrize(
+    "rates",
+    [{"accuracy": ".817"}, {"accuracy": ".817", "specificity": ".9"}, {"f1": ".817"}],
+)
+def test_without_a_sensitivity_the_search_begins_near_its_end(
+    monkeypatch: pytest.MonkeyPatch, rates: dict[str, str]
+) -> None:
+    steps = []
+
+    def look(*bounds: object) -> object:
+        steps.append(bounds)
+        return false_positives(*bounds)
+
+    false_positives = fractions._false_positives
+    monkeypatch.setattr(fractions, "_false_positives", look)
+    printed_rates = {name: parse_printed(text) for name, text in rates.items()}
+    found = joint_counts([PrintedRow("row", printed_rates, positives=2000)], 2500)
+    assert found
+    assert len(steps) < 700

@@ -10,6 +10,7 @@ from mgray.metrics.outcomes import (
     score_classes,
     score_images,
     select,
+    select_lesions,
 )
 
 NONE = np.zeros((0, 4))
@@ -51,6 +52,17 @@ def test_selection_renumbers_the_images_it_keeps() -> None:
     assert kept.images == 2
     assert kept.lesion_images.tolist() == [1]
     assert kept.false_images.tolist() == [0]
+
+
+def test_a_mark_on_a_lesion_left_out_is_neither_hit_nor_false() -> None:
+    whole = three_images()
+    kept = select_lesions(whole, np.array([False, True, True]))
+    assert kept.images == 3
+    assert kept.lesion_scores.tolist() == [-np.inf, -np.inf]
+    assert kept.lesion_images.tolist() == [0, 2]
+    assert kept.false_scores.tolist() == whole.false_scores.tolist()
+    assert sorted(kept.repeat_scores.tolist()) == [0.4, 0.7]
+    assert kept.repeat_images.tolist() == [0, 0]
 
 
 def test_an_image_is_found_when_any_lesion_is() -> None:

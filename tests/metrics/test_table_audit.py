@@ -2,6 +2,7 @@
 
 import pytest
 
+from mgray.metrics.binary import Confusion
 from mgray.metrics.fractions import Counts, PrintedRow, parse_printed
 from mgray.metrics.table_audit import audit
 
@@ -131,3 +132,43 @@ def test_a_large_test_set_that_is_stated_is_looked_at_alone() -> None:
     found = audit([PrintedRow("m", rates, cases=24000)])
     assert found.stated
     assert all(sum(pair) == 24000 for pair in found.counts)
+
+
+def exact(**stated: int) -> list[PrintedRow]:
+    """Four models on 600 positives and 700 negatives."""
+    found = {"w": (543, 611), "x": (571, 598), "y": (502, 655), "z": (533, 640)}
+    rows = []
+    for name, (hits, rest) in found.items():
+        made = Confusion(hits, 700 - rest, rest, 600 - hits)
+        rates = {rate: parse_printed(f"{getattr(made, rate):.3f}") for rate in NAMES.values()}
+        rows.append(PrintedRow(name, rates, **stated))
+    return rows
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"positives": 600},
+        {"negatives": 700},
+        {"cases": 1300},
+        {"positives": 600, "negatives": 700},
+    ],
+)
+def test_a_table_that_states_one_class_is_confirmed(stated: dict[str, int]) -> None:
+    verdict = audit(exact(**stated))
+    assert (verdict.stated, verdict.odd) == (True, ())
+    assert Counts(600, 700) in verdict.counts
+
+
+def test_classes_stated_in_different_rows_are_taken_together() -> None:
+    rows = [*exact(positives=600)[:2], *exact(negatives=700)[2:]]
+    assert audit(rows, most=100).counts == (Counts(600, 700),)
+
+
+def test_a_wrong_number_of_one_class_is_still_told() -> None:
+    assert audit(exact(positives=601)).stated is False
+
+
+def test_a_class_as_large_as_all_cases_looked_at_is_confirmed() -> None:
+    verdict = audit([PrintedRow("m", {"sensitivity": parse_printed(".500")}, positives=1000)])
+    assert verdict.stated is True

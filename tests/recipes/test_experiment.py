@@ -15,11 +15,14 @@ from mgray.recipes.experiment import (
     make_table,
     origin,
     plan,
+    predict_missing,
+    predictions,
     run_experiment,
     shared_stages,
 )
 from mgray.recipes.experiment_config import ExperimentConfig
 from mgray.recipes.fusion_config import TRAINED
+from mgray.schema import PREDICTION
 
 QUICK = (
     "batches.boxed_share=1.0", "batches.global_batch_size=2", "batches.preprocess.net_height=128",
@@ -75,6 +78,33 @@ def test_a_table_is_made_as_told_once(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "split_seed=3" in ingest
 
 
+def test_a_model_trained_again_is_predicted_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bytes] = []
+
+    class Predictor:
+        def __init__(self, folders: dict[str, Path], *_: object) -> None:
+            (folder,) = folders.values()
+            seen.append((folder / "model.safetensors").read_bytes())
+
+        def __call__(self, task: str) -> str:
+            return task
+
+    monkeypatch.setattr(experiment, "PairPredictor", Predictor)
+    monkeypatch.setattr(experiment, "build_tasks", lambda *_: ["task"])
+    monkeypatch.setattr(experiment, "collect", lambda _: PREDICTION.empty_table())
+    asked, run = config(tmp_path), Run(1.0, 1, FULL)
+    folder = run.folder(asked) / "models" / "sm"
+    folder.mkdir(parents=True)
+    (folder.parent / "fused").symlink_to(folder)
+    for weights in (b"old", b"old", b"new"):
+        (folder / "model.safetensors").write_bytes(weights)
+        predict_missing(asked, run)
+        assert list(predictions(asked, run)) == ["sm"]
+    assert seen == [b"old", b"new"]
+
+
 @pytest.fixture(scope="module")
 def done(phantom_table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An experiment that has run twice, then with one more arm and a damaged file."""
@@ -91,7 +121,8 @@ def done(phantom_table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         small = config(out, seeds=1, processes=1, train=QUICK, **{"bootstrap.replicates": 50})
         run_experiment(small)
         before = stamps(out)
-        (seed(out) / FULL / "predictions" / "test-sm.parquet").write_bytes(b"damaged")
+        (held,) = (seed(out) / FULL / "predictions").glob("test-sm-*.parquet")
+        held.write_bytes(b"damaged")
         run_experiment(replace(small, {"arms": ("mismatched", "second_a", "untrained_b")}))
     assert {path: stamp for path, stamp in stamps(out).items() if path in before} == before
     return out

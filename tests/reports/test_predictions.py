@@ -175,3 +175,12 @@ def test_damaged_predictions_are_made_again(
     assert collect_predictions(config, world.predict).equals(made)
     assert world.calls == ["sm"] * 3
     assert caplog.text.count("predictions of a model are damaged: made again") == 2
+
+
+@pytest.mark.parametrize("below", ["", "deeper"])
+def test_a_file_in_the_place_of_out_is_one_line(world: object, tmp_path: Path, below: str) -> None:
+    (tmp_path / "taken").write_text("")
+    config = replace(world.config, {"out": tmp_path / "taken" / below})
+    with pytest.raises(ConfigError, match=r"^out='.*': a file is in its place, expected a folder"):
+        collect_predictions(config, world.predict)
+    assert world.calls == []

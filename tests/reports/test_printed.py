@@ -59,6 +59,10 @@ def test_other_numbers_than_those_stated_are_told(tmp_path: Path) -> None:
         ("model,tpr\na,high\n", None, DataError, "row 1, sensitivity 'high': expected a number"),
         ("model,auc\na,.9\n", None, DataError, "no rate in it: name columns sensitivity"),
         ("model,tpr\na,.9\n", "target", ConfigError, "by='target': the table has no such column"),
+        ("tpr,sens\n.9,.8\n", None, ConfigError, "'tpr' and 'sens' both mean sensitivity: leave"),
+        ("acc,acc\n.9,.8\n", None, ConfigError, "'acc' and 'acc' both mean accuracy: leave one"),
+        ("a,A,acc\nx,y,.8\n", "a", ConfigError, "columns 'a' and 'A' both mean a: leave one out"),
+        (f"model,tpr\n{'a' * 131073},.9\n", None, DataError, "field larger than .* a quote left"),
     ],
 )
 def test_a_mistake_is_one_line(
@@ -66,6 +70,22 @@ def test_a_mistake_is_one_line(
 ) -> None:
     with pytest.raises(error, match=line):
         audit_file(AuditConfig(table=write(tmp_path, text), by=by))
+
+
+@pytest.mark.parametrize("count", ["99999999999", "-50", "0", "4.5", "9" * 5000])
+@pytest.mark.parametrize("column", ["positives", "negatives", "cases"])
+def test_a_number_of_cases_out_of_bounds_is_one_line(
+    tmp_path: Path, column: str, count: str
+) -> None:
+    table = write(tmp_path, f"tpr,{column}\n.5,{count}\n")
+    line = f"row 1, {column} '{count}': expected a whole number from 1 to 10000000$"
+    with pytest.raises(DataError, match=line):
+        audit_file(AuditConfig(table=table))
+
+
+def test_columns_without_a_name_are_passed_over(tmp_path: Path) -> None:
+    text = "model,note,note,,,sens,spec\na,x,y,,,.5,.5\n"
+    assert audit_file(AuditConfig(table=write(tmp_path, text), most=8))[0]
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

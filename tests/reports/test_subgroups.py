@@ -52,6 +52,24 @@ def test_an_axis_of_which_nothing_is_known_is_left_out(tables: dict[str, Any]) -
     assert set(tables) <= set(TITLES)
 
 
+def test_density_and_age_told_of_one_image_are_of_both(
+    world: Any, changed_table: Callable[..., Path]
+) -> None:
+    def tell_ffdm_alone(row: dict[str, Any]) -> None:
+        own = row["image_kind"] == "ffdm"
+        row["density"], row["age"] = ("b", 55.0) if own else (None, None)
+        row["manufacturer"] = "GE" if own else "HOLOGIC"
+
+    folder = changed_table(tell_ffdm_alone)
+    predictions = collect_predictions(world.config, world.predict)
+    cases = build_cases(ImageTable.open(folder), predictions, "test", world.config.hit)
+    vendors = {"ffdm": "GE", "sm": "HOLOGIC"}
+    for model, vendor in vendors.items():
+        tables = subgroup_tables(cases, model, 0.8)
+        names = {axis: list(tables[axis]) for axis in ("density", "age", "vendor")}
+        assert names == {"density": ["b"], "age": ["50-60 years"], "vendor": [vendor]}
+
+
 def test_the_report_shows_every_axis_it_holds(evaluated: Any) -> None:
     models = json.loads((evaluated.config.out / "report.json").read_text())["models"]
     shown = subgroups(models)

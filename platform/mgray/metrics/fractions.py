@@ -101,7 +101,7 @@ def joint_counts(rows: Sequence[PrintedRow], most: int) -> tuple[Counts, ...]:
     pairs = _pairs(rows, positives, negatives, most)
     for row in sorted(rows, key=lambda row: "sensitivity" not in row.rates):
         pairs = _fit(row, pairs)
-    return tuple(Counts(int(p), int(n)) for p, n in zip(*pairs, strict=True))
+    return tuple(map(Counts._make, zip(*(side.tolist() for side in pairs), strict=True)))
 
 
 def _pairs(rows: Sequence[PrintedRow], positives: Numbers, negatives: Numbers, most: int) -> Bounds:
@@ -145,10 +145,7 @@ def _fit(row: PrintedRow, pairs: Bounds) -> Bounds:
     ):
         keep &= stated is None or numbers == stated
     positives, negatives = positives[keep], negatives[keep]
-    low, high = np.zeros_like(positives), positives
-    if "sensitivity" in row.rates:
-        low, high = _around(row.rates["sensitivity"], positives)
-        low, high = np.maximum(low, 0), np.minimum(high, positives)
+    low, high = _found(row.rates, positives, negatives)
     fits, open_ = np.zeros(len(positives), bool), np.arange(len(positives))
     for step in range(int((high - low).max(initial=-1)) + 1):
         open_ = open_[low[open_] + step <= high[open_]]
@@ -156,7 +153,24 @@ def _fit(row: PrintedRow, pairs: Bounds) -> Bounds:
         least, largest = _false_positives(row.rates, found, positives[open_], negatives[open_])
         fits[open_[least <= largest]] = True
         open_ = open_[least > largest]
+        if not len(open_):
+            break
     return positives[fits], negatives[fits]
+
+
+def _found(rates: Mapping[str, Printed], positives: Numbers, negatives: Numbers) -> Bounds:
+    """Between which numbers those found among the positives lie; the search begins there."""
+    lows, highs = [np.zeros_like(positives)], [positives]
+    if "sensitivity" in rates:
+        low, high = _around(rates["sensitivity"], positives)
+        lows, highs = [*lows, low], [*highs, high]
+    if "accuracy" in rates:
+        low, high = _around(rates["accuracy"], positives + negatives)
+        lows, highs = [*lows, low - negatives], [*highs, high]
+    if "f1" in rates and rates["f1"].value:
+        value, twice = 2 * rates["f1"].value - 1, 2 * rates["f1"].scale
+        lows.append(-(-value * positives // (2 * twice - value)))
+    return np.max(lows, axis=0), np.min(highs, axis=0)
 
 
 def _false_positives(

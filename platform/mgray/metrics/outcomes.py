@@ -115,6 +115,18 @@ def select(outcomes: Outcomes, keep: Bool[np.ndarray, " image"]) -> Outcomes:
     )
 
 
+def select_lesions(outcomes: Outcomes, keep: Bool[np.ndarray, " lesion"]) -> Outcomes:
+    """Only the lesions in ``keep``, on all images; a mark on another is neither hit nor false."""
+    others = ~keep & (outcomes.lesion_scores > -np.inf)
+    return replace(
+        outcomes,
+        lesion_scores=outcomes.lesion_scores[keep],
+        lesion_images=outcomes.lesion_images[keep],
+        repeat_scores=np.r_[outcomes.repeat_scores, outcomes.lesion_scores[others]],
+        repeat_images=np.r_[outcomes.repeat_images, outcomes.lesion_images[others]],
+    )
+
+
 def by_image(outcomes: Outcomes) -> Outcomes:
     """One lesion per positive image: the image is found when any of its lesions is."""
     positive = np.flatnonzero(outcomes.positive)

@@ -53,10 +53,11 @@ def audit(rows: Sequence[PrintedRow], most: int = MOST) -> Verdict:
     Args:
         rows: Of one test set.
         most: Cases looked at, unless a row states more; beyond ``MOST_CASES`` those stated only.
+            Where one class is stated, those of the other.
     """
-    stated_most = max([most, *map(_stated, rows)])
+    stated_most = _stated(rows, most)
+    told, stated_most = stated_most > 0, max(most, stated_most)
     free = [replace(row, positives=None, negatives=None, cases=None) for row in rows]
-    told = any(map(_stated, rows))
     if told and (found := joint_counts(rows, stated_most)):
         return Verdict(found, stated=True)
     stated, most = False if told else None, max(most, min(stated_most, MOST_CASES))
@@ -102,5 +103,11 @@ def _without(rows: Sequence[PrintedRow], row: PrintedRow) -> list[PrintedRow]:
     return [each for each in rows if each is not row]
 
 
-def _stated(row: PrintedRow) -> int:
-    return max(row.cases or 0, (row.positives or 0) + (row.negatives or 0))
+def _stated(rows: Sequence[PrintedRow], most: int) -> int:
+    """Cases by what the rows state; ``most`` of a class that they are silent about."""
+    positives, negatives = (
+        max((getattr(row, name) or 0 for row in rows), default=0)
+        for name in ("positives", "negatives")
+    )
+    open_ = most if bool(positives) != bool(negatives) else 0
+    return max((row.cases or 0 for row in rows), default=0) or positives + negatives + open_

@@ -23,6 +23,7 @@ import pyarrow as pa
 from mgray.config import parse_overrides, replace
 from mgray.data.table import ImageTable
 from mgray.inference.batch import PairPredictor, build_tasks, collect
+from mgray.models.folder import model_sha256
 from mgray.processes import worker_processes
 from mgray.progress import Bar
 from mgray.recipes.arms import ARMS, FULL
@@ -177,10 +178,10 @@ def link(origin: Path, target: Path) -> None:
 
 def predict_missing(config: ExperimentConfig, run: Run) -> None:
     """Predict the measured split with each model that the run has trained itself."""
-    for model in MEASURED:
-        folder, path = run.folder(config) / MODELS / model, predictions(config, run, model)
-        if folder.is_symlink() or not folder.is_dir() or load_predictions(path) is not None:
+    for model, path in predictions(config, run).items():
+        if load_predictions(path) is not None:
             continue
+        folder = run.folder(config) / MODELS / model
         data = dose_folder(config, run.dose) / "table"
         name = f"{run.seed}/{run.arm}/{model}"
         device = "cuda" if build_run(config, run).train.gpu else "cpu"
@@ -189,9 +190,19 @@ def predict_missing(config: ExperimentConfig, run: Run) -> None:
         write_predictions(collect(found), path)
 
 
-def predictions(config: ExperimentConfig, run: Run, model: str) -> Path:
-    """Where the predictions of one model are."""
-    return run.folder(config) / "predictions" / f"{config.split}-{model}.parquet"
+def predictions(config: ExperimentConfig, run: Run) -> dict[str, Path]:
+    """Where the predictions of each measured model are that the run has trained itself.
+
+    The weights are in the name: those of a model trained again are made again.
+    """
+    folders = {model: run.folder(config) / MODELS / model for model in MEASURED}
+    return {
+        model: run.folder(config)
+        / "predictions"
+        / f"{config.split}-{model}-{model_sha256(folder)[:12]}.parquet"
+        for model, folder in folders.items()
+        if folder.is_dir() and not folder.is_symlink()
+    }
 
 
 def measured(config: ExperimentConfig, dose: float) -> list[dict[str, object]]:
@@ -211,9 +222,7 @@ def measured(config: ExperimentConfig, dose: float) -> list[dict[str, object]]:
 
 def build_dose(config: ExperimentConfig, dose: float, runs: Sequence[Run]) -> Cases:
     """Join the predictions of all runs of one dose with the truth."""
-    parts = [
-        load_predictions(predictions(config, run, model)) for run in runs for model in MEASURED
-    ]
+    parts = [load_predictions(path) for run in runs for path in predictions(config, run).values()]
     found = pa.concat_tables([part for part in parts if part is not None])
     table = ImageTable.open(dose_folder(config, dose) / "table")
     return build_cases(table, found, config.split, config.hit)

@@ -9,7 +9,7 @@ from mgray.metrics.area import Statistic, fauc_statistic, on_positive
 from mgray.metrics.bootstrap import Resampled, resample
 from mgray.metrics.complementarity import gap_closed
 from mgray.metrics.config import BootstrapConfig
-from mgray.metrics.outcomes import Outcomes, select
+from mgray.metrics.outcomes import Outcomes, select_lesions
 from mgray.metrics.seeds import over_seeds
 from mgray.reports.cases import Cases, visibility
 
@@ -90,16 +90,15 @@ def _plus(outcomes: Outcomes) -> Statistic:
 
 
 def _where(cases: Cases, names: Iterable[str], shows: str) -> float | None:
-    """Mean FAUC-1 on the images whose lesions show in the named kind of image only."""
+    """Mean FAUC-1 of the lesions that show in the named kind only, on the images with one."""
     values = []
     for name in names:
         outcomes = cases.outcomes[name]
         chosen = np.array(visibility(cases, name)) == shows
-        keep = np.bincount(outcomes.lesion_images[chosen], minlength=outcomes.images) > 0
-        if not keep.any():
+        if not chosen.any():
             return None
-        part = select(outcomes, keep)
-        values.append(float(fauc_statistic(part)(np.ones((1, part.images)))[0]))
+        area = _plus(select_lesions(outcomes, chosen))
+        values.append(float(area(np.ones((1, outcomes.images)))[0]))
     return float(np.mean(values))
 
 

@@ -99,7 +99,12 @@ def licences(config: EvaluateConfig) -> tuple[str, ...]:
 def _parts(config: EvaluateConfig, splits: list[str]) -> dict[str, Path]:
     """Each model's own file, named by all that its predictions depend on."""
     folder = config.out / "predictions"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise ConfigError(
+            f"out={str(config.out)!r}: a file is in its place, expected a folder: give another"
+        ) from None
     rest = [read_content(config.data), splits, config.gpu]
     return {
         name: folder / f"{name}-{_fingerprint(config.run / 'models' / name, rest)}.parquet"

@@ -22,6 +22,8 @@ ALIASES: Final = {
     "acc": "accuracy",
 }
 COUNTS: Final = ("positives", "negatives", "cases")
+LARGEST: Final = 10**7
+"""Number of cases that a table may state."""
 Cells = Mapping[str, str]
 Share = tuple[str, float | None, int]
 
@@ -34,8 +36,8 @@ def audit_file(config: AuditConfig) -> tuple[bool, list[str]]:
 
     Raises:
         NotFoundError: No such file.
-        DataError: A cell is no rate, or there is none at all.
-        ConfigError: The table has no column ``by``.
+        DataError: A cell is no rate or no number of cases, there is no rate at all, or no CSV.
+        ConfigError: The table has no column ``by``, or two of one meaning.
     """
     sets = read_sets(config.table, config.by)
     verdicts = {name: audit(rows, config.most) for name, rows in sets.items()}
@@ -60,10 +62,7 @@ def read_sets(path: Path, by: str | None) -> dict[str, list[PrintedRow]]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise DataError(f"table: {str(path)!r} is not UTF-8: save it as CSV UTF-8") from None
-    rows = [
-        {_column(key): cell.strip() for key, cell in row.items() if key and cell}
-        for row in csv.DictReader(io.StringIO(text, newline=""))
-    ]
+    rows = _cells(text, by)
     if by is not None and not any(by.lower() in row for row in rows):
         raise ConfigError(f"by={by!r}: the table has no such column: name one or leave it out")
     sets: dict[str, list[PrintedRow]] = {}
@@ -74,6 +73,30 @@ def read_sets(path: Path, by: str | None) -> dict[str, list[PrintedRow]]:
     if not sets:
         raise DataError(f"table: no rate in it: name columns {', '.join(RATES)}")
     return sets
+
+
+def _cells(text: str, by: str | None) -> list[dict[str, str]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        _check_header(reader.fieldnames or (), by)
+        return [
+            {_column(key): cell.strip() for key, cell in row.items() if key and cell}
+            for row in reader
+        ]
+    except csv.Error as error:
+        raise DataError(f"table: {error}: expected a CSV, look for a quote left open") from None
+
+
+def _check_header(names: Sequence[str], by: str | None) -> None:
+    seen: dict[str, str] = {}
+    for name in names:
+        meaning = _column(name)
+        if meaning not in (*RATES, *COUNTS, by and by.lower()):
+            continue
+        if meaning in seen:
+            both = f"{seen[meaning]!r} and {name!r}"
+            raise ConfigError(f"table: columns {both} both mean {meaning}: leave one out")
+        seen[meaning] = name
 
 
 def describe(name: str, rows: int, verdict: Verdict, most: int) -> list[str]:
@@ -150,10 +173,18 @@ def _row(row: Cells, number: int, by: str | None) -> PrintedRow:
             if key in RATES:
                 rates[key] = parse_printed(cell)
             elif key in COUNTS:
-                counts[key] = int(cell)
+                counts[key] = _count(cell)
         except ValueError:
-            raise DataError(f"table: row {number}, {key} {cell!r}: expected a number") from None
+            what = "a number" if key in RATES else f"a whole number from 1 to {LARGEST}"
+            raise DataError(f"table: row {number}, {key} {cell!r}: expected {what}") from None
     return PrintedRow(names[0] if names else f"row {number}", rates, **counts)
+
+
+def _count(cell: str) -> int:
+    count = int(cell)
+    if not 1 <= count <= LARGEST:
+        raise ValueError
+    return count
 
 
 def _told(counts: Sequence[Counts]) -> str:

@@ -9,7 +9,6 @@ from mgray.metrics.subgroups import AGES, SIZES_MM, UNKNOWN, band, by_images, by
 from mgray.reports.cases import Cases, image_scores, lesions
 
 IMAGE_AXES: Final = {
-    "density": "density",
     "view": "view",
     "vendor": "manufacturer",
     "site": "dataset",
@@ -40,8 +39,9 @@ def subgroup_tables(
     """
     rows, outcomes = cases.rows[cases.kinds[model]], cases.outcomes[model]
     scores = image_scores(cases, model)
-    groups = {axis: [row[column] for row in rows] for axis, column in IMAGE_AXES.items()}
-    groups["age"] = [band(row["age"], AGES, "years") for row in rows]
+    groups = {"density": [pair.density for pair in cases.pairs]}
+    groups |= {axis: [row[column] for row in rows] for axis, column in IMAGE_AXES.items()}
+    groups["age"] = [band(age, AGES, "years") for age in _ages(cases)]
     drawn = [(lesion, row) for row in rows for lesion in lesions(row)]
     own = {
         "lesion_type": [_type(lesion) for lesion, _ in drawn],
@@ -56,6 +56,12 @@ def subgroup_tables(
         for axis, table in made.items()
         if set(table) - {UNKNOWN}
     }
+
+
+def _ages(cases: Cases) -> list[float | None]:
+    """Of each pair, from the image that names one."""
+    pairs = zip(cases.rows["ffdm"], cases.rows["sm"], strict=True)
+    return [sm["age"] if ffdm["age"] is None else ffdm["age"] for ffdm, sm in pairs]
 
 
 def _type(lesion: Row) -> str | None:
