@@ -1,7 +1,10 @@
 """Tests of mgray.cli."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -100,6 +103,18 @@ def test_a_terminated_command_stops_what_it_started(tmp_path):
     assert told == "stopped\n"
     assert error == "terminated: run the same command again to continue\n"
     assert copies.returncode == 143
+
+
+def test_a_terminated_command_says_so_though_its_way_out_was_changed(monkeypatch, capfd):
+    def wait_as_ray_does(config):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        except SystemExit:
+            sys.exit(1)
+
+    assert exit_code(monkeypatch, ["here"], wait_as_ray_does) == 143
+    assert capfd.readouterr().err == "terminated: run the same command again to continue\n"
 
 
 def test_field_help_shows_defaults():

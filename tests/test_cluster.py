@@ -54,17 +54,24 @@ print(found["CPU"], found["object_store_memory"] <= 200 * 2**20, os.environ["RAY
 
 
 @pytest.mark.ray
-def test_a_command_on_ray_that_is_terminated_says_so_and_stops_what_it_started(short: Path) -> None:
-    code = """
-import os, signal, time
+@pytest.mark.parametrize("wait", ["time.sleep(60)", "ray.wait([never.remote()], timeout=60)"])
+def test_a_command_on_ray_that_is_terminated_says_so_and_stops_what_it_started(
+    short: Path, wait: str
+) -> None:
+    code = f"""
+import os, ray, signal, threading, time
 from mgray.cli import guard
 from mgray.cluster import start_ray
+
+@ray.remote(num_cpus=2)
+def never():
+    pass
 
 def run(words):
     try:
         start_ray(cpus=1)
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(60)
+        threading.Timer(1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        {wait}
     finally:
         print("stopped")
 

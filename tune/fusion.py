@@ -10,7 +10,7 @@ from mgray.cluster import start_ray
 from mgray.config import Config, replace, save_yaml
 from mgray.data.pairs import build_pairs
 from mgray.data.storage import absolute
-from mgray.data.table import ImageTable
+from mgray.data.table import ImageTable, read_content
 from mgray.errors import DataError
 from mgray.files import only_writer
 from mgray.recipes.catalog import load_recipe
@@ -48,10 +48,11 @@ def sweep(config: SweepConfig, changes: Mapping[str, Any]) -> pd.DataFrame:
         One row for each trial, best first.
 
     Raises:
-        MgrayError: The recipe, a key or the table does not exist; said before any trial starts.
-        ConfigError: ``out`` holds another search.
+        MgrayError: The recipe, a key or the table does not exist, said before any trial starts;
+            or trials have not ended, and nothing is written.
+        ConfigError: ``out`` holds another search, or one on a table of other rows.
     """
-    from mgray.training.run import claim
+    from mgray.training.run import claim, claim_data
     from mgray.training.worker import cpus_of
 
     out = config.out.resolve()
@@ -65,7 +66,10 @@ def sweep(config: SweepConfig, changes: Mapping[str, Any]) -> pd.DataFrame:
     check_data(base.data, base.batches)
     _check_positives(base.data)
     settings = base.model_dump(mode="json", exclude={"out": True, "train": WHERE})
-    claim(out, Search(settings=settings, sweep=config.model_dump(mode="json", exclude=FREE)))
+    search = Search(settings=settings, sweep=config.model_dump(mode="json", exclude=FREE))
+    content = read_content(base.data)
+    claim(out, search)
+    claim_data(out, search, content)
     with only_writer(out):
         start_ray(config.concurrent * cpus_of(base.train) + 1)  # one for the trials themselves
         ledger = run_search(_plan(config, base), FusionTrial(base), out)

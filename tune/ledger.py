@@ -4,11 +4,13 @@ A search that is killed at any moment goes on from here. Only the driver writes.
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from mgray.errors import DataError
 from tune.spaces import Sample
 
 OBJECTIVE: Final = "fauc_1_plus"
@@ -48,17 +50,23 @@ class Ledger:
 
     Args:
         path: JSON lines; made with the first event. A last line that was cut off is dropped.
+
+    Raises:
+        DataError: A line is damaged, or tells of a trial that never started.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.trials: dict[int, Trial] = {}
-        text = path.read_text() if path.is_file() else ""
-        whole = text[: text.rfind("\n") + 1]
-        if whole != text:
-            path.write_text(whole)
-        for line in whole.splitlines():
-            self._take(json.loads(line))
+        content = path.read_bytes() if path.is_file() else b""
+        whole = content[: content.rfind(b"\n") + 1]
+        if whole != content:
+            os.truncate(path, len(whole))
+        for number, line in enumerate(whole.splitlines(), start=1):
+            try:
+                self._take(json.loads(line))
+            except (ValueError, KeyError, TypeError):
+                raise _damaged(path, number, line) from None
 
     def start(self, number: int, sample: Sample) -> None:
         """Begin a trial, or take one up again; its reports stand."""
@@ -78,9 +86,13 @@ class Ledger:
         ended = {n for n, trial in self.trials.items() if trial.end in ("done", "stopped")}
         return [number for number in range(total) if number not in ended]
 
+    def unended(self, total: int) -> list[int]:
+        """Trials of the first ``total`` that have not ended in any way, or not even begun."""
+        ended = {n for n, trial in self.trials.items() if trial.end}
+        return [number for number in range(total) if number not in ended]
+
     def _add(self, event: Mapping[str, Any]) -> None:
-        with self.path.open("a") as file:
-            file.write(json.dumps(event, allow_nan=False) + "\n")
+        _append(self.path, (json.dumps(event, allow_nan=False) + "\n").encode())
         self._take(event)
 
     def _take(self, event: Mapping[str, Any]) -> None:
@@ -93,3 +105,22 @@ class Ledger:
         else:
             self.trials[number].end = event["end"]
             self.trials[number].error = event["error"]
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Add a whole line or nothing: on a full disk, what is there already is no start of another."""
+    with path.open("ab", buffering=0) as file:
+        size = file.tell()
+        try:
+            while line:
+                line = line[file.write(line) :]
+        except OSError:
+            file.truncate(size)
+            raise
+
+
+def _damaged(path: Path, number: int, line: bytes) -> DataError:
+    return DataError(
+        f"{path} line {number} is damaged ({line[:40]!r}): expected a JSON event of a trial that "
+        "has started; restore the file, or delete this line, or give another out=DIR"
+    )

@@ -17,6 +17,7 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.util.metrics import Gauge
 
+from mgray.cli import CONTINUE
 from mgray.errors import MgrayError
 from mgray.progress import Bar
 from tune.ledger import HIGH, LOW, OBJECTIVE, STEP, Ledger
@@ -63,12 +64,21 @@ def run_search(plan: Plan, objective: Objective, out: Path) -> Ledger:
         plan: The search.
         objective: Runs a sample in a folder; called in a process of its own.
         out: Holds the ledger, the trials' folders, and what Tune writes for TensorBoard.
+
+    Returns:
+        All trials, each with its end.
+
+    Raises:
+        DataError: The ledger is damaged.
+        MgrayError: Tune came back before all trials had ended.
     """
     ledger = Ledger(out / LEDGER)
-    todo = ledger.open_numbers(plan.space.size(plan.samples))
+    total = plan.space.size(plan.samples)
+    todo = ledger.open_numbers(total)
     if not todo:
         return ledger
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # our bar instead of Ray's
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # its own returns as if all was done
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # deaths are told by the bar
     trial = partial(_trial, objective=objective, out=out)
     tuner = tune.Tuner(
@@ -91,7 +101,7 @@ def run_search(plan: Plan, objective: Objective, out: Path) -> Ledger:
         ),
     )
     tuner.fit()
-    return Ledger(out / LEDGER)
+    return _check_ended(Ledger(out / LEDGER), total)
 
 
 def trial_folder(out: Path, number: int) -> Path:
@@ -202,6 +212,17 @@ class Progress(tune.Callback):
         if new > 0:
             told = ", ".join(f"{ends.count(end)} {end}" for end in ("done", "stopped", "failed"))
             self.bar.advance(new, f"{told}, best {OBJECTIVE} {best:.3f}")
+
+
+def _check_ended(ledger: Ledger, total: int) -> Ledger:
+    """Return the ledger of a search that is over: of another, the best is not the winner."""
+    rest = ledger.unended(total)
+    if rest:
+        raise MgrayError(
+            f"{len(rest)} of {total} trials have not ended, the first of them trial {rest[0]}, so "
+            f"that there is no winner yet: {CONTINUE}"
+        )
+    return ledger
 
 
 def _name(trial: Any) -> str:

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import FrameType
 from typing import Any, Final, TypeVar
 
@@ -42,7 +43,8 @@ def guard(doc: str, run: Callable[[list[str]], int | None], fields: str = "") ->
         sys.stdout.write(f"{doc.strip()}\n{fields}\n{EXIT_CODES}\n")
         sys.exit(0)
     logging.basicConfig(level=os.environ.get("MGRAY_LOG", "INFO"), format="%(message)s")
-    before = signal.signal(signal.SIGTERM, _terminated)
+    heard: list[int] = []
+    before = signal.signal(signal.SIGTERM, partial(_terminated, heard))
     try:
         sys.exit(run(words) or 0)
     except MgrayError as error:
@@ -51,12 +53,17 @@ def guard(doc: str, run: Callable[[list[str]], int | None], fields: str = "") ->
     except KeyboardInterrupt:
         sys.stderr.write(f"interrupted: {CONTINUE}\n")
         sys.exit(130)
+    except SystemExit:
+        if heard:  # where Ray waits, it makes a SystemExit(1) of any
+            sys.exit(128 + heard[0])
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def _terminated(number: int, frame: FrameType | None) -> None:
+def _terminated(heard: list[int], number: int, frame: FrameType | None) -> None:
     """Leave by the way of Ctrl-C, so that what was started is stopped too."""
+    heard.append(number)
     os.write(sys.stderr.fileno(), f"terminated: {CONTINUE}\n".encode())
     sys.exit(128 + number)
 

@@ -56,7 +56,13 @@ def test_other_numbers_than_those_stated_are_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "by", "error", "line"),
     [
-        ("model,tpr\na,high\n", None, DataError, "row 1, sensitivity 'high': expected a number"),
+        (
+            "model,tpr\na,high\n",
+            None,
+            DataError,
+            "row 1, sensitivity 'high': expected a rate of at most nine digits",
+        ),
+        (f"model,tpr\na,.{'9' * 25}\n", None, DataError, "expected a rate of at most nine digits"),
         ("model,auc\na,.9\n", None, DataError, "no rate in it: name columns sensitivity"),
         ("model,tpr\na,.9\n", "target", ConfigError, "by='target': the table has no such column"),
         ("tpr,sens\n.9,.8\n", None, ConfigError, "'tpr' and 'sens' both mean sensitivity: leave"),

@@ -1,17 +1,21 @@
 """Tests of tune.sweep: a real two-point search, what it leaves, its resume, its errors."""
 
+import json
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from mgray.config import leaf_keys, parse_overrides, replace
-from mgray.errors import ConfigError, DataError
+from mgray.errors import ConfigError, DataError, MgrayError
 from mgray.ingest.config import IngestConfig
 from mgray.recipes.catalog import load_recipe
 from tests.console import run_python
+from tests.tune.planted import measured
 from tune.config import SweepConfig
 from tune.ledger import Ledger
+from tune.spaces import focal
 
 TINY = [
     "train.workers=1", "train.cpus_per_worker=0.5", "train.steps.sm=4", "detector.weights=none",
@@ -20,6 +24,26 @@ TINY = [
     "batches.global_batch_size=2",
 ]  # fmt: skip
 CHANGES = parse_overrides(TINY)
+INTERRUPTED = """
+import os, signal, time
+from mgray.cli import guard
+from tests.tune.planted import EVERY, measured
+from tune import fusion, sweep
+
+driver = os.getpid()
+
+def objective(sample, folder):
+    yield measured(sample, EVERY, 1)
+    if folder.name == "0001" and not (folder / "asked").exists():
+        (folder / "asked").touch()
+        os.kill(driver, signal.SIGINT)
+        time.sleep(600)
+
+fusion.FusionTrial = lambda base: objective
+fusion.check_data = lambda data, batches: None
+fusion._check_positives = lambda data: None
+guard("", sweep.run)
+"""
 
 pytestmark = pytest.mark.timeout(1800)  # the first one trains; on a busy machine that takes long
 
@@ -179,6 +203,95 @@ def test_a_table_in_a_bucket_keeps_its_address(monkeypatch, tmp_path):
     told = {"space": "two_point", "data": "s3://bucket/table", "out": tmp_path / "s"}
     with pytest.raises(DataError, match=r"^s3:/bucket/table$"):
         fusion.sweep(SweepConfig(recipe="fusion.smoke", **told), CHANGES)
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_sweep_that_is_interrupted_names_no_winner_and_goes_on(tmp_path):
+    out = tmp_path / "sweep"
+    write_manifest(tmp_path, "a")
+    words = ["fusion.smoke", "focal", f"data={tmp_path}", f"out={out}", "samples=3"]
+    first = run_python("-c", INTERRUPTED, *words, RAY_ADDRESS="")
+    assert first.returncode == 130, first.stderr
+    assert first.stderr.endswith("interrupted: run the same command again to continue\n")
+    assert [trial.end for trial in Ledger(out / "ledger.jsonl").trials.values()] == ["done", None]
+    written = [out / name for name in ("results.csv", "report.html", "winner.yaml")]
+    assert not any(path.exists() for path in written)
+    again = run_python("-c", INTERRUPTED, *words, RAY_ADDRESS="")
+    assert again.returncode == 0, again.stderr
+    assert all(path.exists() for path in written)
+
+
+def write_manifest(table: Path, content: str) -> None:
+    """All that a sweep itself reads of a table which nobody checks."""
+    (table / "manifest.json").write_text(json.dumps({"content_sha256": content}))
+
+
+@pytest.fixture
+def planned(monkeypatch, tmp_path):
+    """A sweep of three trials, without Ray: it ends with what the ledger holds."""
+    from tune import fusion, search
+
+    class Returning:
+        """Tune, when somebody has stopped it."""
+
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def fit(self) -> None:
+            """Come back at once."""
+
+    monkeypatch.setattr(search.tune, "Tuner", Returning)
+    monkeypatch.setattr(fusion, "start_ray", lambda cpus: True)
+    monkeypatch.setattr(fusion, "check_data", lambda data, batches: None)
+    monkeypatch.setattr(fusion, "_check_positives", lambda data: None)
+    write_manifest(tmp_path, "a")
+    told = {"data": tmp_path, "out": tmp_path / "s", "samples": 3}
+    return SweepConfig(recipe="fusion.smoke", space="focal", **told)
+
+
+def end_well(config: SweepConfig, *numbers: int) -> None:
+    config.out.mkdir(exist_ok=True)
+    ledger = Ledger(config.out / "ledger.jsonl")
+    sample = {key: space.low for key, space in focal().ranges.items()}
+    for number in numbers:
+        ledger.start(number, sample)
+        ledger.report(number, measured(sample, 3, 0))
+        ledger.end(number, "done")
+
+
+@pytest.mark.parametrize(("ended", "line"), [([], "3 of 3"), ([0, 2], "1 of 3")])
+def test_a_search_that_came_back_early_has_no_winner(planned, ended, line):
+    from tune.fusion import sweep
+
+    end_well(planned, *ended)
+    first = 1 if ended else 0
+    wanted = rf"^{line} trials have not ended, the first of them trial {first}, .* command again"
+    with pytest.raises(MgrayError, match=wanted):
+        sweep(planned, CHANGES)
+    assert not (planned.out / "winner.yaml").exists()
+    assert not (planned.out / "results.csv").exists()
+
+
+def test_a_table_that_was_ingested_anew_in_its_place_is_another_search(planned):
+    from tune.fusion import sweep
+
+    end_well(planned, 0, 1, 2)
+    assert len(sweep(planned, CHANGES)) == 3
+    write_manifest(planned.data, "b")
+    with pytest.raises(ConfigError, match=r"table with other rows: give another out=DIR, or"):
+        sweep(planned, CHANGES)
+    write_manifest(planned.data, "a")
+    assert len(sweep(planned, CHANGES)) == 3
+
+
+def test_a_search_of_before_that_names_no_rows_goes_on(planned):
+    from tune.fusion import sweep
+
+    end_well(planned, 0, 1, 2)
+    sweep(planned, CHANGES)
+    (planned.out / "run.json").unlink()
+    assert len(sweep(planned, CHANGES)) == 3
 
 
 def test_help_lists_every_key():

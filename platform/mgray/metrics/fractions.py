@@ -19,6 +19,8 @@ import numpy as np
 from jaxtyping import Int
 
 RATES: Final = ("sensitivity", "specificity", "precision", "f1", "accuracy")
+LONGEST: Final = len("0.123456789")
+"""Of a printed rate: counts of more digits than that, times cases, would overflow."""
 Numbers = Int[np.ndarray, " _"]
 Bounds = tuple[Numbers, Numbers]
 
@@ -67,7 +69,9 @@ def parse_printed(text: str) -> Printed:
     """
     plain = text.strip().removesuffix("%").strip()
     if not fullmatch(r"\d*\.?\d+", plain):
-        raise ValueError(f"{text!r}: expected a rate such as .933 or 93.3%")
+        raise ValueError(f"{text[:40]!r}: expected a rate such as .933 or 93.3%")
+    if len(plain) > LONGEST:
+        raise ValueError(f"{text[:40]!r}: expected a rate of at most nine digits")
     value, digits = Fraction(plain), len(plain.partition(".")[2])
     percent = text.strip().endswith("%") or value > 1
     if value > (100 if percent else 1):

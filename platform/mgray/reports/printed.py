@@ -175,7 +175,11 @@ def _row(row: Cells, number: int, by: str | None) -> PrintedRow:
             elif key in COUNTS:
                 counts[key] = _count(cell)
         except ValueError:
-            what = "a number" if key in RATES else f"a whole number from 1 to {LARGEST}"
+            what = (
+                "a rate of at most nine digits"
+                if key in RATES
+                else f"a whole number from 1 to {LARGEST}"
+            )
             raise DataError(f"table: row {number}, {key} {cell!r}: expected {what}") from None
     return PrintedRow(names[0] if names else f"row {number}", rates, **counts)
 
