@@ -3,7 +3,6 @@
 import asyncio
 import re
 import uuid
-from collections import deque
 from contextlib import suppress
 from typing import Final
 
@@ -30,10 +29,13 @@ class GoneError(Exception):
 
 
 class Body:
-    """A request's body: taken in first, then given to the application."""
+    """A request's body: taken in first, then given to the application, in one piece.
+
+    Serve hands every message on by itself: the hundreds of a large body would cost as much again.
+    """
 
     def __init__(self, receive: Receive) -> None:
-        self._receive, self._messages = receive, deque[Message]()
+        self._receive, self._chunks, self._is_given = receive, list[bytes](), False
         self.size, self.is_whole = 0, False
 
     async def take(self) -> int:
@@ -41,25 +43,29 @@ class Body:
         message = await self._receive()
         if message["type"] == "http.disconnect":
             raise GoneError
-        self._messages.append(message)
-        taken = len(message.get("body", b""))
-        self.size += taken
+        chunk = message.get("body", b"")
+        self._chunks.append(chunk)
+        self.size += len(chunk)
         self.is_whole = not message.get("more_body", False)
-        return taken
+        return len(chunk)
 
     async def replay(self) -> Message:
         """ASGI's ``receive``: what was taken in, then whatever comes: the client hanging up."""
-        return self._messages.popleft() if self._messages else await self._receive()
+        if self._is_given:
+            return await self._receive()
+        self._is_given, body = True, b"".join(self._chunks)
+        self._chunks.clear()
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def drop(self) -> None:
         """Read on without keeping anything: closing at once would reset the connection."""
-        self._messages.clear()
+        self._chunks.clear()
         end = self.size + LINGER_BYTES
         with suppress(TimeoutError, GoneError):
             async with asyncio.timeout(LINGER_S):
                 while not self.is_whole and self.size < end:
                     await self.take()
-                    self._messages.clear()
+                    self._chunks.clear()
 
 
 class Reply:

@@ -83,15 +83,16 @@ class _Plain:
     """A body as it comes, up to a limit."""
 
     def __init__(self, max_bytes: int) -> None:
-        self.max_bytes, self.body = max_bytes, bytearray()
+        self.max_bytes, self.chunks, self.size = max_bytes, list[bytes](), 0
 
     def add(self, chunk: bytes) -> None:
-        self.body += chunk
-        if len(self.body) > self.max_bytes:
+        self.chunks.append(chunk)
+        self.size += len(chunk)
+        if self.size > self.max_bytes:
             raise Problem("too_large", f"the body may hold {self.max_bytes} bytes")
 
     def end(self) -> bytes:
-        return bytes(self.body)
+        return b"".join(self.chunks)  # one that came in one piece is not copied
 
 
 class _Inflated(_Plain):
@@ -103,7 +104,7 @@ class _Inflated(_Plain):
 
     def add(self, chunk: bytes) -> None:
         try:
-            super().add(self.stream.decompress(chunk, self.max_bytes - len(self.body) + 1))
+            super().add(self.stream.decompress(chunk, self.max_bytes - self.size + 1))
         except zlib.error:
             raise Problem("malformed_gzip") from None
         if self.stream.unused_data:
