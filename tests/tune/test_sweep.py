@@ -31,6 +31,7 @@ from tests.tune.planted import EVERY, measured
 from tune import fusion, sweep
 
 driver = os.getpid()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 
 def objective(sample, folder):
     yield measured(sample, EVERY, 1)

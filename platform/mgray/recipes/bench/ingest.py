@@ -11,6 +11,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any, Final
 
+from mgray.dicom.codecs import BY_SIZE
 from mgray.errors import DataError
 from mgray.progress import track
 from mgray.recipes.bench.config import BenchConfig
@@ -156,7 +157,8 @@ def recode(path: Path, syntax: str) -> bytes:
         "jpeg_lossless": imagecodecs.jpeg8_decode,
     }
     stored = decoders[syntax](frame)
-    return bytes(imagecodecs.htj2k_encode(stored.astype(np.int16), reversible=True))
+    samples = stored.astype(np.int16)
+    return bytes(imagecodecs.htj2k_encode(samples, reversible=True, tilepart=BY_SIZE))
 
 
 def _recoded_bytes(syntax: str, path: Path) -> int:
